@@ -1,0 +1,121 @@
+"""What a warehouse does: the `Store` protocol, slices and counts. No SQL here.
+
+One `Store` per database (`duckdb.py`, later `timescale.py`); the storage suite runs over all.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+
+import polars as pl
+
+from fundplatform.sources.base import SourceSpec
+from fundplatform.tables import Table
+
+
+@dataclass(frozen=True)
+class Slice:
+    """A part of a table: equality on columns, and an inclusive range of its partition column."""
+
+    where: Mapping[str, int | str] = field(default_factory=dict)
+    first: date | None = None
+    last: date | None = None
+
+
+WHOLE = Slice()
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What one write did, in rows. `incoming = inserted + updated + unchanged`."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    removed: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """True where the table differs from before."""
+        return bool(self.inserted or self.updated or self.removed)
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """Add up two writes."""
+        return Counts(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.removed + other.removed,
+        )
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """Who writes and when: goes into `run_id` and `recorded_from`."""
+
+    run_id: str
+    recorded_at: datetime
+
+
+class Writer(Protocol):
+    """An open transaction. Everything in it commits together or not at all."""
+
+    def source_id(self, spec: SourceSpec) -> int:
+        """The source's id; registers or updates its row in catalog.sources."""
+        ...
+
+    def register(self, source_id: int, listings: pl.DataFrame) -> pl.DataFrame:
+        """Give every listing (LISTING_SCHEMA) its instrument, new or known.
+
+        Returns:
+            vendor_symbol, valid_from, valid_to, instrument_id; one row per listing.
+        """
+        ...
+
+    def write(self, table: Table, frame: pl.DataFrame, part: Slice) -> Counts:
+        """Make the slice equal to the frame (which lacks recorded_from and run_id).
+
+        By name, staged, diffed on the key: equal rows are left alone; changed rows are replaced
+        and, where the table keeps revisions, their old version moves to the ledger; rows absent
+        from the frame are removed unless `table.keeps_absent`.
+
+        Raises:
+            SchemaError: Wrong columns or types, a doubled key, a NULL in a required column, or a
+                row outside the slice. Nothing is written then.
+        """
+        ...
+
+    def read(
+        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Read inside the transaction."""
+        ...
+
+
+class Store(Protocol):
+    """One warehouse."""
+
+    def migrate(self) -> list[str]:
+        """Apply the pending migrations of sql/; returns the names of those applied."""
+        ...
+
+    def transaction(self, stamp: Stamp) -> AbstractContextManager[Writer]:
+        """Open a write transaction; commits on success, rolls back on any exception."""
+        ...
+
+    def read(
+        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """The slice in key order, only the columns asked for (default: all)."""
+        ...
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+        """A read-only query on the newest published state (DuckDB: the read-only copy)."""
+        ...
+
+    def publish(self) -> Path | None:
+        """Bring out a read-only copy for BI, atomically; None where readers need none."""
+        ...

@@ -1,0 +1,637 @@
+"""Every warehouse table, declared once.
+
+Casts, checks, the data dictionary and the DDL comparison derive from here. Units stand in each
+column's text. No SQL and no data access here.
+
+Vocabulary: `session` is a naive date in the instrument's calendar; names ending in `_at` are aware
+UTC instants; returns and weights are decimals (0.01 = 1 %).
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from fundplatform.errors import SchemaError
+
+Type = Literal["int16", "int32", "int64", "float64", "text", "date", "timestamp", "bool"]
+
+POLARS: dict[Type, pl.DataType] = {
+    "int16": pl.Int16(),
+    "int32": pl.Int32(),
+    "int64": pl.Int64(),
+    "float64": pl.Float64(),
+    "text": pl.String(),
+    "date": pl.Date(),
+    "timestamp": pl.Datetime("us", "UTC"),
+    "bool": pl.Boolean(),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: name, type, whether NULL may stand in it, and what it says (with its unit)."""
+
+    name: str
+    type: Type
+    doc: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    Attributes:
+        schema: Schema, equal to the asset key's prefix.
+        name: Table name.
+        doc: One sentence.
+        columns: In order; the stamp columns last.
+        key: The unique key.
+        partition: The column that partition ranges slice, or None.
+        keeps_absent: True where a row that a new write of its slice does not bring stays (raw
+            data: a truncated answer must not shrink a partition); False where the new frame is
+            the whole truth of the slice (derived data).
+        revisions: True where a changed or removed row moves to `<name>_revisions`.
+    """
+
+    schema: str
+    name: str
+    doc: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    partition: str | None = "session"
+    keeps_absent: bool = False
+    revisions: bool = False
+    stamps: tuple[str, ...] = field(default=("recorded_from", "run_id"))
+
+    @property
+    def full_name(self) -> str:
+        """`schema.name`."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def column_names(self) -> tuple[str, ...]:
+        """All column names in order."""
+        return tuple(c.name for c in self.columns)
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The columns whose change makes a new version: neither key nor stamp."""
+        return tuple(n for n in self.column_names if n not in self.key and n not in self.stamps)
+
+    @property
+    def polars_schema(self) -> pl.Schema:
+        """The exact frame schema."""
+        return pl.Schema({c.name: POLARS[c.type] for c in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        """A frame with this table's columns and no rows."""
+        return self.polars_schema.to_frame()
+
+
+def _stamps(*, payload: bool = False) -> tuple[Column, ...]:
+    own = (
+        Column("recorded_from", "timestamp", "When this version entered the warehouse (UTC)."),
+        Column("run_id", "text", "Dagster run that wrote this version."),
+    )
+    if not payload:
+        return own
+    return (
+        Column("fetched_at", "timestamp", "When the vendor's bytes were fetched or read (UTC)."),
+        Column("payload_hash", "text", "SHA-256 of the vendor's bytes."),
+        *own,
+    )
+
+
+RAW_STAMPS = ("fetched_at", "payload_hash", "recorded_from", "run_id")
+
+SOURCE_ID = Column("source_id", "int16", "Source, see catalog.sources.")
+INSTRUMENT_ID = Column("instrument_id", "int32", "Permanent instrument, see catalog.instruments.")
+SESSION = Column("session", "date", "Session (naive date in the instrument's calendar).")
+INDEX = Column("index_name", "text", "Index, named by its YAML definition.")
+BASIS = Column("return_basis", "text", "price, gross_total or net_total.")
+
+BAR_KEY = ("source_id", "instrument_id", "interval", "quote", "bar_open_at")
+_BAR_KEY_COLUMNS = (
+    SOURCE_ID,
+    INSTRUMENT_ID,
+    Column("interval", "text", "Bar length: 1m 5m 15m 30m 1h 4h 12h 1d."),
+    Column("quote", "text", "Quote currency."),
+    Column("bar_open_at", "timestamp", "Start of the bar; a 1d bar's is 00:00 UTC of its session."),
+)
+_PRICES = (
+    Column("open", "float64", "Opening price, quote currency, on the basis of `adjustment`.", True),
+    Column("high", "float64", "Highest price, quote currency.", True),
+    Column("low", "float64", "Lowest price, quote currency.", True),
+    Column("close", "float64", "Closing price, quote currency.", True),
+    Column("volume", "float64", "Units traded (may be fractional); NULL where unknown.", True),
+    Column("vwap", "float64", "Volume-weighted average price, where the vendor gives it.", True),
+    Column("trade_count", "int64", "Number of trades, where the vendor gives it.", True),
+    Column("adjustment", "text", "Basis of the prices: none (as traded), split, split_div."),
+)
+
+
+def _required(columns: tuple[Column, ...], *names: str) -> tuple[Column, ...]:
+    return tuple(Column(c.name, c.type, c.doc, c.nullable and c.name not in names) for c in columns)
+
+
+OHLCV = Table(
+    "raw",
+    "ohlcv",
+    "Bars as the vendors gave them, one row per source and bar; bad rows included.",
+    (*_BAR_KEY_COLUMNS, SESSION, *_PRICES, *_stamps(payload=True)),
+    BAR_KEY,
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+TRADES = Table(
+    "raw",
+    "trades",
+    "Single trades (time and sales).",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        Column("quote", "text", "Quote currency."),
+        Column("trade_id", "int64", "The vendor's trade id, else the row's ordinal in its file."),
+        SESSION,
+        Column("traded_at", "timestamp", "Time of the trade (UTC)."),
+        Column("price", "float64", "Price, quote currency."),
+        Column("volume", "float64", "Units traded."),
+        *_stamps(payload=True),
+    ),
+    ("source_id", "instrument_id", "quote", "trade_id", "session"),
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+OBSERVATIONS = Table(
+    "raw",
+    "observations",
+    "One value a day: FX reference rates, interest rates, economic series, with vintages.",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        SESSION,
+        Column("vintage", "date", "First day this value was the published one."),
+        Column("value", "float64", "FX: units of quote per one base. May be <= 0 for rates.", True),
+        *_stamps(payload=True),
+    ),
+    ("source_id", "instrument_id", "session", "vintage"),
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+CORPORATE_ACTIONS = Table(
+    "raw",
+    "corporate_actions",
+    "Splits, dividends and other actions as the sources state them.",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        Column("action", "text", "split, dividend, special_dividend, spin_off, merger, delisting."),
+        Column("ex_date", "date", "First session that trades without the entitlement."),
+        Column("ratio", "float64", "Split: new shares per old share (2 for 2:1).", True),
+        Column("amount", "float64", "Dividend per old share, in `currency`.", True),
+        Column("currency", "text", "Currency of `amount`.", True),
+        Column("known_at", "timestamp", "When the public knew: announcement, else the ex-date."),
+        Column("reference", "text", "Where the fact is published.", True),
+        *_stamps(payload=True),
+    ),
+    ("source_id", "instrument_id", "action", "ex_date"),
+    partition=None,
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+SHARES = Table(
+    "raw",
+    "shares",
+    "Shares outstanding by measurement date and the date it was filed.",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        Column("measured_on", "date", "Date the count refers to."),
+        Column("known_at", "timestamp", "When it was filed (UTC)."),
+        Column("shares", "float64", "Shares outstanding, on the basis of `measured_on`.", True),
+        *_stamps(payload=True),
+    ),
+    ("source_id", "instrument_id", "measured_on", "known_at"),
+    partition=None,
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+MARKET_CAPS = Table(
+    "raw",
+    "market_caps",
+    "Market capitalisation snapshots.",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        Column("known_at", "timestamp", "When the snapshot was taken (UTC)."),
+        Column("session", "date", "Date of the snapshot in its market's time zone."),
+        Column("market_cap", "float64", "Market capitalisation, units of `currency`.", True),
+        Column("currency", "text", "Currency of `market_cap`."),
+        *_stamps(payload=True),
+    ),
+    ("source_id", "instrument_id", "known_at"),
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+REJECTED_AT_LOAD = Table(
+    "raw",
+    "rejected",
+    "Vendor rows that could not become a raw row: unparseable, or a conflicting duplicate.",
+    (
+        SOURCE_ID,
+        Column("kind", "text", "Kind of data the row was to be."),
+        Column("payload_hash", "text", "SHA-256 of the vendor's bytes."),
+        Column("row_number", "int64", "1-based row in the payload (file order)."),
+        Column("session", "date", "Session, where it could be read.", True),
+        Column("vendor_symbol", "text", "Symbol, where it could be read.", True),
+        Column("rule", "text", "unparseable, conflicting_duplicate, duplicate or missing_key."),
+        Column("reason", "text", "What is wrong, naming the column and the text found."),
+        Column("row", "text", "The row as read, JSON."),
+        *_stamps(),
+    ),
+    ("source_id", "kind", "payload_hash", "row_number"),
+    partition=None,
+    keeps_absent=True,
+)
+PAYLOADS = Table(
+    "raw",
+    "payloads",
+    "Every payload a source has read: the vendor's bytes behind the rows.",
+    (
+        SOURCE_ID,
+        Column("kind", "text", "Kind of data."),
+        Column("payload_hash", "text", "SHA-256 of the vendor's bytes."),
+        Column("name", "text", "File name or request, without secrets."),
+        Column("bytes", "int64", "Size."),
+        Column("rows", "int64", "Vendor rows in it: raw rows plus rejected at load."),
+        Column("fetched_at", "timestamp", "When it was read first (UTC)."),
+        *_stamps(),
+    ),
+    ("source_id", "kind", "payload_hash"),
+    partition=None,
+    keeps_absent=True,
+)
+
+SOURCES = Table(
+    "catalog",
+    "sources",
+    "The sources that have ever been loaded.",
+    (
+        SOURCE_ID,
+        Column("name", "text", "Source name, as in the asset key raw/<name>/..."),
+        Column("title", "text", "What it is."),
+        Column("asset_class", "text", "Asset class of its instruments."),
+        Column("calendar", "text", "Its trading calendar."),
+        Column("priority", "int32", "Lower wins where several sources have a bar."),
+        *_stamps(),
+    ),
+    ("source_id",),
+    partition=None,
+    keeps_absent=True,
+)
+INSTRUMENTS = Table(
+    "catalog",
+    "instruments",
+    "Permanent identities. A ticker is unique only within asset class, market, quote and period.",
+    (
+        INSTRUMENT_ID,
+        Column("asset_class", "text", "equity, etf, fund, crypto, fx, commodity, rate, index, ..."),
+        Column("market", "text", "US, CRYPTO, FX, INDEX, ..."),
+        Column("symbol", "text", "Canonical symbol (BRK.B, BTC)."),
+        Column("quote", "text", "Quote currency."),
+        Column("name", "text", "Long name, where a source gives it.", True),
+        Column("valid_from", "date", "First session any source knows."),
+        Column("valid_to", "date", "Last session any source knows."),
+        *_stamps(),
+    ),
+    ("instrument_id",),
+    partition=None,
+    keeps_absent=True,
+)
+LISTINGS = Table(
+    "catalog",
+    "listings",
+    "Which vendor symbol means which instrument, and when.",
+    (
+        SOURCE_ID,
+        Column("vendor_symbol", "text", "The symbol as this source writes it."),
+        Column("valid_from", "date", "First session of this meaning."),
+        Column("valid_to", "date", "Last session of this meaning seen so far."),
+        INSTRUMENT_ID,
+        *_stamps(),
+    ),
+    ("source_id", "vendor_symbol", "valid_from"),
+    partition=None,
+    keeps_absent=True,
+)
+TRACKED = Table(
+    "catalog",
+    "tracked",
+    "Listings that a source is expected to deliver.",
+    (
+        SOURCE_ID,
+        Column("vendor_symbol", "text", "The symbol as this source writes it."),
+        Column("tracked_from", "date", "First session expected."),
+        *_stamps(),
+    ),
+    ("source_id", "vendor_symbol"),
+    partition=None,
+    keeps_absent=True,
+)
+ADJUSTMENT_FACTORS = Table(
+    "catalog",
+    "adjustment_factors",
+    "Split factors by period, rebuilt from the corporate actions; views multiply, nothing more.",
+    (
+        INSTRUMENT_ID,
+        Column("from_session", "date", "First session of the period (inclusive)."),
+        Column("to_session", "date", "Last session of the period (inclusive)."),
+        Column("split_factor", "float64", "Multiply as-traded prices by it, divide volume by it."),
+        *_stamps(),
+    ),
+    ("instrument_id", "from_session"),
+    partition=None,
+)
+TIERS = Table(
+    "catalog",
+    "tiers",
+    "Tier of each instrument at its first session and at every month end (methodology D).",
+    (
+        INSTRUMENT_ID,
+        SESSION,
+        Column("tier", "text", "T1, T2, T3, T4 or UNCLASSIFIED; in force from the next session."),
+        Column("origin", "text", "override, listed, rule or unclassified."),
+        Column("reason", "text", "Why, in words."),
+        Column("market_cap", "float64", "Market cap used, USD.", True),
+        Column("dollar_volume", "float64", "60-session median dollar volume used, USD.", True),
+        *_stamps(),
+    ),
+    ("instrument_id", "session"),
+)
+
+VALIDATED = Table(
+    "prices",
+    "validated",
+    "Bars that passed every blocking rule, of every source; `selected` marks the one to use.",
+    (
+        *_BAR_KEY_COLUMNS,
+        SESSION,
+        *_required(_PRICES, "open", "high", "low", "close"),
+        Column("known_at", "timestamp", "When the public could know the bar: its close (UTC)."),
+        Column("selected", "bool", "True for the source of highest priority for this bar."),
+        Column("warnings", "text", "Ids of warning rules, comma-separated.", True),
+        *_stamps(),
+    ),
+    BAR_KEY,
+)
+REJECTED = Table(
+    "prices",
+    "rejected",
+    "Raw bars that a blocking rule refused, with every rule and the reason.",
+    (
+        *_BAR_KEY_COLUMNS,
+        SESSION,
+        *_PRICES,
+        Column("rules", "text", "Ids of all failed blocking rules, comma-separated."),
+        Column("reason", "text", "What is wrong, with the values."),
+        Column("rules_version", "int32", "Version of the rule list."),
+        *_stamps(),
+    ),
+    BAR_KEY,
+    revisions=True,
+)
+GATES = Table(
+    "ops",
+    "gates",
+    "Per source and session: what came, what was rejected, and whether the session is held.",
+    (
+        SOURCE_ID,
+        SESSION,
+        Column("rows_raw", "int64", "Raw bars of the session."),
+        Column("rows_rejected", "int64", "Of these, refused by a blocking rule."),
+        Column("rows_validated", "int64", "Of these, in prices.validated (0 when held)."),
+        Column("held", "bool", "True: too many rejected; none of the session is in validated."),
+        Column("reason", "text", "Why it is held.", True),
+        *_stamps(),
+    ),
+    ("source_id", "session"),
+)
+LOADS = Table(
+    "ops",
+    "loads",
+    "One row per write: asset, range, and what the write did.",
+    (
+        Column("load_id", "text", "Run id, asset and range."),
+        Column("asset", "text", "Asset key."),
+        Column("table_name", "text", "Table written."),
+        Column("from_session", "date", "First session of the slice.", True),
+        Column("to_session", "date", "Last session of the slice.", True),
+        Column("rows_in", "int64", "Rows the asset delivered (for raw: vendor rows read)."),
+        Column("rows_inserted", "int64", "New rows."),
+        Column("rows_updated", "int64", "Rows whose values changed."),
+        Column("rows_unchanged", "int64", "Rows equal to what was stored."),
+        Column("rows_removed", "int64", "Rows that a derived slice no longer has."),
+        Column("rows_rejected", "int64", "Rows refused at load."),
+        *_stamps(),
+    ),
+    ("load_id", "table_name"),
+    partition=None,
+    keeps_absent=True,
+)
+
+COMPOSITIONS = Table(
+    "indices",
+    "compositions",
+    "Constituents chosen at the close of `session`; they earn the return of the next session.",
+    (
+        INDEX,
+        SESSION,
+        INSTRUMENT_ID,
+        Column("rank", "int32", "1 = largest by `measure`."),
+        Column("measure", "float64", "Market cap or median dollar volume, USD, known at the close."),
+        Column("target_weight", "float64", "Weight at the close of `session`, decimal."),
+        *_stamps(),
+    ),
+    ("index_name", "session", "instrument_id"),
+)
+PERFORMANCE = Table(
+    "indices",
+    "performance",
+    "Return of each session, earned by the composition of the session before.",
+    (
+        INDEX,
+        SESSION,
+        BASIS,
+        Column("state", "text", "ok, base, no_caps, stale_caps, no_history or no_return."),
+        Column("session_return", "float64", "Return from the previous session's close.", True),
+        Column("n_constituents", "int32", "Constituents chosen at this close."),
+        Column("n_target", "int32", "N of the definition."),
+        Column("turnover", "float64", "One-way turnover of rebalancing at this close.", True),
+        Column("provisional", "bool", "True where one of our prices is missing; rebuilt later."),
+        Column("note", "text", "What is missing or flagged.", True),
+        *_stamps(),
+    ),
+    ("index_name", "session", "return_basis"),
+)
+LEVELS = Table(
+    "indices",
+    "levels",
+    "Index level: base level times the product of (1 + session_return), recomputed whole.",
+    (
+        INDEX,
+        SESSION,
+        BASIS,
+        Column("level", "float64", "Index level."),
+        Column("drawdown", "float64", "level / highest level so far - 1 (<= 0)."),
+        *_stamps(),
+    ),
+    ("index_name", "session", "return_basis"),
+)
+COMPOSITION_CHANGES = Table(
+    "indices",
+    "composition_changes",
+    "Names that entered or left at the close of `session`.",
+    (
+        INDEX,
+        SESSION,
+        INSTRUMENT_ID,
+        Column("change", "text", "added or removed."),
+        Column("rank_before", "int32", "Rank at the previous close.", True),
+        Column("rank_after", "int32", "Rank at this close.", True),
+        Column("weight_before", "float64", "Drifted weight at this close; 0 if added."),
+        Column("weight_after", "float64", "Target weight at this close; 0 if removed."),
+        Column("reason", "text", "rank, no_price or not_eligible."),
+        *_stamps(),
+    ),
+    ("index_name", "session", "instrument_id"),
+)
+CONTRIBUTIONS = Table(
+    "indices",
+    "contributions",
+    "What each constituent of the session before did to this session's index return.",
+    (
+        INDEX,
+        SESSION,
+        INSTRUMENT_ID,
+        BASIS,
+        Column("start_weight", "float64", "Target weight at the previous close."),
+        Column("instrument_return", "float64", "Return of the instrument."),
+        Column("contribution", "float64", "start_weight * instrument_return."),
+        Column("drifted_weight", "float64", "Weight at this close before rebalancing."),
+        Column("stale", "bool", "True: no bar this session, price carried."),
+        *_stamps(),
+    ),
+    ("index_name", "session", "instrument_id", "return_basis"),
+)
+UNPRICED = Table(
+    "indices",
+    "unpriced",
+    "Names that rank among the first N by market cap but have no usable price here.",
+    (
+        INDEX,
+        SESSION,
+        INSTRUMENT_ID,
+        Column("rank", "int32", "Rank among all names, priced or not."),
+        Column("measure", "float64", "Market cap of the latest known snapshot, USD."),
+        *_stamps(),
+    ),
+    ("index_name", "session", "instrument_id"),
+)
+METRICS = Table(
+    "funds",
+    "metrics",
+    "Performance and risk of every instrument by time frame (methodology B).",
+    (
+        INSTRUMENT_ID,
+        SESSION,
+        Column("frame", "text", "1M 3M 6M YTD 1Y 3Y 5Y 10Y ALL."),
+        BASIS,
+        Column("base_session", "date", "Session of the base price.", True),
+        Column("n_returns", "int32", "Returns in the frame."),
+        Column("total_return", "float64", "Decimal.", True),
+        Column("annualized_return", "float64", "Decimal; only for frames of a year or more.", True),
+        Column("volatility", "float64", "Annualised standard deviation (ddof 1), decimal.", True),
+        Column("sharpe", "float64", "Annualised Sharpe ratio.", True),
+        Column("sortino", "float64", "Annualised Sortino ratio, target 0.", True),
+        Column("max_drawdown", "float64", "Deepest fall from a peak, decimal (<= 0).", True),
+        Column("risk_free_rate", "float64", "Annual risk-free rate used, decimal."),
+        Column("reason", "text", "Why values are NULL.", True),
+        *_stamps(),
+    ),
+    ("instrument_id", "session", "frame", "return_basis"),
+)
+
+TABLES: tuple[Table, ...] = (
+    OHLCV,
+    TRADES,
+    OBSERVATIONS,
+    CORPORATE_ACTIONS,
+    SHARES,
+    MARKET_CAPS,
+    REJECTED_AT_LOAD,
+    PAYLOADS,
+    SOURCES,
+    INSTRUMENTS,
+    LISTINGS,
+    TRACKED,
+    ADJUSTMENT_FACTORS,
+    TIERS,
+    VALIDATED,
+    REJECTED,
+    COMPOSITIONS,
+    PERFORMANCE,
+    LEVELS,
+    COMPOSITION_CHANGES,
+    CONTRIBUTIONS,
+    UNPRICED,
+    METRICS,
+    GATES,
+    LOADS,
+)
+BY_NAME: dict[str, Table] = {t.full_name: t for t in TABLES}
+SCHEMAS: tuple[str, ...] = ("raw", "catalog", "prices", "indices", "funds", "ops", "marts")
+
+
+def revisions_of(table: Table) -> Table:
+    """The ledger of superseded versions: the table's columns plus `recorded_to`."""
+    until = Column("recorded_to", "timestamp", "When this version was superseded (UTC).")
+    return Table(
+        table.schema,
+        f"{table.name}_revisions",
+        f"Superseded versions of {table.full_name}.",
+        (*table.columns, until),
+        (*table.key, "recorded_to"),
+        table.partition,
+        keeps_absent=True,
+        stamps=(*table.stamps, "recorded_to"),
+    )
+
+
+def cast(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
+    """The frame with exactly the table's columns, by name, in order, in the exact types.
+
+    Raises:
+        SchemaError: A column is missing or unknown, or a value does not fit its type.
+    """
+    missing = [n for n in table.column_names if n not in frame.columns]
+    unknown = [n for n in frame.columns if n not in table.column_names]
+    if missing or unknown:
+        raise SchemaError(
+            table.full_name,
+            f"missing columns {missing}, unknown columns {unknown}",
+            f"Return exactly {list(table.column_names)}",
+        )
+    try:
+        return frame.select(pl.col(n).cast(t) for n, t in table.polars_schema.items())
+    except pl.exceptions.PolarsError as error:
+        raise SchemaError(
+            table.full_name, f"a value does not fit its type: {error}", "Cast it first"
+        ) from error
