@@ -1,0 +1,336 @@
+"""Who is who: gives vendor symbols permanent instruments. Pure polars; no SQL, no clock.
+
+In: the instruments and listings already known, and what one source says it lists. Out: rows to
+add or change, and the mapping. Tickers are plain text here (`NAN`, `NA`, `TRUE` are companies).
+How the rows are stored is not decided here.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from fundplatform import tables
+from fundplatform.errors import SchemaError
+from fundplatform.sources.base import LISTING_SCHEMA
+
+MAX_GAP_DAYS = 90
+"""Calendar days that stand for 60 sessions; a longer silence is another instrument."""
+
+IDENTITY = ("asset_class", "market", "symbol", "quote")
+OWN = ("vendor_symbol", "valid_from", "valid_to", "instrument_id")
+INSTRUMENT = ("instrument_id", *IDENTITY, "name", "valid_from", "valid_to")
+PROPOSAL_SCHEMA = pl.Schema(
+    {
+        "source_id": pl.Int16(),
+        "vendor_symbol": pl.String(),
+        "valid_from": pl.Date(),
+        "instrument_id": pl.Int32(),
+        "other_id": pl.Int32(),
+        "problem": pl.String(),
+        "reason": pl.String(),
+    }
+)
+_REASONS = {
+    "gap": "Same ticker after a silence of more than 90 days: a new instrument was made",
+    "bridge": "The listing joins two instruments that were kept apart; the nearest was taken",
+    "span": "The listing reaches into another known meaning of the symbol; it was cut there",
+}
+
+
+@dataclass(frozen=True)
+class Resolution:
+    """What one source's listings mean.
+
+    Attributes:
+        new_instruments: Columns INSTRUMENT, ids above every known one.
+        changed_instruments: Columns INSTRUMENT: known ones, widened or given their first name.
+        listings: Columns OWN: all of the source's listings afterwards.
+        mapping: Columns OWN: those of the symbols that came in.
+        proposals: PROPOSAL_SCHEMA: decisions that a person may want to look at.
+        changed: False where everything was known already.
+    """
+
+    new_instruments: pl.DataFrame
+    changed_instruments: pl.DataFrame
+    listings: pl.DataFrame
+    mapping: pl.DataFrame
+    proposals: pl.DataFrame
+    changed: bool
+
+
+def resolve(
+    instruments: pl.DataFrame, listings: pl.DataFrame, incoming: pl.DataFrame, source_id: int
+) -> Resolution:
+    """Give every incoming listing its instrument.
+
+    A listing that this source already has (same vendor symbol, overlapping or at most 90 days
+    apart) keeps its instrument and is only ever widened. Any other one joins the instrument of
+    the same asset class, market, symbol and quote that it overlaps or adjoins, else it founds a
+    new one: id max + 1, in order of asset class, market, symbol, quote, first session. The order
+    in which sources come may change ids; it changes what is one instrument only where a later
+    source bridges a gap, and then there is a proposal.
+
+    Args:
+        instruments: catalog.instruments.
+        listings: catalog.listings, of any sources.
+        incoming: LISTING_SCHEMA, from the source.
+        source_id: The source.
+
+    Raises:
+        SchemaError: Wrong columns, a NULL, an end before its start, two overlapping meanings of
+            one vendor symbol, or a known symbol that changed its asset class or market.
+    """
+    wanted = _checked(incoming)
+    own = listings.filter(pl.col("source_id") == source_id).select(OWN)
+    hits = _nearest(wanted, own.with_columns(known_from="valid_from"), "vendor_symbol")
+    known = wanted.join(hits, on="row", how="inner").join(
+        instruments.select(
+            "instrument_id", was_class="asset_class", was_market="market", was_name="name"
+        ),
+        on="instrument_id",
+        how="left",
+    )
+    _refuse_changed_class(known)
+    if known.height == wanted.height and not known.select(_news().any()).item():
+        return _unchanged(own, wanted)
+    widened, cut = _widen(own, known)
+    ranges = _spread(instruments, widened, known)
+    unknown = wanted.join(hits, on="row", how="anti")
+    founded, assigned, bridges = _assign(ranges, unknown)
+    after = pl.concat([widened.select(OWN), assigned.select(OWN)]).sort(OWN[:2])
+    ranges = _spread(ranges, after, assigned)
+    return Resolution(
+        new_instruments=founded,
+        changed_instruments=ranges.join(instruments, on=INSTRUMENT, how="anti", nulls_equal=True),
+        listings=after,
+        mapping=_of_symbols(after, wanted),
+        proposals=_proposals(source_id, _gaps(ranges, founded, assigned), bridges, cut),
+        changed=True,
+    )
+
+
+def _checked(incoming: pl.DataFrame) -> pl.DataFrame:
+    lost = [n for n in LISTING_SCHEMA if n not in incoming.columns]
+    if lost:
+        raise SchemaError("catalog.listings", f"listings lack {lost}", "See LISTING_SCHEMA")
+    rows = incoming.select(pl.col(n).cast(t) for n, t in LISTING_SCHEMA.items()).unique()
+    required = [n for n in LISTING_SCHEMA if n != "name"]
+    _refuse(rows.filter(pl.any_horizontal(pl.col(required).is_null())), "has a NULL")
+    _refuse(rows.filter(pl.col("valid_to") < pl.col("valid_from")), "ends before it starts")
+    rows = rows.sort("vendor_symbol", "valid_from", *IDENTITY)
+    before = pl.col("valid_to").shift(1).over("vendor_symbol")
+    _refuse(rows.filter(pl.col("valid_from") <= before), "has two overlapping meanings")
+    return rows.with_row_index("row")
+
+
+def _refuse(bad: pl.DataFrame, problem: str) -> None:
+    if bad.height:
+        names = bad["vendor_symbol"].unique().sort().head(5).to_list()
+        raise SchemaError(
+            "catalog.listings", f"{names} {problem}", "Correct Source.listings of this source"
+        )
+
+
+def _refuse_changed_class(known: pl.DataFrame) -> None:
+    bad = known.filter(
+        (pl.col("asset_class") != pl.col("was_class")) | (pl.col("market") != pl.col("was_market"))
+    )
+    if bad.height:
+        row = bad.row(0, named=True)
+        raise SchemaError(
+            "catalog.listings",
+            f"{row['vendor_symbol']} is known as {row['was_class']}/{row['was_market']} and now "
+            f"comes as {row['asset_class']}/{row['market']}",
+            "Give the source a new name, or put the asset class back",
+        )
+
+
+def _meet() -> pl.Expr:
+    """Days that two validities share; minus the gap where they share none."""
+    last = pl.min_horizontal("valid_to", "valid_to_right")
+    return (last - pl.max_horizontal("valid_from", "valid_from_right")).dt.total_days()
+
+
+def _nearest(
+    rows: pl.DataFrame, candidates: pl.DataFrame, *on: str, reach: int | None = MAX_GAP_DAYS
+) -> pl.DataFrame:
+    """Per `row` of rows, the candidate that shares most of its validity (row + its own columns)."""
+    pairs = rows.select("row", "valid_from", "valid_to", *on).join(candidates, on=on, how="inner")
+    pairs = pairs.with_columns(meet=_meet())
+    if reach is not None:
+        pairs = pairs.filter(pl.col("meet") >= -reach)
+    best = pairs.sort("row", "meet", "instrument_id", descending=[False, True, False])
+    kept = [n for n in candidates.columns if n not in (*on, "valid_from", "valid_to")]
+    return best.unique("row", keep="first", maintain_order=True).select(
+        "row", *kept, held_from="valid_from_right", held_to="valid_to_right"
+    )
+
+
+def _news() -> pl.Expr:
+    """True where a known listing brings something: an earlier start, a later end, a first name."""
+    return (
+        (pl.col("valid_from") < pl.col("held_from"))
+        | (pl.col("valid_to") > pl.col("held_to"))
+        | (pl.col("was_name").is_null() & pl.col("name").is_not_null())
+    )
+
+
+def _of_symbols(own: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    return own.join(wanted.select("vendor_symbol").unique(), on="vendor_symbol", how="semi").sort(
+        "vendor_symbol", "valid_from"
+    )
+
+
+def _unchanged(own: pl.DataFrame, wanted: pl.DataFrame) -> Resolution:
+    none = tables.INSTRUMENTS.empty().select(INSTRUMENT)
+    return Resolution(
+        none, none, own, _of_symbols(own, wanted), PROPOSAL_SCHEMA.to_frame(), changed=False
+    )
+
+
+def _widen(own: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The source's listings, widened by what came in, never into a neighbouring meaning.
+
+    Returns:
+        All listings (OWN), and those that had to be cut (OWN plus other_id).
+    """
+    seen = known.group_by("vendor_symbol", "known_from").agg(
+        low=pl.col("valid_from").min(), high=pl.col("valid_to").max()
+    )
+    day = pl.duration(days=1)
+    rows = (
+        own.join(
+            seen,
+            left_on=["vendor_symbol", "valid_from"],
+            right_on=["vendor_symbol", "known_from"],
+            how="left",
+        )
+        .sort("vendor_symbol", "valid_from")
+        .with_columns(
+            pl.col("valid_to").shift(1).over("vendor_symbol").alias("before"),
+            pl.col("valid_from").shift(-1).over("vendor_symbol").alias("after"),
+            pl.col("instrument_id").shift(1).over("vendor_symbol").alias("before_id"),
+            pl.col("instrument_id").shift(-1).over("vendor_symbol").alias("after_id"),
+        )
+    )
+    too_low, too_high = pl.col("low") <= pl.col("before"), pl.col("high") >= pl.col("after")
+    cut = rows.filter(too_low | too_high).with_columns(
+        other_id=pl.when(too_low).then("before_id").otherwise("after_id")
+    )
+    widened = rows.with_columns(
+        valid_from=pl.min_horizontal(
+            "valid_from", pl.max_horizontal("low", pl.col("before") + day)
+        ),
+        valid_to=pl.max_horizontal("valid_to", pl.min_horizontal("high", pl.col("after") - day)),
+    )
+    return widened.select(OWN), cut.select(*OWN, "other_id")
+
+
+def _spread(instruments: pl.DataFrame, listings: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+    """The instruments (INSTRUMENT), widened to their listings, with a name where one came."""
+    ranges = listings.group_by("instrument_id").agg(
+        low=pl.col("valid_from").min(), high=pl.col("valid_to").max()
+    )
+    names = (
+        named.filter(pl.col("name").is_not_null())
+        .sort("valid_to", "vendor_symbol", descending=[True, False])
+        .unique("instrument_id", keep="first", maintain_order=True)
+        .select("instrument_id", first_name="name")
+    )
+    return (
+        instruments.select(INSTRUMENT)
+        .join(ranges, on="instrument_id", how="left")
+        .join(names, on="instrument_id", how="left")
+        .with_columns(
+            valid_from=pl.min_horizontal("valid_from", "low"),
+            valid_to=pl.max_horizontal("valid_to", "high"),
+            name=pl.coalesce("name", "first_name"),
+        )
+        .select(INSTRUMENT)
+    )
+
+
+def _assign(
+    instruments: pl.DataFrame, unknown: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Join unknown listings to instruments, or found new ones.
+
+    Listings and instruments of one identity form clusters without gaps of more than 90 days.
+
+    Returns:
+        New instruments (INSTRUMENT), the listings with instrument_id, and the bridging ones.
+    """
+    same = instruments.join(unknown, on=IDENTITY, how="semi")
+    spans = (*IDENTITY, "valid_from", "valid_to")
+    both = pl.concat(
+        [same.select(*spans, "instrument_id"), unknown.select(*spans, "row")], how="diagonal"
+    ).sort(*IDENTITY, "valid_from", "instrument_id", nulls_last=True)
+    reached = pl.col("valid_to").cum_max().shift(1).over(IDENTITY)
+    apart = (pl.col("valid_from") - reached).dt.total_days() > MAX_GAP_DAYS
+    both = both.with_columns(cluster=apart.fill_null(value=True).cum_sum())
+    held = both.filter(pl.col("instrument_id").is_not_null())
+    mine = both.filter(pl.col("row").is_not_null()).drop("instrument_id")
+    joined = _nearest(mine, held.drop("row", *IDENTITY), "cluster", reach=None)
+    crowd = held.group_by("cluster").len().filter(pl.col("len") > 1)
+    bridging = mine.join(crowd, on="cluster", how="semi").select("row")
+
+    fresh = mine.join(joined, on="row", how="anti").join(
+        unknown.select("row", "name", "vendor_symbol"), on="row"
+    )
+    top = int(instruments.select(pl.col("instrument_id").max().fill_null(0)).item() or 0)
+    founded = (
+        fresh.sort("valid_to", "vendor_symbol", descending=[True, False])
+        .group_by("cluster", *IDENTITY, maintain_order=True)
+        .agg(
+            pl.col("name").drop_nulls().first(),
+            pl.col("valid_from").min(),
+            pl.col("valid_to").max(),
+        )
+        .sort(*IDENTITY, "valid_from")
+        .with_row_index("instrument_id", offset=top + 1)
+        .with_columns(pl.col("instrument_id").cast(pl.Int32))
+    )
+    ids = pl.concat(
+        [
+            joined.select("row", "instrument_id"),
+            fresh.join(founded.select("cluster", "instrument_id"), on="cluster").select(
+                "row", "instrument_id"
+            ),
+        ]
+    )
+    assigned = unknown.join(ids, on="row")
+    bridges = assigned.join(bridging, on="row", how="semi").with_columns(
+        other_id=pl.lit(None, pl.Int32)
+    )
+    return founded.select(INSTRUMENT), assigned, bridges
+
+
+def _gaps(instruments: pl.DataFrame, founded: pl.DataFrame, assigned: pl.DataFrame) -> pl.DataFrame:
+    """Listings of new instruments whose identity another instrument had before (or after)."""
+    rivals = pl.concat([instruments, founded]).join(founded, on=IDENTITY, how="semi")
+    ordered = rivals.sort(*IDENTITY, "valid_from").with_columns(
+        other_id=pl.coalesce(
+            pl.col("instrument_id").shift(1).over(IDENTITY),
+            pl.col("instrument_id").shift(-1).over(IDENTITY),
+        )
+    )
+    doubtful = ordered.filter(pl.col("other_id").is_not_null()).select("instrument_id", "other_id")
+    return assigned.join(doubtful.join(founded, on="instrument_id", how="semi"), on="instrument_id")
+
+
+def _proposals(
+    source_id: int, gaps: pl.DataFrame, bridges: pl.DataFrame, cut: pl.DataFrame
+) -> pl.DataFrame:
+    parts = [
+        rows.select(
+            pl.lit(source_id, pl.Int16).alias("source_id"),
+            "vendor_symbol",
+            "valid_from",
+            "instrument_id",
+            "other_id",
+            pl.lit(problem).alias("problem"),
+            pl.lit(_REASONS[problem]).alias("reason"),
+        )
+        for problem, rows in (("gap", gaps), ("bridge", bridges), ("span", cut))
+    ]
+    return pl.concat(parts).sort("vendor_symbol", "valid_from", "problem")

@@ -1,0 +1,67 @@
+"""Sources and instruments of the catalog, written through any store's open transaction.
+
+The rules of identity stand in `fundplatform/identity.py`; here their results become rows.
+"""
+
+from dataclasses import replace
+
+import polars as pl
+
+from fundplatform import identity, tables
+from fundplatform.errors import SchemaError
+from fundplatform.sources.base import SourceSpec
+from fundplatform.storage.base import WHOLE, Slice, Writer
+
+# The listings of one source are rewritten whole: widening one changes its key (valid_from).
+_LISTINGS = replace(tables.LISTINGS, keeps_absent=False)
+
+
+def source_id(writer: Writer, spec: SourceSpec) -> int:
+    """The id of the source by its name: max + 1 for a new one; its row follows the declaration.
+
+    Raises:
+        SchemaError: The source declares no kind of data.
+    """
+    if not spec.kinds:
+        raise SchemaError("catalog.sources", f"{spec.name} has no kinds", "Declare at least one")
+    known = dict(writer.read(tables.SOURCES, columns=["name", "source_id"]).iter_rows())
+    number = known.get(spec.name, max(known.values(), default=0) + 1)
+    coverages = list(spec.kinds.values())
+    ends = [c.end for c in coverages if c.end is not None]
+    row = {
+        "source_id": number,
+        "name": spec.name,
+        "title": spec.title,
+        "asset_class": spec.asset_class,
+        "calendar": coverages[0].calendar,
+        "coverage_start": min(c.start for c in coverages),
+        "coverage_end": max(ends) if len(ends) == len(coverages) else None,
+        "priority": spec.priority,
+    }
+    types = {n: t for n, t in tables.SOURCES.polars_schema.items() if n in row}
+    frame = pl.DataFrame([row], schema=types)
+    writer.write(tables.SOURCES, frame, Slice({"source_id": number}))
+    return int(number)
+
+
+def register(writer: Writer, source: int, listings: pl.DataFrame) -> pl.DataFrame:
+    """Give every listing (LISTING_SCHEMA) its instrument, new or known.
+
+    Returns:
+        vendor_symbol, valid_from, valid_to, instrument_id: the listings of these symbols as they
+        stand afterwards, by vendor_symbol and valid_from.
+
+    Raises:
+        SchemaError: See `identity.resolve`.
+    """
+    own = Slice({"source_id": source})
+    found = identity.resolve(
+        writer.read(tables.INSTRUMENTS), writer.read(tables.LISTINGS, own), listings, source
+    )
+    if not found.changed:
+        return found.mapping
+    instruments = pl.concat([found.new_instruments, found.changed_instruments])
+    writer.write(tables.INSTRUMENTS, instruments, WHOLE)
+    rows = found.listings.with_columns(source_id=pl.lit(source, pl.Int16))
+    writer.write(_LISTINGS, rows, own)
+    return found.mapping

@@ -1,0 +1,186 @@
+"""One open DuckDB transaction: staged, diffed writes by column name, and reads.
+
+Opening, locking and committing belong to `duckdb.py`; the checks of a frame to `staging.py`.
+Each write touches only the part of the table that its slice names (literal bounds, so that
+DuckDB skips the other row groups).
+"""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import duckdb
+import polars as pl
+
+from fundplatform import tables
+from fundplatform.sources.base import SourceSpec
+from fundplatform.storage import catalog
+from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
+from fundplatform.storage.staging import WRITER_STAMPS, check_slice, stage
+from fundplatform.tables import Table
+
+_STAGED = "_staged"
+
+
+def literal(value: int | str | date | datetime) -> str:
+    """A SQL literal; instants with their offset."""
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(int(value))
+
+
+def bounds(table: Table, part: Slice) -> str:
+    """The slice as a condition with literals; `true` for the whole table."""
+    tests = [f'"{name}" = {literal(value)}' for name, value in part.where.items()]
+    if table.partition and part.first:
+        tests.append(f'"{table.partition}" >= {literal(part.first)}')
+    if table.partition and part.last:
+        tests.append(f'"{table.partition}" <= {literal(part.last)}')
+    return " AND ".join(tests) or "true"
+
+
+def _names(names: Sequence[str], of: str = "") -> str:
+    return ", ".join(f'{of}"{n}"' for n in names)
+
+
+def read(
+    connection: duckdb.DuckDBPyConnection,
+    table: Table,
+    part: Slice = WHOLE,
+    columns: Sequence[str] | None = None,
+) -> pl.DataFrame:
+    """The slice in key order, in the table's exact types.
+
+    Raises:
+        SchemaError: The slice or `columns` name what the table does not have.
+    """
+    check_slice(table, part)
+    wanted = table.column_names if columns is None else tuple(columns)
+    check_slice(table, Slice({n: "" for n in wanted}))
+    order = [n for n in table.key if n not in part.where]
+    sql = f"SELECT {_names(wanted)} FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
+    if order:
+        sql += f" ORDER BY {_names(order)}"
+    frame: pl.DataFrame = connection.sql(sql).pl()
+    return frame.cast({n: table.polars_schema[n] for n in wanted})
+
+
+class DuckDBWriter:
+    """A `Writer` on an open transaction."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, stamp: Stamp) -> None:
+        """Write through `connection` with `stamp`."""
+        self._connection = connection
+        self._stamp = stamp
+
+    def source_id(self, spec: SourceSpec) -> int:
+        """See `catalog.source_id`."""
+        return catalog.source_id(self, spec)
+
+    def register(self, source_id: int, listings: pl.DataFrame) -> pl.DataFrame:
+        """See `catalog.register`."""
+        return catalog.register(self, source_id, listings)
+
+    def read(
+        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+    ) -> pl.DataFrame:
+        """Read inside the transaction: sees its own writes."""
+        return read(self._connection, table, part, columns)
+
+    def write(self, table: Table, frame: pl.DataFrame, part: Slice) -> Counts:
+        """Make the slice equal to the frame; see `Writer.write`.
+
+        Raises:
+            SchemaError: The frame does not fit the table or the slice; nothing is written then.
+        """
+        staged = stage(table, frame, part)
+        if table.keeps_absent:
+            if not staged.height:
+                return Counts()
+            part = _tight(table, staged, part)
+        where = bounds(table, part)
+        self._connection.register(_STAGED, staged.to_arrow(compat_level=pl.CompatLevel.newest()))
+        try:
+            if self._count(f"(SELECT 1 FROM {table.full_name} WHERE {where} LIMIT 1)") == 0:  # noqa: S608
+                self._insert(table, "")
+                return Counts(inserted=staged.height)
+            return self._merge(table, staged.height, where)
+        finally:
+            self._connection.unregister(_STAGED)
+
+    def _merge(self, table: Table, incoming: int, where: str) -> Counts:
+        self._find_differences(table, where)
+        inserted = self._count("_diff WHERE old IS NULL")
+        updated = self._count("_diff") - inserted
+        removed = 0 if table.keeps_absent else self._find_absent(table, where, incoming - inserted)
+        gone = (["SELECT old FROM _diff"] if updated else []) + (
+            ["SELECT old FROM _absent"] if removed else []
+        )
+        if gone:
+            old = f"{where} AND rowid IN ({' UNION ALL '.join(gone)})"
+            self._remember(table, old)
+            self._connection.execute(f"DELETE FROM {table.full_name} WHERE {old}")  # noqa: S608
+        if inserted or updated:
+            self._insert(table, f"SEMI JOIN _diff USING ({_names(table.key)})")
+        return Counts(inserted, updated, incoming - inserted - updated, removed)
+
+    def _count(self, source: str) -> int:
+        return int(self._connection.sql(f"SELECT count(*) FROM {source}").fetchall()[0][0])  # noqa: S608
+
+    def _find_differences(self, table: Table, where: str) -> None:
+        """Temp table _diff: key and `old` rowid of rows that are new (NULL) or changed.
+
+        DuckDB holds NaN equal to NaN, and IS DISTINCT FROM holds NULL equal to NULL.
+        """
+        changed = " OR ".join(f't."{n}" IS DISTINCT FROM s."{n}"' for n in table.values)
+        on = " AND ".join(f't."{n}" = s."{n}"' for n in table.key)
+        self._connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE _diff AS "  # noqa: S608
+            f"SELECT {_names(table.key, 's.')}, t.rowid AS old FROM {_STAGED} s LEFT JOIN "
+            f"(SELECT rowid, {_names((*table.key, *table.values))} FROM {table.full_name} "
+            f"WHERE {where}) t ON {on} WHERE t.rowid IS NULL OR {changed or 'false'}"
+        )
+
+    def _find_absent(self, table: Table, where: str, matched: int) -> int:
+        """Temp table _absent: `old` rowid of the slice's rows that were not brought."""
+        absent = self._count(f"{table.full_name} WHERE {where}") - matched
+        if absent:
+            self._connection.execute(
+                f"CREATE OR REPLACE TEMP TABLE _absent AS SELECT t.rowid AS old "  # noqa: S608
+                f"FROM (SELECT rowid, {_names(table.key)} FROM {table.full_name} WHERE {where}) t "
+                f"ANTI JOIN {_STAGED} s USING ({_names(table.key)})"
+            )
+        return absent
+
+    def _remember(self, table: Table, old: str) -> None:
+        if table.revisions:
+            ledger = tables.revisions_of(table).full_name
+            until = literal(self._stamp.recorded_at)
+            self._connection.execute(
+                f"INSERT INTO {ledger} BY NAME "  # noqa: S608
+                f"SELECT *, {until} AS recorded_to FROM {table.full_name} WHERE {old}"
+            )
+
+    def _insert(self, table: Table, only: str) -> None:
+        stamps = (literal(self._stamp.recorded_at), literal(self._stamp.run_id))
+        own = ", ".join(f"{v} AS {n}" for v, n in zip(stamps, WRITER_STAMPS, strict=True))
+        order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
+        # Staged rows come sorted; a join loses that order.
+        self._connection.execute(
+            f"INSERT INTO {table.full_name} BY NAME SELECT s.*, {own} FROM {_STAGED} s {only} "  # noqa: S608
+            + (f"ORDER BY {_names(list(order))}" if only else "")
+        )
+
+
+def _tight(table: Table, staged: pl.DataFrame, part: Slice) -> Slice:
+    """Where absent rows stay, only the sessions that came need to be compared."""
+    if table.partition is None:
+        return part
+    days = staged[table.partition]
+    first, last = days.min(), days.max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        return part
+    return Slice(part.where, first, last)
