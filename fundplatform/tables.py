@@ -290,6 +290,8 @@ SOURCES = Table(
         Column("title", "text", "What it is."),
         Column("asset_class", "text", "Asset class of its instruments."),
         Column("calendar", "text", "Its trading calendar."),
+        Column("coverage_start", "date", "First session it declares."),
+        Column("coverage_end", "date", "Last session of a finished data set.", True),
         Column("priority", "int32", "Lower wins where several sources have a bar."),
         *_stamps(),
     ),
@@ -456,7 +458,9 @@ COMPOSITIONS = Table(
         SESSION,
         INSTRUMENT_ID,
         Column("rank", "int32", "1 = largest by `measure`."),
-        Column("measure", "float64", "Market cap or median dollar volume, USD, known at the close."),
+        Column(
+            "measure", "float64", "Market cap or median dollar volume, USD, known at the close."
+        ),
         Column("target_weight", "float64", "Weight at the close of `session`, decimal."),
         *_stamps(),
     ),

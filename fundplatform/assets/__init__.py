@@ -1,0 +1,1 @@
+"""The asset graph: thin declarations; sources fetch, finance computes, storage keeps."""

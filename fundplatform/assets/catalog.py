@@ -1,0 +1,123 @@
+"""catalog/*: identities, split factors and tiers. Unpartitioned: small, and recomputed whole.
+
+Identities are registered in the raw assets' own transactions; `catalog/instruments` and its
+siblings only state that in the graph, so that what reads them runs after the loads.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+import polars as pl
+
+from fundplatform import calendars, tables
+from fundplatform.assets.describe import output
+from fundplatform.assets.raw import Clock, raw_key
+from fundplatform.finance import adjustment, returns, tiers
+from fundplatform.sources.base import Kind, Source
+from fundplatform.storage.outputs import Derived, Stored
+
+INSTRUMENTS = dg.AssetKey(["catalog", "instruments"])
+LISTINGS = dg.AssetKey(["catalog", "listings"])
+SOURCES = dg.AssetKey(["catalog", "sources"])
+FACTORS = dg.AssetKey(["catalog", "adjustment_factors"])
+TIERS = dg.AssetKey(["catalog", "tiers"])
+VALIDATED = dg.AssetKey(["prices", "validated"])
+
+PRICE_COLUMNS = [
+    "source_id", "instrument_id", "interval", "session", "close", "volume", "adjustment",
+    "selected",
+]  # fmt: skip
+
+
+def every(sources: Iterable[Source], kind: Kind, **wish: object) -> dict[str, dg.AssetIn]:
+    """The inputs for one kind of raw data of all sources: one carries the read, the rest are deps.
+
+    The table holds all sources, also those whose folder was removed, so it is read once.
+    """
+    names = [s.spec.name for s in sources if kind in s.spec.kinds]
+    if not names:
+        return {}
+    return {str(kind): dg.AssetIn(raw_key(names[0], kind), metadata={"every_source": True, **wish})}
+
+
+def others(sources: Iterable[Source], kind: Kind) -> list[dg.AssetKey]:
+    """The raw assets of `kind` that `every` does not name."""
+    return [raw_key(s.spec.name, kind) for s in sources if kind in s.spec.kinds][1:]
+
+
+def identities(sources: Iterable[Source]) -> dg.AssetsDefinition:
+    """catalog/instruments, catalog/listings, catalog/sources."""
+    loaded = [raw_key(s.spec.name, kind) for s in sources for kind in s.spec.kinds]
+
+    @dg.multi_asset(
+        name="catalog_identities",
+        outs={
+            "instruments": output(tables.INSTRUMENTS),
+            "listings": output(tables.LISTINGS),
+            "sources": output(tables.SOURCES),
+        },
+        deps=loaded,
+        pool="warehouse",
+    )
+    def register() -> tuple[Stored, Stored, Stored]:
+        return Stored(), Stored(), Stored()
+
+    return register
+
+
+def adjustment_factors(sources: Iterable[Source]) -> dg.AssetsDefinition:
+    """catalog/adjustment_factors from every source's corporate actions."""
+    sources = list(sources)
+    ins = every(sources, Kind.CORPORATE_ACTIONS)
+
+    @dg.multi_asset(
+        name="catalog_adjustment_factors",
+        outs={"adjustment_factors": output(tables.ADJUSTMENT_FACTORS)},
+        ins=ins,
+        deps=others(sources, Kind.CORPORATE_ACTIONS),
+        pool="warehouse",
+    )
+    def factors(**inputs: pl.DataFrame) -> Derived:
+        actions = inputs.get(str(Kind.CORPORATE_ACTIONS), tables.CORPORATE_ACTIONS.empty())
+        return Derived({tables.ADJUSTMENT_FACTORS: adjustment.split_factors(actions)})
+
+    return factors
+
+
+def classified(sources: Iterable[Source], clock: Clock) -> dg.AssetsDefinition:
+    """catalog/tiers, recomputed whole: hysteresis makes each month depend on the one before."""
+    sources = list(sources)
+
+    @dg.multi_asset(
+        name="catalog_tiers",
+        outs={"tiers": output(tables.TIERS)},
+        ins={
+            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS}),
+            "factors": dg.AssetIn(FACTORS),
+            "instruments": dg.AssetIn(INSTRUMENTS),
+            **every(sources, Kind.MARKET_CAPS),
+        },
+        deps=others(sources, Kind.MARKET_CAPS),
+        pool="warehouse",
+    )
+    def classify(
+        prices: pl.DataFrame,
+        factors: pl.DataFrame,
+        instruments: pl.DataFrame,
+        **caps: pl.DataFrame,
+    ) -> Derived:
+        rows = tiers.history(
+            instruments=instruments,
+            returns=returns.session_returns(daily(prices), factors),
+            caps=caps.get(str(Kind.MARKET_CAPS)),
+            month_ends=calendars.month_ends,
+            today=clock().date(),
+        )
+        return Derived({tables.TIERS: rows})
+
+    return classify
+
+
+def daily(prices: pl.DataFrame) -> pl.DataFrame:
+    """Only the daily bars: indices, metrics and tiers read interval 1d."""
+    return prices.filter(pl.col("interval") == "1d").drop("interval")

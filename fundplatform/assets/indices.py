@@ -1,0 +1,214 @@
+"""indices/*: compositions, returns, changes and contributions by session; levels as a whole."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+
+import dagster as dg
+import polars as pl
+
+from fundplatform import calendars, tables
+from fundplatform.assets.catalog import (
+    FACTORS,
+    INSTRUMENTS,
+    PRICE_COLUMNS,
+    SOURCES,
+    VALIDATED,
+    daily,
+    every,
+    others,
+)
+from fundplatform.assets.describe import output
+from fundplatform.assets.partitions import BACKFILL, FROM_RAW
+from fundplatform.finance import index
+from fundplatform.finance.index_definition import IndexDefinition
+from fundplatform.finance.returns import session_returns
+from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
+from fundplatform.storage.io_manager import run_window
+from fundplatform.storage.outputs import Derived, Stored
+
+PERFORMANCE = dg.AssetKey(["indices", "performance"])
+LEVELS = dg.AssetKey(["indices", "levels"])
+
+_TABLES = (
+    tables.COMPOSITIONS,
+    tables.PERFORMANCE,
+    tables.COMPOSITION_CHANGES,
+    tables.CONTRIBUTIONS,
+    tables.UNPRICED,
+)
+
+
+def look_back_days(definitions: Sequence[IndexDefinition]) -> int:
+    """Calendar days of prices before a session that any of the definitions may need."""
+    return max((d.look_back_days for d in definitions), default=0)
+
+
+def built(
+    sources: Iterable[Source],
+    definitions: Sequence[IndexDefinition],
+    partitions: dg.DailyPartitionsDefinition,
+) -> dg.AssetsDefinition:
+    """All indices of the YAML definitions, for the sessions of a run's range."""
+    sources = list(sources)
+    back = look_back_days(definitions)
+    caps_in = {
+        name: dg.AssetIn(given.key, metadata=given.metadata, partition_mapping=FROM_RAW)
+        for name, given in every(sources, Kind.MARKET_CAPS, lookback_days=back).items()
+    }
+
+    @dg.multi_asset(
+        name="indices",
+        outs={t.name: output(t) for t in _TABLES},
+        ins={
+            "prices": dg.AssetIn(
+                VALIDATED, metadata={"columns": PRICE_COLUMNS, "lookback_days": back}
+            ),
+            "factors": dg.AssetIn(FACTORS),
+            "instruments": dg.AssetIn(INSTRUMENTS),
+            "known_sources": dg.AssetIn(SOURCES),
+            **caps_in,
+        },
+        deps=[
+            dg.AssetDep(k, partition_mapping=FROM_RAW) for k in others(sources, Kind.MARKET_CAPS)
+        ],
+        partitions_def=partitions,
+        backfill_policy=BACKFILL,
+        pool="warehouse",
+    )
+    def build(
+        context: dg.AssetExecutionContext,
+        prices: pl.DataFrame,
+        factors: pl.DataFrame,
+        instruments: pl.DataFrame,
+        known_sources: pl.DataFrame,
+        **caps: pl.DataFrame,
+    ) -> tuple[Derived, Stored, Stored, Stored, Stored]:
+        window = run_window(context.run.tags)
+        if window is None:
+            raise dg.Failure("indices are built for a partition or a range of partitions")
+        returns = session_returns(daily(prices), factors)
+        results = [
+            one_index(
+                definition, returns, instruments, known_sources,
+                caps.get(str(Kind.MARKET_CAPS)), prices, *window,
+            )
+            for definition in definitions
+        ]  # fmt: skip
+        frames = {
+            t: pl.concat([getattr(r, t.name) for r in results], how="vertical")
+            if results
+            else t.empty().drop(t.stamps)
+            for t in _TABLES
+        }
+        return Derived(frames), Stored(), Stored(), Stored(), Stored()
+
+    return build
+
+
+def one_index(
+    definition: IndexDefinition,
+    returns: pl.DataFrame,
+    instruments: pl.DataFrame,
+    sources: pl.DataFrame,
+    caps: pl.DataFrame | None,
+    prices: pl.DataFrame,
+    first: date,
+    last: date,
+) -> index.IndexResult:
+    """Cut the universe out and build one index for [first, last]."""
+    calendar = calendars.get(definition.calendar)
+    closes = calendar.closes(first - timedelta(days=definition.look_back_days), last)
+    members = universe(definition, instruments, sources, returns)
+    names = instruments.select("instrument_id", "symbol", listed_from="valid_from")
+    return index.build(
+        definition,
+        returns.join(members, on="instrument_id", how="semi").join(names, on="instrument_id"),
+        closes,
+        caps=None
+        if caps is None
+        else caps.join(class_members(definition, instruments), on="instrument_id", how="semi").join(
+            names.select("instrument_id", "symbol"), on="instrument_id"
+        ),
+        first=first,
+        last=last,
+    )
+
+
+def class_members(definition: IndexDefinition, instruments: pl.DataFrame) -> pl.DataFrame:
+    """The instruments of the universe's asset classes and markets."""
+    chosen = instruments.filter(
+        pl.col("asset_class").is_in(definition.asset_classes)
+        & pl.col("market").is_in(definition.markets)
+    )
+    if definition.symbols:
+        chosen = chosen.filter(pl.col("symbol").is_in(definition.symbols))
+    return chosen.select("instrument_id")
+
+
+def universe(
+    definition: IndexDefinition,
+    instruments: pl.DataFrame,
+    sources: pl.DataFrame,
+    returns: pl.DataFrame,
+) -> pl.DataFrame:
+    """`class_members`, and where the definition names sources, only what these sources priced."""
+    members = class_members(definition, instruments)
+    if not definition.sources:
+        return members
+    ids = sources.filter(pl.col("name").is_in(definition.sources))["source_id"]
+    priced = returns.filter(pl.col("source_id").is_in(ids.implode())).select("instrument_id")
+    return members.join(priced.unique(), on="instrument_id", how="semi")
+
+
+INDEX_SOURCE = SourceSpec(
+    name="fundplatform",
+    title="Indices computed by this platform",
+    asset_class="index",
+    market="INDEX",
+    quote="USD",
+    kinds={Kind.OHLCV: Coverage("XNYS", date(1900, 1, 1))},
+)
+
+
+def levels(definitions: Sequence[IndexDefinition]) -> dg.AssetsDefinition:
+    """indices/levels: one sequential product per index from its base, recomputed whole."""
+
+    @dg.multi_asset(
+        name="indices_levels",
+        outs={"levels": output(tables.LEVELS)},
+        ins={"performance": dg.AssetIn(PERFORMANCE, metadata={"whole": True})},
+        pool="warehouse",
+    )
+    def level(performance: pl.DataFrame) -> Derived:
+        frame = pl.concat(
+            [
+                index.levels(performance.filter(pl.col("index_name") == d.name), d)
+                for d in definitions
+            ]
+            or [tables.LEVELS.empty().drop(tables.LEVELS.stamps)]
+        )
+        return Derived(
+            {tables.LEVELS: frame}, register=(INDEX_SOURCE, listings(frame, definitions))
+        )
+
+    return level
+
+
+def listings(frame: pl.DataFrame, definitions: Sequence[IndexDefinition]) -> pl.DataFrame:
+    """An index with levels is an instrument of class index, so that metrics apply to it."""
+    titles = {d.name: d.title for d in definitions}
+    return (
+        frame.group_by("index_name")
+        .agg(valid_from=pl.col("session").min(), valid_to=pl.col("session").max())
+        .select(
+            vendor_symbol="index_name",
+            symbol="index_name",
+            asset_class=pl.lit("index"),
+            market=pl.lit("INDEX"),
+            quote=pl.lit("USD"),
+            name=pl.col("index_name").replace(titles),
+            valid_from="valid_from",
+            valid_to="valid_to",
+        )
+        .cast(LISTING_SCHEMA)
+    )

@@ -1,0 +1,70 @@
+"""One asset per source and kind of data: raw/<source>/<kind>, made from the source register.
+
+Fetch and hand over; parsing is the source's, storing the IO manager's.
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+
+import dagster as dg
+
+from fundplatform import calendars
+from fundplatform.assets.describe import table_metadata
+from fundplatform.assets.partitions import BACKFILL, raw_partitions
+from fundplatform.sources.base import Coverage, Kind, Source
+from fundplatform.storage.outputs import Load
+
+Clock = Callable[[], datetime]
+
+
+def raw_key(source: str, kind: Kind) -> dg.AssetKey:
+    """raw/<source>/<kind>."""
+    return dg.AssetKey(["raw", source, str(kind)])
+
+
+def raw_asset(source: Source, kind: Kind, clock: Clock) -> dg.AssetsDefinition:
+    """The asset that fetches `kind` from `source`, partitioned on the source's own calendar."""
+    spec, coverage = source.spec, source.spec.kinds[kind]
+
+    @dg.asset(
+        key=raw_key(spec.name, kind),
+        partitions_def=raw_partitions(coverage, clock().date()) if coverage.partitioned else None,
+        backfill_policy=BACKFILL if coverage.partitioned else None,
+        group_name="raw",
+        owners=[spec.owner],
+        kinds={"polars", "table"},
+        pool="warehouse",
+        description=f"{spec.title}: {kind.table.doc}\n\n{spec.description}",
+        metadata={
+            **table_metadata(kind.table),
+            "calendar": coverage.calendar,
+            "adjustment": spec.adjustment,
+            "first session": coverage.start.isoformat(),
+            "last session": coverage.end.isoformat() if coverage.end else "still growing",
+            **({"origin": dg.MetadataValue.url(spec.url)} if spec.url else {}),
+        },
+    )
+    def fetch(context: dg.AssetExecutionContext) -> Load:
+        first, last = _range(context, coverage)
+        batch = source.fetch(kind, first, last, now=clock())
+        context.log.info(
+            f"{spec.name} {kind}: {batch.rows.height} rows, {batch.rejected.height} rejected, "
+            f"{first}..{last}"
+        )
+        within = (first, last) if coverage.partitioned else (None, None)
+        return Load(spec, kind, batch, source.listings(kind), *within)
+
+    return fetch
+
+
+def _range(context: dg.AssetExecutionContext, coverage: Coverage) -> tuple[date, date]:
+    """The days a run covers: up to the day before the next session, so that no row falls between.
+
+    A vendor's row on a closed day belongs to the session before it and is rejected there (V09).
+    """
+    if not coverage.partitioned:
+        return coverage.start, coverage.end or date.max
+    keys = context.partition_key_range
+    last = date.fromisoformat(keys.end)
+    following = calendars.get(coverage.calendar).next_session(last)
+    return date.fromisoformat(keys.start), following - timedelta(days=1)

@@ -1,0 +1,252 @@
+"""Backfills from the shell: what is missing or stale, cut into chunks, run in this process.
+
+The plan comes from Dagster's own record of partitions, so a backfill that was killed goes on where
+it stopped: a chunk is committed to the warehouse and then recorded. The Dagster UI and `--detach`
+do the same through native backfills.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import pairwise
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from fundplatform import calendars
+from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
+from fundplatform.assets.partitions import CHUNK
+from fundplatform.assets.raw import raw_key
+from fundplatform.sources.base import Kind, Source
+from fundplatform.storage.io_manager import RANGE_END, RANGE_START
+
+IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
+CHAIN = tuple(
+    dg.AssetKey(path.split("/"))
+    for path in (
+        "prices/validated",
+        "prices/rejected",
+        "ops/gates",
+        "indices/compositions",
+        "indices/performance",
+        "indices/composition_changes",
+        "indices/contributions",
+        "indices/unpriced",
+        "indices/levels",
+        "funds/metrics",
+    )
+)
+"""Everything downstream of raw that is computed by day, in one run."""
+
+# The raw kinds that the daily chain reads.
+_FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
+# Recorded for every day that was judged, also where the gate held prices/validated back.
+_JUDGED = dg.AssetKey(["prices", "rejected"])
+_LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One run: these assets, for the sessions first..last (None: unpartitioned)."""
+
+    label: str
+    keys: tuple[dg.AssetKey, ...]
+    first: date | None = None
+    last: date | None = None
+    partitions: int = 1
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The run tags that carry the range."""
+        if self.first is None or self.last is None:
+            return {}
+        return {RANGE_START: self.first.isoformat(), RANGE_END: self.last.isoformat()}
+
+    def __str__(self) -> str:
+        """`label first..last (n partitions)`."""
+        span = f" {self.first}..{self.last} ({self.partitions} partitions)" if self.first else ""
+        return f"{self.label}{span}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a chunk's run came to: success, or the messages of what failed."""
+
+    chunk: Chunk
+    run_id: str
+    errors: tuple[str, ...] = ()
+
+
+def raw_chunks(
+    source: Source, instance: dg.DagsterInstance, first: date, last: date, *, refetch: bool
+) -> Iterator[Chunk]:
+    """The runs that fetch what this source has between first and last and Dagster has not."""
+    for kind, coverage in source.spec.kinds.items():
+        key = raw_key(source.spec.name, kind)
+        label = key.to_user_string()
+        if not coverage.partitioned:
+            if refetch or instance.get_latest_materialization_event(key) is None:
+                yield Chunk(label, (key,))
+            continue
+        end = min(last, coverage.end or last)
+        sessions = calendars.get(coverage.calendar).sessions(max(first, coverage.start), end)
+        known = set() if refetch else instance.get_materialized_partitions(key)
+        wanted = [s.isoformat() not in known for s in sessions]
+        yield from _cut(label, (key,), sessions, wanted)
+
+
+def chain_chunks(
+    sources: Iterable[Source], instance: dg.DagsterInstance, first: date, last: date
+) -> Iterator[Chunk]:
+    """The runs of everything downstream, for the days that are new or older than their raw data.
+
+    A day that changed before days already computed makes those stale too: look-backs reach over
+    them.
+    """
+    judged, finished = _ids(instance, _JUDGED), _ids(instance, _LAST_OF_CHAIN)
+    newest: dict[str, int] = {}
+    for source in sources:
+        for kind, coverage in source.spec.kinds.items():
+            if kind in _FEEDS and coverage.partitioned:
+                for day, storage_id in _ids(instance, raw_key(source.spec.name, kind)).items():
+                    newest[day] = max(newest.get(day, 0), storage_id)
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    stale = [
+        finished.get(d.isoformat(), -1) < 0
+        or judged.get(d.isoformat(), -1) < newest.get(d.isoformat(), 0)
+        for d in days
+    ]
+    if True not in stale:
+        return
+    start = stale.index(True)
+    computed_after = [n for n, d in enumerate(days) if n > start and d.isoformat() in finished]
+    if computed_after:
+        stale[start : computed_after[-1] + 1] = [True] * (computed_after[-1] + 1 - start)
+    yield from _cut("prices → indices → metrics", CHAIN, days, stale)
+
+
+def chain_days(
+    sources: Iterable[Source], instance: dg.DagsterInstance, first: date, last: date
+) -> tuple[date, date] | None:
+    """The days asked for that have bars, and later ones already computed (they may turn stale)."""
+    bars = [s.spec.kinds[Kind.OHLCV] for s in sources if Kind.OHLCV in s.spec.kinds]
+    if not bars:
+        return None
+    end = max(min(last, c.end or last) for c in bars)
+    known = instance.get_materialized_partitions(_LAST_OF_CHAIN)
+    latest = max((date.fromisoformat(k) for k in known), default=end)
+    start = max(first, min(c.start for c in bars))
+    return (start, max(end, latest)) if start <= max(end, latest) else None
+
+
+def _latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> int:
+    """Storage id of the newest materialisation of any of the assets; -1 without one."""
+    found = [instance.fetch_materializations(key, limit=1).records for key in keys]
+    return max((records[0].storage_id for records in found if records), default=-1)
+
+
+def _ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
+    return instance.event_log_storage.get_latest_storage_id_by_partition(
+        key, DagsterEventType.ASSET_MATERIALIZATION
+    )
+
+
+def _cut(
+    label: str, keys: tuple[dg.AssetKey, ...], days: Sequence[date], wanted: Sequence[bool]
+) -> Iterator[Chunk]:
+    """Runs of neighbouring wanted days, at most CHUNK partitions each."""
+    edges = [0, *(n for n, (a, b) in enumerate(pairwise(wanted), 1) if a != b), len(days)]
+    for begin, end in pairwise(edges):
+        if begin < end and wanted[begin]:
+            for at in range(begin, end, CHUNK):
+                part = days[at : min(at + CHUNK, end)]
+                yield Chunk(label, keys, part[0], part[-1], len(part))
+
+
+def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
+    """Execute one chunk in this process on the persistent instance."""
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=list(chunk.keys),
+        tags={**chunk.tags, "fundplatform/chunk": str(chunk)},
+        raise_on_error=False,
+    )
+    errors = () if result.success else tuple(_failures(result))
+    return Outcome(chunk, result.run_id, errors)
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_node_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            yield f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
+        elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                yield (
+                    f"check {evaluation.check_name} on {evaluation.asset_key.to_user_string()} "
+                    "failed: see its metadata in the UI"
+                )
+
+
+@dataclass(frozen=True)
+class Backfill:
+    """A backfill over some sources and everything downstream of them."""
+
+    sources: Sequence[Source]
+    all_sources: Sequence[Source]
+    instance: dg.DagsterInstance
+    job: dg.JobDefinition
+    first: date
+    last: date
+    refetch: bool = False
+
+    def fetches(self) -> list[Chunk]:
+        """The raw runs still to do."""
+        return [
+            chunk
+            for source in self.sources
+            for chunk in raw_chunks(
+                source, self.instance, self.first, self.last, refetch=self.refetch
+            )
+        ]
+
+    def run(self, on_start: Callable[[Chunk], None], on_done: Callable[[Outcome], None]) -> bool:
+        """Fetch, register, compute; True when every run succeeded.
+
+        A source that fails stops after its failing chunk; the others go on, and what was loaded
+        flows downstream.
+        """
+        outcomes = self._all(self.fetches(), on_start, on_done)
+        raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
+        if _latest(self.instance, [FACTORS]) < _latest(self.instance, raw):
+            catalog = Chunk("catalog", (*IDENTITIES, FACTORS))
+            outcomes += self._all([catalog], on_start, on_done)
+        days = chain_days(self.all_sources, self.instance, self.first, self.last)
+        if days:
+            chain = list(chain_chunks(self.all_sources, self.instance, *days))
+            outcomes += self._all(chain, on_start, on_done)
+            if _latest(self.instance, [TIERS]) < _latest(self.instance, [_LAST_OF_CHAIN]):
+                tiers = Chunk(TIERS.to_user_string(), (TIERS,))
+                outcomes += self._all([tiers], on_start, on_done)
+        return all(not o.errors for o in outcomes)
+
+    def _all(
+        self,
+        chunks: Sequence[Chunk],
+        on_start: Callable[[Chunk], None],
+        on_done: Callable[[Outcome], None],
+    ) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        broken: set[str] = set()
+        for chunk in chunks:
+            if chunk.label in broken:
+                continue
+            on_start(chunk)
+            outcome = run_chunk(chunk, self.job, self.instance)
+            on_done(outcome)
+            outcomes.append(outcome)
+            if outcome.errors:
+                broken.add(chunk.label)
+        return outcomes

@@ -1,0 +1,211 @@
+"""The `fundplatform` command: what the Dagster UI can do, from the shell. Thin on purpose."""
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+from datetime import date, timedelta
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from fundplatform import summary
+from fundplatform.backfill import Backfill, Chunk, Outcome
+from fundplatform.definitions import build_definitions, open_store, utc_now
+from fundplatform.errors import ConfigError, FundplatformError
+from fundplatform.instance import init as init_home
+from fundplatform.instance import open_instance
+from fundplatform.settings import Settings
+from fundplatform.sources import register
+from fundplatform.sources.base import Source
+from fundplatform.storage.base import Store
+
+console = Console(highlight=False)
+
+
+def main() -> None:
+    """Entry point: platform errors print one line and exit 1, without a traceback."""
+    logging.getLogger("dagster").setLevel(logging.ERROR)
+    try:
+        cli.main(standalone_mode=False)
+    except FundplatformError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="fundplatform")
+def cli() -> None:
+    """Market- and fund-data platform. Everything lives in FUNDPLATFORM_HOME (./.fundplatform)."""
+
+
+@cli.command()
+def init() -> None:
+    """Make the home folder, the Dagster instance and the warehouse (re-runnable)."""
+    settings = Settings.from_env()
+    done = init_home(settings, _store(settings))
+    for line in done or [f"{settings.home} is ready; nothing to do"]:
+        click.echo(line)
+
+
+@cli.command()
+def sources() -> None:
+    """List the sources that take part, and those that cannot and why."""
+    loaded = register.load(Settings.from_env())
+    console.print(summary.sources_table(loaded.sources))
+    for problem in loaded.problems:
+        click.echo(f"left out: {problem.name}: {problem.message}", err=True)
+
+
+@cli.command()
+def status() -> None:
+    """Per source: last session, rows, missing and rejected rows, held sessions."""
+    settings = Settings.from_env()
+    _use_calendars(settings)
+    console.print(summary.frame_table(summary.status(_store(settings))))
+
+
+@cli.command()
+@click.argument("names", nargs=-1)
+@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First session.")
+@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
+@click.option("--plan", is_flag=True, help="Only print the runs that would be made.")
+@click.option("--refetch", is_flag=True, help="Fetch again what is already there.")
+@click.option("--detach", is_flag=True, help="Submit a native Dagster backfill; a daemon runs it.")
+def backfill(
+    names: Sequence[str],
+    first: object,
+    last: object,
+    plan: bool,
+    refetch: bool,
+    detach: bool,
+) -> None:
+    """Fetch SOURCE... (default: all) for the sessions asked for, and compute all downstream."""
+    settings = Settings.from_env()
+    span = (_day(first) or date(1900, 1, 1), _day(last) or _yesterday())
+    if detach:
+        from fundplatform.detached import submit
+
+        click.echo(submit(settings, names, *span))
+        return
+    job = prepare(settings, names, span, refetch=refetch)
+    if plan:
+        for chunk in job.fetches():
+            click.echo(f"would run {chunk}")
+        click.echo("then everything downstream of the days above, in runs of at most 250 days")
+        return
+    if not run_backfill(job, _store(settings)):
+        sys.exit(1)
+
+
+@cli.command()
+@click.option("--years", type=int, default=0, help="Only the last N years of the sample.")
+def demo(years: int) -> None:
+    """The whole pipeline on the built-in sample, offline, and what came out."""
+    from fundplatform.demo import run_demo
+
+    if not run_demo(Settings.from_env(), years, console):
+        sys.exit(1)
+
+
+def run_backfill(job: Backfill, store: Store) -> bool:
+    """Run with a progress bar, publish once, print the failures; True when all went well."""
+    started = time.monotonic()
+    fetches = job.fetches()
+    failed: list[Outcome] = []
+    runs = 0
+    with Progress(
+        TextColumn("{task.description}", table_column=None),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+    ) as progress:
+        task = progress.add_task("starting", total=sum(c.partitions for c in fetches) or None)
+
+        def on_start(chunk: Chunk) -> None:
+            progress.update(task, description=str(chunk))
+
+        def on_done(outcome: Outcome) -> None:
+            nonlocal runs
+            runs += 1
+            progress.advance(task, outcome.chunk.partitions)
+            if outcome.errors:
+                failed.append(outcome)
+            progress.console.print(f"{'FAILED' if outcome.errors else 'done  '} {outcome.chunk}")
+
+        ok = job.run(on_start, on_done)
+    if not runs:
+        console.print("Nothing to do: every session asked for is already there. No row changed.")
+        return True
+    begun = time.monotonic()
+    path = store.publish()
+    console.print(
+        f"{runs} runs in {begun - started:.1f} s; published {path} "
+        f"in {time.monotonic() - begun:.1f} s"
+    )
+    for outcome in failed:
+        for error in outcome.errors:
+            click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)
+    return ok
+
+
+def prepare(
+    settings: Settings,
+    names: Sequence[str],
+    span: tuple[date, date],
+    *,
+    refetch: bool = False,
+) -> Backfill:
+    """Initialise the home and wire a backfill over the named sources (all when none is named)."""
+    store = _store(settings)
+    init_home(settings, store)
+    loaded = register.load(settings)
+    for problem in loaded.problems:
+        click.echo(f"left out: {problem.name}: {problem.message}", err=True)
+    chosen = _choose(loaded.sources, names)
+    definitions = build_definitions(
+        settings, sources=loaded.sources, store=store, publish_after_run=False
+    )
+    return Backfill(
+        chosen,
+        loaded.sources,
+        open_instance(settings),
+        definitions.resolve_implicit_global_asset_job_def(),
+        *span,
+        refetch=refetch,
+    )
+
+
+def _choose(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:
+    known = {s.spec.name: s for s in sources}
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                "command line", name, "no such source", f"Choose from: {', '.join(sorted(known))}"
+            )
+    return [known[n] for n in names] or list(sources)
+
+
+def _store(settings: Settings) -> Store:
+    return open_store(settings, notify=lambda message: click.echo(message, err=True))
+
+
+def _use_calendars(settings: Settings) -> None:
+    from fundplatform import calendars
+
+    calendars.use_cache(settings.home / "calendars")
+
+
+def _day(value: object) -> date | None:
+    return value.date() if hasattr(value, "date") else None
+
+
+def _yesterday() -> date:
+    return utc_now().date() - timedelta(days=1)

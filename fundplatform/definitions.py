@@ -1,0 +1,99 @@
+"""The wiring: which sources, assets, checks and resources make up the code location.
+
+`build_definitions(settings, ...)` does it all, so that a test makes the same location with other
+parts; `defs` is what Dagster loads. Nothing here reads data.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from fundplatform import calendars
+from fundplatform.assets import catalog, funds, indices, prices
+from fundplatform.assets.partitions import daily_partitions
+from fundplatform.assets.raw import raw_asset
+from fundplatform.checks import contract_checks
+from fundplatform.finance.index_definition import load_definitions
+from fundplatform.settings import Settings
+from fundplatform.sources import register
+from fundplatform.sources.base import Kind, Source
+from fundplatform.storage.base import Store
+from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform.storage.event_log import use_batches
+from fundplatform.storage.io_manager import WarehouseIOManager
+
+INDICES = Path(__file__).parent / "indices"
+
+
+def open_store(settings: Settings, notify: Callable[[str], None] = print) -> Store:
+    """The warehouse of these settings."""
+    return DuckDBStore(
+        settings.warehouse, settings.published, lock_timeout=settings.lock_timeout, notify=notify
+    )
+
+
+def utc_now() -> datetime:
+    """The platform's clock; everything else is given one."""
+    return datetime.now(UTC)
+
+
+def build_definitions(
+    settings: Settings,
+    *,
+    sources: Sequence[Source] | None = None,
+    store: Store | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    publish_after_run: bool = True,
+) -> dg.Definitions:
+    """The whole code location.
+
+    Args:
+        settings: Home, sources switched on, risk-free rate.
+        sources: Instead of the register's (tests).
+        store: Instead of the settings' warehouse (tests).
+        clock: Gives `fetched_at`, `recorded_from` and today's date.
+        publish_after_run: False where the caller publishes once after many runs.
+    """
+    use_batches()
+    calendars.use_cache(settings.home / "calendars")
+    if sources is None:
+        loaded = register.load(settings)
+        sources = loaded.sources
+        for problem in loaded.problems:
+            dg.get_dagster_logger().error(f"source {problem.name} is left out: {problem.message}")
+    io_manager = WarehouseIOManager(
+        store or open_store(settings), clock, publish_after_run=publish_after_run
+    )
+    return dg.Definitions(
+        assets=_assets(sources, settings, clock),
+        asset_checks=contract_checks(),
+        resources={"io_manager": io_manager},
+        executor=dg.in_process_executor,
+    )
+
+
+def _assets(
+    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime]
+) -> list[dg.AssetsDefinition]:
+    raw = [raw_asset(s, kind, clock) for s in sources for kind in s.spec.kinds]
+    base = [*raw, catalog.identities(sources), catalog.adjustment_factors(sources)]
+    if not any(Kind.OHLCV in s.spec.kinds for s in sources):
+        return base
+    days = daily_partitions(sources)
+    definitions = load_definitions(INDICES)
+    return [
+        *base,
+        prices.validated(sources, days),
+        catalog.classified(sources, clock),
+        indices.built(sources, definitions, days),
+        indices.levels(definitions),
+        funds.metrics(days, settings.risk_free_rate, clock),
+    ]
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """What `dagster dev` and the code server load (workspace.yaml names this module)."""
+    return build_definitions(Settings.from_env())

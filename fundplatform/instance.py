@@ -1,0 +1,58 @@
+"""The home folder and the persistent Dagster instance in it.
+
+`init` makes both ready and may be called any number of times; files that a user changed are left.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import dagster as dg
+
+from fundplatform.errors import WarehouseError
+from fundplatform.settings import Settings
+from fundplatform.storage.base import Store
+
+_PACKAGE = Path(__file__).parent
+
+
+def shipped(name: str) -> Path:
+    """A file that ships with the project: in the installed package, else in the checkout."""
+    inside = _PACKAGE / "_home" / name
+    return inside if inside.exists() else _PACKAGE.parent / name
+
+
+def init(settings: Settings, store: Store) -> list[str]:
+    """Make folders, the Dagster home and the warehouse; returns what was done, in words."""
+    done: list[str] = []
+    folders = [settings.home, settings.dagster_home, settings.published, settings.drop]
+    folders += [settings.reports, settings.payloads]
+    for folder in folders:
+        if not folder.is_dir():
+            _make(folder, settings)
+            done.append(f"created {folder}")
+    for name in ("dagster.yaml", "workspace.yaml"):
+        target = settings.dagster_home / name
+        if not target.exists():
+            shutil.copyfile(shipped(name), target)
+            done.append(f"copied {name} into {settings.dagster_home}")
+    done += [f"applied migration {name}" for name in store.migrate()]
+    return done
+
+
+def _make(folder: Path, settings: Settings) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WarehouseError(
+            str(settings.home),
+            f"the folder {folder} cannot be made ({error.strerror})",
+            "Set FUNDPLATFORM_HOME to a folder you can write to",
+        ) from error
+
+
+def open_instance(settings: Settings) -> dg.DagsterInstance:
+    """The persistent instance below the home; `init` has run before."""
+    # dagster.yaml refers to DAGSTER_HOME, and run workers inherit it.
+    os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
+    return dg.DagsterInstance.from_config(str(settings.dagster_home))

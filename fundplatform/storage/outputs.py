@@ -1,0 +1,55 @@
+"""What an asset hands to the IO manager: vendor rows, derived frames, or a word that it is done.
+
+Plain values, no Dagster and no SQL; `io_manager.py` turns each into one transaction.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import polars as pl
+
+from fundplatform.sources.base import Batch, Kind, SourceSpec
+from fundplatform.tables import Table
+
+
+@dataclass(frozen=True)
+class Load:
+    """Rows of one source and kind for a range of sessions, still with the vendor's symbols.
+
+    Attributes:
+        spec: The source.
+        kind: The kind of data.
+        batch: What the fetch brought.
+        listings: LISTING_SCHEMA; covers every vendor symbol of the batch.
+        first: First session of the slice, None for unpartitioned kinds.
+        last: Last session of the slice, None for unpartitioned kinds.
+    """
+
+    spec: SourceSpec
+    kind: Kind
+    batch: Batch
+    listings: pl.DataFrame
+    first: date | None = None
+    last: date | None = None
+
+
+@dataclass(frozen=True)
+class Derived:
+    """Frames that one computation made; all are written in one transaction.
+
+    Attributes:
+        frames: Table -> its whole content within the run's partition range (or at all, for
+            unpartitioned assets); the asset's own table comes first.
+        unrecorded: Sessions not to be recorded as materialised (held by the gate).
+        register: A source and its listings to register first (index levels are instruments).
+    """
+
+    frames: Mapping[Table, pl.DataFrame]
+    unrecorded: frozenset[date] = frozenset()
+    register: tuple[SourceSpec, pl.DataFrame] | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The asset's rows are already in the warehouse: a sibling's transaction wrote them."""

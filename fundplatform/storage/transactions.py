@@ -1,0 +1,153 @@
+"""One asset's output as one transaction: identities, rows, rejects, payloads and the load record.
+
+No Dagster and no SQL: asset names, slices and a `Writer` come in, counts go out.
+"""
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from fundplatform import tables
+from fundplatform.errors import SchemaError
+from fundplatform.storage.base import Counts, Slice, Writer
+from fundplatform.storage.outputs import Derived, Load
+from fundplatform.tables import Table
+
+
+@dataclass(frozen=True)
+class Target:
+    """Who writes what: the run, the asset's name and the slice of its partition range."""
+
+    run_id: str
+    asset: str
+    part: Slice
+
+
+@dataclass(frozen=True)
+class Written:
+    """The rows of the asset's own table, and what the transaction did."""
+
+    rows: pl.DataFrame
+    facts: dict[str, int]
+
+
+def write_load(writer: Writer, load: Load, target: Target) -> Written:
+    """Register the listings, store the rows, the rejects and the payloads of one fetch."""
+    source_id = writer.source_id(load.spec)
+    mapping = writer.register(source_id, load.listings)
+    rows = attach_instruments(load, mapping).with_columns(source_id=pl.lit(source_id))
+    within = Slice({"source_id": source_id}, load.first, load.last)
+    counts = writer.write(load.kind.table, rows, within)
+    rejected = _write_evidence(writer, load, source_id)
+    tracked = mapping.group_by("vendor_symbol").agg(tracked_from=pl.col("valid_from").min())
+    writer.write(
+        tables.TRACKED,
+        tracked.with_columns(source_id=pl.lit(source_id)),
+        Slice({"source_id": source_id}),
+    )
+    rows_in = rows.height + rejected
+    record = _Record(load.kind.table, counts, rows_in, rejected)
+    _write_record(writer, target, record, within)
+    return Written(rows, {"rejected_at_load": rejected, **_facts(counts)})
+
+
+def _write_evidence(writer: Writer, load: Load, source_id: int) -> int:
+    """Store rejects and payloads; returns the number of rejects not seen before."""
+    own = Slice({"source_id": source_id, "kind": str(load.kind)})
+    stamps = [pl.lit(source_id).alias("source_id"), pl.lit(str(load.kind)).alias("kind")]
+    counts = writer.write(tables.REJECTED_AT_LOAD, load.batch.rejected.with_columns(stamps), own)
+    writer.write(tables.PAYLOADS, load.batch.payloads.with_columns(stamps), own)
+    return counts.inserted
+
+
+def attach_instruments(load: Load, mapping: pl.DataFrame) -> pl.DataFrame:
+    """The batch's rows with `instrument_id` instead of `vendor_symbol`.
+
+    Where a symbol has several meanings, the one valid at the row's date counts.
+
+    Raises:
+        SchemaError: A row's symbol has no listing.
+    """
+    meanings = pl.len().over("vendor_symbol")
+    single = mapping.filter(meanings == 1).select("vendor_symbol", "instrument_id")
+    rows = load.batch.rows.join(single, on="vendor_symbol", how="left")
+    several = mapping.filter(meanings > 1)
+    if several.height:
+        rows = _by_date(rows, several, _date_column(load.kind.table))
+    lost = rows.filter(pl.col("instrument_id").is_null())["vendor_symbol"].unique().sort()
+    if len(lost):
+        raise SchemaError(
+            load.kind.table.full_name,
+            f"no listing for {lost.head(5).to_list()} of source {load.spec.name}",
+            "Source.listings must cover every vendor_symbol that fetch returns",
+        )
+    return rows.drop("vendor_symbol")
+
+
+def _by_date(rows: pl.DataFrame, several: pl.DataFrame, day: str) -> pl.DataFrame:
+    dated = several.sort("valid_from").select("vendor_symbol", "valid_from", _id="instrument_id")
+    return (
+        rows.sort(day)
+        .join_asof(
+            dated,
+            left_on=day,
+            right_on="valid_from",
+            by="vendor_symbol",
+            check_sortedness=False,
+        )
+        .with_columns(instrument_id=pl.coalesce("instrument_id", "_id"))
+        .drop("_id", "valid_from", strict=False)
+    )
+
+
+def _date_column(table: Table) -> str:
+    return table.partition or next(c.name for c in table.columns if c.type == "date")
+
+
+def write_derived(writer: Writer, derived: Derived, target: Target) -> Written:
+    """Replace the slices of all frames; the counts are those of the first table."""
+    if derived.register:
+        spec, listings = derived.register
+        writer.register(writer.source_id(spec), listings)
+    facts: dict[str, int] = {}
+    for table, frame in derived.frames.items():
+        counts = writer.write(table, frame, target.part)
+        _write_record(writer, target, _Record(table, counts, frame.height, 0), target.part)
+        facts = facts or _facts(counts)
+    return Written(next(iter(derived.frames.values())), facts)
+
+
+def _facts(counts: Counts) -> dict[str, int]:
+    return {
+        "rows_inserted": counts.inserted,
+        "rows_updated": counts.updated,
+        "rows_unchanged": counts.unchanged,
+        "rows_removed": counts.removed,
+    }
+
+
+@dataclass(frozen=True)
+class _Record:
+    table: Table
+    counts: Counts
+    rows_in: int
+    rejected: int
+
+
+def _write_record(writer: Writer, target: Target, record: _Record, part: Slice) -> None:
+    """A row of ops.loads."""
+    load_id = f"{target.run_id}/{target.asset}"
+    row = pl.DataFrame(
+        {
+            "load_id": [load_id],
+            "asset": [target.asset],
+            "table_name": [record.table.full_name],
+            "from_session": [part.first],
+            "to_session": [part.last],
+            "rows_in": [record.rows_in],
+            **{name: [n] for name, n in _facts(record.counts).items()},
+            "rows_rejected": [record.rejected],
+        }
+    )
+    own: dict[str, int | str] = {"load_id": load_id, "table_name": record.table.full_name}
+    writer.write(tables.LOADS, row, Slice(own))
