@@ -19,17 +19,7 @@ MAX_GAP_DAYS = 90
 IDENTITY = ("asset_class", "market", "symbol", "quote")
 OWN = ("vendor_symbol", "valid_from", "valid_to", "instrument_id")
 INSTRUMENT = ("instrument_id", *IDENTITY, "name", "valid_from", "valid_to")
-PROPOSAL_SCHEMA = pl.Schema(
-    {
-        "source_id": pl.Int16(),
-        "vendor_symbol": pl.String(),
-        "valid_from": pl.Date(),
-        "instrument_id": pl.Int32(),
-        "other_id": pl.Int32(),
-        "problem": pl.String(),
-        "reason": pl.String(),
-    }
-)
+PROPOSAL = tuple(n for n in tables.PROPOSALS.column_names if n not in tables.PROPOSALS.stamps)
 _REASONS = {
     "gap": "Same ticker after a silence of more than 90 days: a new instrument was made",
     "bridge": "The listing joins two instruments that were kept apart; the nearest was taken",
@@ -46,7 +36,7 @@ class Resolution:
         changed_instruments: Columns INSTRUMENT: known ones, widened or given their first name.
         listings: Columns OWN: all of the source's listings afterwards.
         mapping: Columns OWN: those of the symbols that came in.
-        proposals: PROPOSAL_SCHEMA: decisions that a person may want to look at.
+        proposals: Columns PROPOSAL: decisions that a person may want to look at.
         changed: False where everything was known already.
     """
 
@@ -184,7 +174,12 @@ def _of_symbols(own: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
 def _unchanged(own: pl.DataFrame, wanted: pl.DataFrame) -> Resolution:
     none = tables.INSTRUMENTS.empty().select(INSTRUMENT)
     return Resolution(
-        none, none, own, _of_symbols(own, wanted), PROPOSAL_SCHEMA.to_frame(), changed=False
+        none,
+        none,
+        own,
+        _of_symbols(own, wanted),
+        tables.PROPOSALS.empty().select(PROPOSAL),
+        changed=False,
     )
 
 
@@ -306,13 +301,13 @@ def _assign(
 
 
 def _gaps(instruments: pl.DataFrame, founded: pl.DataFrame, assigned: pl.DataFrame) -> pl.DataFrame:
-    """Listings of new instruments whose identity another instrument had before (or after)."""
-    rivals = pl.concat([instruments, founded]).join(founded, on=IDENTITY, how="semi")
+    """Listings of new instruments whose identity another one had before, or a known one later."""
+    rivals = pl.concat(
+        [instruments.with_columns(known=True), founded.with_columns(known=False)]
+    ).join(founded, on=IDENTITY, how="semi")
+    later = pl.when(pl.col("known").shift(-1)).then(pl.col("instrument_id").shift(-1))
     ordered = rivals.sort(*IDENTITY, "valid_from").with_columns(
-        other_id=pl.coalesce(
-            pl.col("instrument_id").shift(1).over(IDENTITY),
-            pl.col("instrument_id").shift(-1).over(IDENTITY),
-        )
+        other_id=pl.coalesce(pl.col("instrument_id").shift(1).over(IDENTITY), later.over(IDENTITY))
     )
     doubtful = ordered.filter(pl.col("other_id").is_not_null()).select("instrument_id", "other_id")
     return assigned.join(doubtful.join(founded, on="instrument_id", how="semi"), on="instrument_id")
@@ -326,10 +321,10 @@ def _proposals(
             pl.lit(source_id, pl.Int16).alias("source_id"),
             "vendor_symbol",
             "valid_from",
-            "instrument_id",
-            "other_id",
             pl.lit(problem).alias("problem"),
             pl.lit(_REASONS[problem]).alias("reason"),
+            "instrument_id",
+            "other_id",
         )
         for problem, rows in (("gap", gaps), ("bridge", bridges), ("span", cut))
     ]

@@ -348,6 +348,24 @@ TRACKED = Table(
     partition=None,
     keeps_absent=True,
 )
+PROPOSALS = Table(
+    "catalog",
+    "proposals",
+    "Decisions about identity that a person may want to look at.",
+    (
+        SOURCE_ID,
+        Column("vendor_symbol", "text", "The symbol as this source writes it."),
+        Column("valid_from", "date", "First session of the listing."),
+        Column("problem", "text", "gap, bridge or span."),
+        Column("reason", "text", "What was decided, in words."),
+        INSTRUMENT_ID,
+        Column("other_id", "int32", "The other instrument it could be.", True),
+        *_stamps(),
+    ),
+    ("source_id", "vendor_symbol", "valid_from", "problem"),
+    partition=None,
+    keeps_absent=True,
+)
 ADJUSTMENT_FACTORS = Table(
     "catalog",
     "adjustment_factors",
@@ -586,6 +604,7 @@ TABLES: tuple[Table, ...] = (
     INSTRUMENTS,
     LISTINGS,
     TRACKED,
+    PROPOSALS,
     ADJUSTMENT_FACTORS,
     TIERS,
     VALIDATED,

@@ -64,4 +64,5 @@ def register(writer: Writer, source: int, listings: pl.DataFrame) -> pl.DataFram
     writer.write(tables.INSTRUMENTS, instruments, WHOLE)
     rows = found.listings.with_columns(source_id=pl.lit(source, pl.Int16))
     writer.write(_LISTINGS, rows, own)
+    writer.write(tables.PROPOSALS, found.proposals, own)
     return found.mapping

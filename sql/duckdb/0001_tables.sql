@@ -483,6 +483,28 @@ COMMENT ON COLUMN catalog.tracked."tracked_from" IS 'First session expected.';
 COMMENT ON COLUMN catalog.tracked."recorded_from" IS 'When this version entered the warehouse (UTC).';
 COMMENT ON COLUMN catalog.tracked."run_id" IS 'Dagster run that wrote this version.';
 
+CREATE TABLE IF NOT EXISTS catalog.proposals (
+  "source_id" SMALLINT NOT NULL,
+  "vendor_symbol" VARCHAR NOT NULL,
+  "valid_from" DATE NOT NULL,
+  "problem" VARCHAR NOT NULL,
+  "reason" VARCHAR NOT NULL,
+  "instrument_id" INTEGER NOT NULL,
+  "other_id" INTEGER,
+  "recorded_from" TIMESTAMP WITH TIME ZONE NOT NULL,
+  "run_id" VARCHAR NOT NULL
+);
+COMMENT ON TABLE catalog.proposals IS 'Decisions about identity that a person may want to look at.';
+COMMENT ON COLUMN catalog.proposals."source_id" IS 'Source, see catalog.sources.';
+COMMENT ON COLUMN catalog.proposals."vendor_symbol" IS 'The symbol as this source writes it.';
+COMMENT ON COLUMN catalog.proposals."valid_from" IS 'First session of the listing.';
+COMMENT ON COLUMN catalog.proposals."problem" IS 'gap, bridge or span.';
+COMMENT ON COLUMN catalog.proposals."reason" IS 'What was decided, in words.';
+COMMENT ON COLUMN catalog.proposals."instrument_id" IS 'Permanent instrument, see catalog.instruments.';
+COMMENT ON COLUMN catalog.proposals."other_id" IS 'The other instrument it could be.';
+COMMENT ON COLUMN catalog.proposals."recorded_from" IS 'When this version entered the warehouse (UTC).';
+COMMENT ON COLUMN catalog.proposals."run_id" IS 'Dagster run that wrote this version.';
+
 CREATE TABLE IF NOT EXISTS catalog.adjustment_factors (
   "instrument_id" INTEGER NOT NULL,
   "from_session" DATE NOT NULL,
