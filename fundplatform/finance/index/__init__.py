@@ -1,0 +1,10 @@
+"""Indices: composition, session returns and levels (methodology A).
+
+`build` computes a range of sessions; `levels` chains all of them. Data access, the calendar and
+the choice of instruments belong to the caller; definitions are in `index_definition.py`.
+"""
+
+from fundplatform.finance.index.build import IndexResult, build, look_back
+from fundplatform.finance.index.levels import levels
+
+__all__ = ["IndexResult", "build", "levels", "look_back"]

@@ -1,0 +1,208 @@
+"""Market caps behind the look-ahead firewall: the cap of every bar, known at its close.
+
+Ranking does not belong here. In: bars, cap snapshots, the close and cutoff of each session. Out: a
+cap per bar, the state of sessions without caps, and the snapshots in force per session.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from fundplatform.errors import SchemaError
+from fundplatform.finance.index.panel import Ints, keys, last_at_or_before
+
+# Log growth summed in whole units of 1e-15 is exact, so a cap does not depend, to the last bit, on
+# where the frame starts. The sum wraps around harmlessly: only differences are read.
+_LOG_UNIT = 1e-15
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The usable snapshots, sorted by (instrument_id, use_pos), and the sessions they serve.
+
+    Attributes:
+        frame: instrument_id, symbol, market_cap, day (days since 1970 of the snapshot), use_pos
+            (first session whose cutoff is not before known_at), price_pos (last session whose
+            close is not after known_at; -1 before the first).
+        days: Days since 1970 of every session.
+        max_age: Days after which a snapshot is not used.
+    """
+
+    frame: pl.DataFrame
+    days: npt.NDArray[np.int32]
+    max_age: int
+
+
+def snapshots(
+    caps: pl.DataFrame | None, cutoffs: pl.DataFrame, sessions: Sequence[date], max_age: int
+) -> Snapshots:
+    """Place the snapshots on the index's sessions.
+
+    Args:
+        caps: instrument_id, symbol, known_at, session, market_cap; every snapshot known so far, of
+            the universe, with or without prices. NULL, not finite, zero and negative are ignored.
+            Of several snapshots first usable on one session the last known counts.
+        cutoffs: session, close_at, cutoff (aware UTC) of every session.
+        sessions: The index's sessions, ascending.
+        max_age: Calendar days from a snapshot's session after which it is not used.
+
+    Raises:
+        SchemaError: A session has no close or cutoff.
+    """
+    clock = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).join(
+        cutoffs.select("session", "close_at", "cutoff"), on="session", how="left"
+    )
+    clock = clock.sort("session")
+    lacking = clock.filter(pl.any_horizontal(pl.col("close_at", "cutoff").is_null()))
+    if lacking.height:
+        raise SchemaError(
+            "cutoffs",
+            f"no close or cutoff for session {lacking['session'][0]}",
+            "Pass one row (session, close_at, cutoff) for every session",
+        )
+    days = clock["session"].to_physical().to_numpy()
+    if caps is None:
+        return Snapshots(_placed(_NO_CAPS, clock), days, max_age)
+    usable = pl.col("market_cap").is_finite() & (pl.col("market_cap") > 0)
+    return Snapshots(_placed(caps.filter(usable), clock), days, max_age)
+
+
+_NO_CAPS = pl.DataFrame(
+    schema={
+        "instrument_id": pl.Int32(),
+        "symbol": pl.String(),
+        "known_at": pl.Datetime("us", "UTC"),
+        "session": pl.Date(),
+        "market_cap": pl.Float64(),
+    }
+)
+
+
+def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
+    cutoff, close = (_instants(clock[name]) for name in ("cutoff", "close_at"))
+    known = _instants(caps["known_at"])
+    return (
+        caps.select(
+            "instrument_id",
+            "symbol",
+            "market_cap",
+            "known_at",
+            pl.col("session").to_physical().alias("day"),
+            pl.Series("use_pos", np.searchsorted(cutoff, known, "left"), dtype=pl.Int32),
+            pl.Series("price_pos", np.searchsorted(close, known, "right") - 1, dtype=pl.Int32),
+        )
+        .filter(pl.col("use_pos") < clock.height)
+        .sort("instrument_id", "use_pos", "known_at", "day", "market_cap")
+        .unique(["instrument_id", "use_pos"], keep="last", maintain_order=True)
+        .drop("known_at")
+    )
+
+
+def _instants(values: pl.Series) -> Ints:
+    return values.dt.epoch("us").to_numpy()
+
+
+def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl.DataFrame:
+    """The cap of every bar: snapshot cap x growth(t) / growth(price session of the snapshot).
+
+    The growth at the price session is that of the instrument's last bar at most `stale_sessions`
+    sessions before it.
+
+    Args:
+        bars: Output of `panel.bars_on`.
+        known: Output of `snapshots`.
+        stale_sessions: See above.
+
+    Returns:
+        measure (USD) and age (days since the snapshot), a row per bar. Both NULL where no snapshot
+        is known, the latest is older than `max_age`, or the growth since then is unknown (no bar
+        near the price session, or the price series started anew in between).
+    """
+    frame = known.frame
+    bar_keys = keys(bars["instrument_id"], bars["pos"])
+    snap = last_at_or_before(keys(frame["instrument_id"], frame["use_pos"]), bar_keys)
+    found = snap >= 0
+    if not found.any():
+        empty = {"measure": pl.Float64(), "age": pl.Int32()}
+        return pl.DataFrame(
+            {n: pl.repeat(None, bars.height, dtype=t, eager=True) for n, t in empty.items()}
+        )
+    pos = bars["pos"].to_numpy()
+    priced_pos = frame["price_pos"].to_numpy()
+    start = last_at_or_before(bar_keys, keys(frame["instrument_id"], frame["price_pos"].clip(0)))
+    near = (start >= 0) & (pos[start] >= priced_pos - stale_sessions) & (priced_pos >= 0)
+    since = start[snap]
+    age = known.days[pos] - frame["day"].to_numpy()[snap]
+    total, stretch = _log_growth(bars["ret"])
+    good = found & near[snap] & (stretch == stretch[since]) & (age <= known.max_age)
+    growth = np.exp((total - total[since]) * _LOG_UNIT)
+    cap = frame["market_cap"].to_numpy()[snap] * growth
+    frame = pl.DataFrame({"good": good, "measure": cap, "age": age})
+    return frame.select(
+        pl.when("good").then("measure").alias("measure"),
+        pl.when("good").then(pl.col("age").cast(pl.Int32)).alias("age"),
+    )
+
+
+def _log_growth(ret: pl.Series) -> tuple[Ints, Ints]:
+    """Running log growth in _LOG_UNIT, and the number of breaks so far; both over all rows."""
+    values = ret.fill_null(np.nan).to_numpy()
+    breaks = ~(values > -1.0)
+    steps = np.log1p(np.where(breaks, 0.0, values)) / _LOG_UNIT
+    return np.cumsum(np.rint(steps).astype(np.int64)), np.cumsum(breaks, dtype=np.int64)
+
+
+def cap_states(known: Snapshots) -> list[str]:
+    """Why a session has no composition: no_caps, stale_caps, or no_history (prices are missing)."""
+    newest = np.full(known.days.size, np.iinfo(np.int32).min, dtype=np.int64)
+    np.maximum.at(newest, known.frame["use_pos"].to_numpy(), known.frame["day"].to_numpy())
+    newest = np.maximum.accumulate(newest)
+    none = newest == np.iinfo(np.int32).min
+    stale = known.days - newest > known.max_age
+    states = np.select([none, stale], ["no_caps", "stale_caps"], "no_history")
+    return [str(state) for state in states]
+
+
+def in_force(
+    known: Snapshots, first: int, last: int, at_least: npt.NDArray[np.float64]
+) -> pl.DataFrame:
+    """The snapshot of every name on every session, where its cap reaches the session's floor.
+
+    Args:
+        known: Output of `snapshots`.
+        first: First position.
+        last: Last position.
+        at_least: Lowest cap wanted, for each position from first to last.
+
+    Returns:
+        pos, instrument_id, symbol, measure (the snapshot's cap, not carried on).
+    """
+    frame = known.frame
+    until = pl.col("use_pos").shift(-1).over("instrument_id").fill_null(known.days.size) - 1
+    fresh = np.searchsorted(known.days, frame["day"].to_numpy() + known.max_age, "right") - 1
+    spans = (
+        frame.with_columns(until.alias("until"), pl.Series("fresh", fresh, dtype=pl.Int32))
+        .with_columns(
+            pl.col("use_pos").clip(first).alias("from"),
+            pl.min_horizontal("until", "fresh", pl.lit(last)).alias("to"),
+        )
+        .filter(
+            pl.col("from") <= pl.col("to"), pl.col("market_cap") >= at_least.min(initial=np.inf)
+        )
+    )
+    length = (spans["to"] - spans["from"] + 1).to_numpy()
+    row = np.repeat(np.arange(spans.height), length)
+    within = np.arange(row.size) - np.repeat(np.cumsum(length) - length, length)
+    pos = spans["from"].to_numpy()[row] + within
+    reaches = spans["market_cap"].to_numpy()[row] >= at_least[pos - first]
+    served: pl.DataFrame = spans[row[reaches]]
+    return served.select(
+        pl.Series("pos", pos[reaches], dtype=pl.Int32),
+        "instrument_id",
+        "symbol",
+        pl.col("market_cap").alias("measure"),
+    )

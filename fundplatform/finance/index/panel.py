@@ -1,0 +1,125 @@
+"""The bars of a universe on the sessions of an index: positions, returns, liquidity.
+
+Ranking and caps do not belong here. In: `returns.session_returns` rows with symbol and
+listed_from. Out: one row per instrument and index session with a bar, in (instrument_id, pos)
+order, where `pos` numbers the index sessions from 0.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from fundplatform.finance.index_definition import LIQUIDITY_WINDOW
+
+Ints = npt.NDArray[np.int64]
+
+COLUMNS = ("instrument_id", "symbol", "listed_from", "session", "ret", "dollar_volume")
+
+_POS_BITS = 20  # a million sessions
+
+
+def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
+    """The bars on index sessions, with their return since the bar before.
+
+    A bar on a day that is no index session (crypto on a Sunday) gives its return to the next bar
+    that is on one, compounded; a NULL return among them makes the sum NULL.
+
+    Args:
+        returns: At least COLUMNS.
+        sessions: The index's sessions, ascending.
+
+    Returns:
+        COLUMNS without session, plus pos (Int32) and liquidity: the median dollar volume of the
+        bars within the last 20 index sessions, however many there are; NULL without any volume.
+    """
+    days = pl.Series(sessions, dtype=pl.Date).to_physical().to_numpy()
+    within = pl.col("session").is_between(sessions[0], sessions[-1])
+    rows = returns.lazy().select(COLUMNS).filter(within).collect()
+    rows = rows.sort("instrument_id", "session")
+    day = rows["session"].to_physical().to_numpy()
+    pos = np.searchsorted(days, day)
+    on = days[pos] == day
+    rows = rows.drop("session").with_columns(pl.Series("pos", pos, dtype=pl.Int32))
+    if not on.all():
+        rows = _compounded(rows, on)
+    return rows.with_columns(_liquidity(rows))
+
+
+def _compounded(rows: pl.DataFrame, on: npt.NDArray[np.bool_]) -> pl.DataFrame:
+    """Each run of off-session bars joined to the on-session bar after it; trailing ones go."""
+    block: Ints = np.cumsum(on) - on
+    gross = (pl.col("ret") + 1.0).product()
+    whole = pl.when(pl.col("ret").null_count() == 0).then(gross - 1.0)
+    joined = (
+        rows.with_columns(pl.Series("block", block), pl.Series("on", on))
+        .group_by("instrument_id", "block", maintain_order=True)
+        .agg(
+            pl.col("symbol", "listed_from", "dollar_volume", "pos", "on").last(),
+            pl.when(pl.len() == 1).then(pl.col("ret").last()).otherwise(whole).alias("ret"),
+        )
+    )
+    return joined.filter("on").select(rows.columns)
+
+
+def _liquidity(rows: pl.DataFrame) -> pl.Series:
+    """Windows by row; the slower ones by position where an instrument misses a session."""
+    gap = rows.select(
+        (pl.col("pos").diff() > 1) & (pl.col("instrument_id") == pl.col("instrument_id").shift())
+    ).to_series()
+    broken = rows["instrument_id"].filter(gap.fill_null(False)).unique()
+    volume = pl.col("dollar_volume")
+    if broken.is_empty():
+        plain = volume.rolling_median(LIQUIDITY_WINDOW, min_samples=1).over("instrument_id")
+        return rows.select(plain.alias("liquidity")).to_series()
+    by_range = volume.rolling_median_by("pos", f"{LIQUIDITY_WINDOW}i", min_samples=1)
+    numbered = rows.select("instrument_id", "pos", "dollar_volume").with_row_index("row")
+    has_gap = pl.col("instrument_id").is_in(broken.to_list())
+    whole = numbered.filter(~has_gap).with_columns(
+        volume.rolling_median(LIQUIDITY_WINDOW, min_samples=1)
+        .over("instrument_id")
+        .alias("liquidity")
+    )
+    holed = numbered.filter(has_gap).with_columns(by_range.over("instrument_id").alias("liquidity"))
+    return pl.concat([whole, holed]).sort("row")["liquidity"]
+
+
+def median_dollar_volume(bars: pl.DataFrame, window: int) -> pl.Series:
+    """Median dollar volume of the last `window` index sessions, each of which needs a bar.
+
+    Args:
+        bars: Output of `bars_on`.
+        window: Number of sessions, the row's own included.
+
+    Returns:
+        Float64; NULL where a session of the window has no bar or no volume.
+    """
+    ids, pos = pl.col("instrument_id"), pl.col("pos")
+    unbroken = (ids == ids.shift(window - 1)) & (pos - pos.shift(window - 1) == window - 1)
+    median = pl.col("dollar_volume").rolling_median(window, min_samples=window)
+    return bars.select(pl.when(unbroken).then(median).alias("measure")).to_series()
+
+
+def keys(ids: pl.Series, pos: pl.Series) -> Ints:
+    """One sortable integer per (instrument, session)."""
+    key: Ints = (ids.cast(pl.Int64).to_numpy() << _POS_BITS) + pos.cast(pl.Int64).to_numpy()
+    return key
+
+
+def find(sorted_keys: Ints, wanted: Ints) -> Ints:
+    """The row of each wanted key among the sorted ones, -1 where it is not there."""
+    if sorted_keys.size == 0:
+        return np.full(wanted.shape, -1, dtype=np.int64)
+    row = np.minimum(np.searchsorted(sorted_keys, wanted), sorted_keys.size - 1)
+    return np.where(sorted_keys[row] == wanted, row, -1)
+
+
+def last_at_or_before(sorted_keys: Ints, wanted: Ints) -> Ints:
+    """The last row of the same instrument at or before each wanted key, -1 without one."""
+    if sorted_keys.size == 0:
+        return np.full(wanted.shape, -1, dtype=np.int64)
+    row = np.searchsorted(sorted_keys, wanted, "right") - 1
+    same = (row >= 0) & (sorted_keys[row] >> _POS_BITS == wanted >> _POS_BITS)
+    return np.where(same, row, -1)

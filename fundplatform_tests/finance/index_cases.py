@@ -1,0 +1,115 @@
+"""Small markets for the index tests: closes by symbol in, the inputs of `build` out."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+
+import polars as pl
+
+from fundplatform.finance.adjustment import split_factors
+from fundplatform.finance.index_definition import IndexDefinition, Universe
+from fundplatform.finance.returns import session_returns
+
+START = date(2024, 1, 1)
+CLOSE = time(21, 0)
+CUTOFF_LAG = timedelta(hours=4)
+
+
+def sessions(count: int) -> list[date]:
+    """Plain days: what a session is belongs to the calendar, not to the index."""
+    return [START + timedelta(days=i) for i in range(count)]
+
+
+def close_at(position: int) -> datetime:
+    return datetime.combine(START + timedelta(days=position), CLOSE, UTC)
+
+
+def cutoffs(count: int) -> pl.DataFrame:
+    closes = [close_at(i) for i in range(count)]
+    return pl.DataFrame(
+        {
+            "session": sessions(count),
+            "close_at": closes,
+            "cutoff": [c + CUTOFF_LAG for c in closes],
+        },
+        schema_overrides={
+            "close_at": pl.Datetime("us", "UTC"),
+            "cutoff": pl.Datetime("us", "UTC"),
+        },
+    )
+
+
+def market(
+    closes: Mapping[str, Sequence[float | None]],
+    *,
+    volumes: Mapping[str, float] | None = None,
+    splits: Sequence[tuple[str, int, float]] = (),
+    ids: Mapping[str, int] | None = None,
+    listed: Mapping[str, date] | None = None,
+) -> pl.DataFrame:
+    """The `returns` input of `build`; None is a session without a bar."""
+    ids = ids or {s: i + 1 for i, s in enumerate(closes)}
+    rows = [
+        (1, ids[s], START + timedelta(days=i), c, (volumes or {}).get(s, 100.0), "none", True)
+        for s, series in closes.items()
+        for i, c in enumerate(series)
+        if c is not None
+    ]
+    bars = pl.DataFrame(
+        rows,
+        schema={
+            "source_id": pl.Int16,
+            "instrument_id": pl.Int32,
+            "session": pl.Date,
+            "close": pl.Float64,
+            "volume": pl.Float64,
+            "adjustment": pl.String,
+            "selected": pl.Boolean,
+        },
+        orient="row",
+    )
+    actions = pl.DataFrame(
+        [(1, ids[s], "split", START + timedelta(days=i), ratio) for s, i, ratio in splits],
+        schema={
+            "source_id": pl.Int16,
+            "instrument_id": pl.Int32,
+            "action": pl.String,
+            "ex_date": pl.Date,
+            "ratio": pl.Float64,
+        },
+        orient="row",
+    )
+    names = pl.DataFrame(
+        {
+            "instrument_id": list(ids.values()),
+            "symbol": list(ids),
+            "listed_from": [(listed or {}).get(s, START) for s in ids],
+        },
+        schema_overrides={"instrument_id": pl.Int32},
+    )
+    returns = session_returns(bars, split_factors(actions))
+    return returns.join(names, on="instrument_id", how="left", maintain_order="left")
+
+
+def caps(
+    rows: Sequence[tuple[str, datetime, float | None]], ids: Mapping[str, int]
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        [(ids[s], s, known, known.date(), cap) for s, known, cap in rows],
+        schema={
+            "instrument_id": pl.Int32,
+            "symbol": pl.String,
+            "known_at": pl.Datetime("us", "UTC"),
+            "session": pl.Date,
+            "market_cap": pl.Float64,
+        },
+        orient="row",
+    )
+
+
+def by_cap(n: int = 2, **changes: object) -> IndexDefinition:
+    return IndexDefinition("x", "X", Universe(), n, "market_cap", **changes)  # type: ignore[arg-type]
+
+
+def by_volume(n: int = 2, **changes: object) -> IndexDefinition:
+    values = {"window": 1, **changes}
+    return IndexDefinition("x", "X", Universe(), n, "dollar_volume", **values)  # type: ignore[arg-type]

@@ -1,0 +1,312 @@
+"""Index building: the worked example of the methodology and each rule, by hand."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from fundplatform import tables
+from fundplatform.errors import SchemaError
+from fundplatform.finance.index import IndexResult, build, levels
+from fundplatform_tests.finance.index_cases import (
+    START,
+    by_cap,
+    by_volume,
+    caps,
+    close_at,
+    cutoffs,
+    market,
+    sessions,
+)
+
+ABCD = {"A": 1, "B": 2, "C": 3, "D": 4}
+A5_CLOSES = {
+    "A": [100.0, 102.0, 102.0],
+    "B": [50.0, 24.5, 24.5],
+    "C": [20.0, 24.0, 22.8],
+    "D": [10.0, 10.0, 10.0],
+}
+A5_CAPS = caps(
+    [(s, close_at(0), c) for s, c in [("A", 1000.0), ("B", 900.0), ("C", 800.0), ("D", 300.0)]],
+    ABCD,
+)
+
+
+def a5(splits: list[tuple[str, int, float]]) -> IndexResult:
+    return build(
+        by_cap(2),
+        market(A5_CLOSES, splits=splits),
+        sessions(3),
+        first=START,
+        last=START + timedelta(days=2),
+        caps=A5_CAPS,
+        cutoffs=cutoffs(3),
+    )
+
+
+def day(i: int) -> date:
+    return START + timedelta(days=i)
+
+
+def names(result: IndexResult, i: int) -> list[int]:
+    return result.compositions.filter(session=day(i)).sort("rank")["instrument_id"].to_list()
+
+
+def run(definition: object, closes: dict[str, list[float | None]], **more: object) -> IndexResult:
+    count = max(len(c) for c in closes.values())
+    extra = {k: more.pop(k) for k in ("volumes", "ids", "listed", "splits") if k in more}
+    return build(
+        definition,  # type: ignore[arg-type]
+        market(closes, **extra),  # type: ignore[arg-type]
+        sessions(count),
+        first=more.pop("first", START),  # type: ignore[arg-type]
+        last=more.pop("last", day(count - 1)),  # type: ignore[arg-type]
+        cutoffs=cutoffs(count),
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def test_worked_example_a5() -> None:
+    result = a5([("B", 1, 2.0)])
+    r = result.performance["session_return"].to_list()
+    assert r[0] is None
+    assert r[1] == pytest.approx(0.0, abs=1e-15)
+    assert r[1] != pytest.approx(0.11)  # C chosen with the caps of D1: look-ahead
+    assert r[1] != pytest.approx(-0.245)  # the split taken for a loss
+    assert r[2] == pytest.approx(-0.025, abs=1e-15)
+    assert result.performance["turnover"].to_list() == [
+        None,
+        pytest.approx(0.50, abs=1e-15),
+        pytest.approx(0.5 * (abs(0.5 - 0.5 / 0.975) + abs(0.5 - 0.475 / 0.975)), abs=1e-15),
+    ]
+    assert result.performance["state"].to_list() == ["base", "ok", "ok"]
+    assert levels(result.performance, by_cap())["level"].to_list() == pytest.approx(
+        [1000.0, 1000.0, 975.0], abs=1e-9
+    )
+    assert [names(result, i) for i in range(3)] == [[1, 2], [1, 3], [1, 3]]
+    assert result.compositions["measure"].to_list() == pytest.approx(
+        [1000, 900, 1020, 960, 1020, 912], rel=1e-14
+    )
+    changed = result.composition_changes.filter(session=day(1)).sort("instrument_id")
+    assert changed.select(
+        "instrument_id", "change", "rank_before", "rank_after", "reason"
+    ).rows() == [
+        (2, "removed", 2, 3, "rank"),
+        (3, "added", 3, 2, "rank"),
+    ]
+    assert changed["weight_before"].to_list() == pytest.approx([0.49, 0.0])
+    assert changed["weight_after"].to_list() == [0.0, 0.5]
+    drifted = result.contributions.filter(session=day(1))["drifted_weight"].to_list()
+    assert drifted == pytest.approx([0.51, 0.49])
+
+
+def test_a5_without_the_split_row_would_be_the_wrong_minus_24_5_percent() -> None:
+    assert a5([]).performance["session_return"].to_list()[1] == pytest.approx(-0.245)
+
+
+def test_frames_have_their_tables_columns_even_when_empty() -> None:
+    full = a5([("B", 1, 2.0)])
+    empty = build(by_volume(), market({"A": []}), sessions(2), first=day(5), last=day(6))
+    none = build(by_volume(), market({"A": []}), sessions(2), first=day(0), last=day(1))
+    assert none.performance["state"].to_list() == ["no_history", "no_history"]
+    for name, table in {
+        "compositions": tables.COMPOSITIONS,
+        "performance": tables.PERFORMANCE,
+        "composition_changes": tables.COMPOSITION_CHANGES,
+        "contributions": tables.CONTRIBUTIONS,
+        "unpriced": tables.UNPRICED,
+    }.items():
+        schema = {n: t for n, t in table.polars_schema.items() if n not in table.stamps}
+        for result in (full, empty, none):
+            frame = getattr(result, name)
+            assert dict(frame.schema) == schema
+            assert not frame.select(table.key).is_duplicated().any()
+            required = [c.name for c in table.columns if not c.nullable and c.name in schema]
+            assert frame.select(required).null_count().sum_horizontal().sum() == 0
+    assert empty.performance.is_empty()
+
+
+@pytest.mark.parametrize("policy", ["most_liquid_line", "each_line"])
+def test_ties_by_liquidity_then_symbol_then_listing_never_by_id(policy: str) -> None:
+    known = [(s, close_at(0), 500.0) for s in ("P", "Q", "R")]
+    flat = {"P": [10.0], "Q": [10.0], "R": [10.0]}
+
+    def first_of(volumes: dict[str, float], ids: dict[str, int]) -> int:
+        result = run(
+            by_cap(1, share_class_policy=policy),
+            flat,
+            ids=ids,
+            volumes=volumes,
+            caps=caps(known, ids),
+        )
+        return names(result, 0)[0]
+
+    up, down = {"P": 1, "Q": 2, "R": 3}, {"P": 3, "Q": 2, "R": 1}
+    more = {"P": 1.0, "Q": 2.0, "R": 1.0}
+    same = {"P": 1.0, "Q": 1.0, "R": 1.0}
+    assert first_of(more, up) == up["Q"]
+    assert first_of(more, down) == down["Q"]
+    assert first_of(same, up) == up["P"]
+    assert first_of(same, down) == down["P"]
+
+
+def test_a_tie_of_one_symbol_goes_to_the_first_listing() -> None:
+    returns = market({"P": [10.0], "Q": [10.0]}, listed={"P": day(0), "Q": day(-9)})
+    same = returns.with_columns(symbol=pl.lit("P"))
+    result = build(by_volume(1), same, sessions(1), first=START, last=START)
+    assert names(result, 0) == [2]
+
+
+def test_caps_equal_but_for_rounding_are_a_tie() -> None:
+    # 0.1 + 0.2 is not 0.3 in binary; the more liquid name wins, not the larger last bit.
+    ids = {"P": 1, "Q": 2}
+    known = caps([("P", close_at(0), 0.1 + 0.2), ("Q", close_at(0), 0.3)], ids)
+    result = run(by_cap(1), {"P": [1.0], "Q": [1.0]}, volumes={"P": 1.0, "Q": 2.0}, caps=known)
+    assert names(result, 0) == [2]
+
+
+def test_a_missing_price_is_carried_flagged_and_the_name_leaves() -> None:
+    closes: dict[str, list[float | None]] = {
+        "A": [10.0, 10.0, 11.0, 11.0, 11.0],
+        "B": [9.0, 9.0, None, 4.5, 4.5],
+        "C": [1.0, 1.0, 1.0, 1.0, 1.0],
+    }
+    result = run(by_volume(2), closes)
+    assert result.performance["session_return"].to_list() == pytest.approx(
+        [None, 0.0, 0.05, 0.0, 0.0]
+    )
+    assert result.performance["provisional"].to_list() == [False, False, True, False, False]
+    stale = result.contributions.filter("stale")
+    assert stale.select("session", "instrument_id", "instrument_return").rows() == [
+        (day(2), 2, 0.0)
+    ]
+    assert names(result, 2) == [1, 3]
+    left = result.composition_changes.filter(session=day(2), change="removed")
+    assert left.select("rank_before", "rank_after", "reason").rows() == [(2, None, "no_price")]
+    notes = result.performance["note"].to_list()
+    assert "no price for 1 of the names held" in notes[2]
+    assert "B" in notes[2]
+    assert "not earned by 1 names: B -50.0%" in notes[3]
+    assert notes[1] is None
+    assert notes[4] is None
+
+
+def test_a_gap_beyond_stale_sessions_is_no_longer_noted() -> None:
+    closes: dict[str, list[float | None]] = {"A": [10.0] * 4, "B": [9.0, None, None, 4.5]}
+    gone = run(by_volume(1, stale_sessions=1), {"B": closes["B"], "A": [1.0] * 4})
+    assert gone.performance["note"].to_list()[3] is None
+    kept = run(by_volume(1, stale_sessions=2), {"B": closes["B"], "A": [1.0] * 4})
+    assert "B -50.0%" in kept.performance["note"].to_list()[3]
+
+
+def test_fewer_than_n_publish_with_the_actual_number() -> None:
+    result = run(by_volume(3), {"A": [10.0, 11.0], "B": [5.0, 5.0]})
+    assert result.compositions["target_weight"].to_list() == [0.5] * 4
+    assert result.performance["n_constituents"].to_list() == [2, 2]
+    assert result.performance["n_target"].to_list() == [3, 3]
+    assert result.performance["session_return"].to_list() == pytest.approx([None, 0.05])
+    assert "only 2 of 3" in result.performance["note"].to_list()[0]
+
+
+def test_nobody_eligible_after_the_base_keeps_the_level() -> None:
+    closes: dict[str, list[float | None]] = {"A": [10.0, 11.0, None, 12.0, 6.0]}
+    result = run(by_volume(1), closes)
+    assert result.performance["state"].to_list() == ["base", "ok", "ok", "no_return", "ok"]
+    assert result.performance["session_return"].to_list() == pytest.approx(
+        [None, 0.1, 0.0, None, -0.5]
+    )
+    assert levels(result.performance, by_volume())["level"].to_list() == pytest.approx(
+        [1000, 1100, 1100, 1100, 550]
+    )
+    assert result.performance["turnover"].to_list()[2] == pytest.approx(0.5)
+    assert "no name is eligible" in result.performance["note"].to_list()[2]
+
+
+def test_dollar_volume_needs_a_bar_on_every_session_of_the_window() -> None:
+    closes: dict[str, list[float | None]] = {
+        "A": [1.0, 2.0, 9.0, 4.0, 5.0],
+        "B": [8.0, None, 8.0, 8.0, 8.0],
+    }
+    result = run(by_volume(2, window=3), closes)
+    assert result.performance["state"].to_list() == ["no_history", "no_history", "base", "ok", "ok"]
+    assert result.compositions.select("session", "instrument_id", "measure").rows() == [
+        (day(2), 1, 200.0),
+        (day(3), 1, 400.0),
+        (day(4), 2, 800.0),
+        (day(4), 1, 500.0),
+    ]
+
+
+def test_one_line_per_issuer_is_the_more_liquid_and_each_line_keeps_all() -> None:
+    ids = {"GOOG": 1, "GOOGL": 2, "X": 3}
+    known = caps(
+        [("GOOG", close_at(0), 9.0), ("GOOGL", close_at(0), 8.0), ("X", close_at(0), 1.0)], ids
+    )
+    closes: dict[str, list[float | None]] = {s: [1.0] for s in ids}
+    volumes = {"GOOG": 1.0, "GOOGL": 5.0, "X": 1.0}
+    issuers = {"GOOG": "Alphabet", "GOOGL": "Alphabet"}
+    one = run(by_cap(2, issuers=issuers), closes, volumes=volumes, caps=known)
+    assert names(one, 0) == [2, 3]
+    each = run(
+        by_cap(2, issuers=issuers, share_class_policy="each_line"),
+        closes,
+        volumes=volumes,
+        caps=known,
+    )
+    assert names(each, 0) == [1, 2]
+
+
+def test_base_date_and_base_session() -> None:
+    closes: dict[str, list[float | None]] = {"A": [1.0] * 4}
+    result = run(by_volume(1, base_date=day(1)), closes)
+    assert result.performance["state"].to_list() == ["no_history", "base", "ok", "ok"]
+    assert result.compositions["session"].min() == day(1)
+    later = run(by_volume(1), closes, first=day(2), base_session=day(0))
+    assert later.performance["state"].to_list() == ["ok", "ok"]
+    told = run(by_volume(1), closes, base_session=day(2))
+    assert told.performance["state"].to_list() == ["no_history", "no_history", "base", "ok"]
+
+
+def test_a_return_on_a_day_that_is_no_session_goes_to_the_next_session() -> None:
+    returns = market({"A": [100.0, 110.0, 121.0, 121.0], "B": [1.0, 1.0, 1.0, 2.0]})
+    calendar = [day(0), day(2)]
+    result = build(by_volume(1), returns, calendar, first=day(0), last=day(2))
+    assert result.performance["session_return"].to_list() == pytest.approx([None, 0.21])
+
+
+def test_a_series_that_starts_anew_counts_as_carried() -> None:
+    returns = market({"A": [100.0, 10.0]}).with_columns(ret=pl.lit(None, pl.Float64))
+    result = build(by_volume(1), returns, sessions(2), first=day(0), last=day(1))
+    assert result.performance["session_return"].to_list() == [None, 0.0]
+    assert result.performance["provisional"].to_list() == [False, True]
+
+
+def test_a_total_loss_is_counted() -> None:
+    returns = market({"A": [100.0, 0.0, 0.0]})
+    result = build(by_volume(1), returns, sessions(3), first=day(0), last=day(2))
+    assert result.performance["session_return"].to_list()[1] == -1.0
+    found = levels(result.performance, by_volume(1))
+    assert found["level"].to_list() == [1000.0, 0.0, 0.0]
+    assert found["drawdown"].to_list() == [0.0, -1.0, -1.0]
+
+
+def test_levels_drawdown_and_other_indices() -> None:
+    performance = pl.DataFrame(
+        {
+            "index_name": ["x"] * 5 + ["y"],
+            "session": [day(4), day(0), day(1), day(2), day(3), day(1)],
+            "return_basis": ["price"] * 6,
+            "state": ["ok", "no_caps", "base", "ok", "ok", "base"],
+            "session_return": [0.5, None, None, 0.1, -0.5, None],
+        }
+    )
+    found = levels(performance, by_cap(base_level=100.0))
+    assert found["session"].to_list() == [day(1), day(2), day(3), day(4)]
+    assert found["level"].to_list() == pytest.approx([100, 110, 55, 82.5])
+    assert found["drawdown"].to_list() == pytest.approx([0, 0, -0.5, -0.25])
+    assert levels(performance.filter(state="ok"), by_cap()).is_empty()
+
+
+def test_sessions_out_of_order_are_refused() -> None:
+    with pytest.raises(SchemaError, match="ascending"):
+        build(by_volume(), market({"A": [1.0]}), [day(1), day(0)], first=day(0), last=day(1))
