@@ -103,13 +103,15 @@ class DuckDBWriter:
             part = _tight(table, staged, part)
         where = bounds(table, part)
         self._connection.register(_STAGED, staged.to_arrow(compat_level=pl.CompatLevel.newest()))
-        try:
-            if self._count(f"(SELECT 1 FROM {table.full_name} WHERE {where} LIMIT 1)") == 0:  # noqa: S608
-                self._insert(table, "")
-                return Counts(inserted=staged.height)
-            return self._merge(table, staged.height, where)
-        finally:
-            self._connection.unregister(_STAGED)
+        found = f"(SELECT 1 FROM {table.full_name} WHERE {where} LIMIT 1)"  # noqa: S608
+        if self._count(found):
+            counts = self._merge(table, staged.height, where)
+        else:
+            self._insert(table, "")
+            counts = Counts(inserted=staged.height)
+        # Not in a `finally`: in an aborted transaction it fails itself and hides the cause.
+        self._connection.unregister(_STAGED)
+        return counts
 
     def _merge(self, table: Table, incoming: int, where: str) -> Counts:
         self._find_differences(table, where)

@@ -130,11 +130,11 @@ def _check_inside(table: Table, staged: pl.DataFrame, part: Slice) -> None:
     outside = staged.select(pl.any_horizontal(tests)).to_series()
     if outside.any():
         found = staged.filter(outside)
-        shown = [n for n in (*table.key, table.partition) if n]
+        shown = list(dict.fromkeys(n for n in (*table.key, table.partition) if n))
         raise SchemaError(
             table.full_name,
             f"{found.height} rows outside the slice {part}, such as "
-            f"{found.select(dict.fromkeys(shown)).head(_SHOWN).rows()}",
+            f"{found.select(shown).head(_SHOWN).rows()}",
             "Return only rows of the slice that was asked for",
         )
 

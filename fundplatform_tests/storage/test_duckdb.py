@@ -1,0 +1,318 @@
+"""The DuckDB store: the suite of every store, then locks, publishing and failing disks."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from fundplatform import tables
+from fundplatform.errors import WarehouseError
+from fundplatform.storage.base import Counts, Store
+from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform.storage.duckdb_open import opened
+from fundplatform.storage.duckdb_publish import publish
+from fundplatform_tests.storage.suite import (
+    FIRST,
+    KEPT,
+    MONDAY,
+    SECOND,
+    THREE,
+    WEEK,
+    StoreSuite,
+    bars,
+    closes,
+    put,
+)
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated, empty warehouse to copy: migrating takes 0.3 s, copying none."""
+    path = tmp_path_factory.mktemp("template") / "warehouse.duckdb"
+    DuckDBStore(path, path.parent / "published").migrate()
+    return path
+
+
+@pytest.fixture
+def store(tmp_path: Path, migrated: Path) -> DuckDBStore:
+    shutil.copyfile(migrated, tmp_path / "warehouse.duckdb")
+    return DuckDBStore(tmp_path / "warehouse.duckdb", tmp_path / "published", lock_timeout=30)
+
+
+@contextmanager
+def child(code: str) -> Iterator[subprocess.Popen[str]]:
+    """Another Python process that has printed its first line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def holding(path: Path) -> str:
+    """Code that opens the file until a line comes on stdin."""
+    return f"import duckdb\nc = duckdb.connect({str(path)!r})\nprint('open', flush=True)\ninput()\n"
+
+
+class TestDuckDBStore(StoreSuite):
+    """The suite on DuckDB."""
+
+    def reopen(self, store: Store) -> str:
+        assert isinstance(store, DuckDBStore)
+        return (
+            "from pathlib import Path\n"
+            "from fundplatform.storage.duckdb import DuckDBStore\n"
+            f"store = DuckDBStore(Path({str(store.path)!r}), Path({str(store.published)!r}))"
+        )
+
+
+def test_held_file_is_waited_for_with_one_message(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    told: list[str] = []
+    with child(holding(store.path)) as other:
+
+        def release(message: str) -> None:
+            told.append(message)
+            assert other.stdin is not None
+            other.stdin.write("\n")
+            other.stdin.flush()
+
+        patient = DuckDBStore(store.path, store.published, lock_timeout=60, notify=release)
+        assert closes(patient) == KEPT
+        assert len(told) == 1
+        assert f"process {other.pid} (" in told[0]
+        assert "duckdb.connect" in told[0], "the holder's command line is told"
+
+
+@pytest.mark.parametrize("act", ["read", "write", "publish"])
+def test_file_held_too_long_names_the_holder(store: DuckDBStore, act: str) -> None:
+    hasty = DuckDBStore(store.path, store.published, lock_timeout=0.0, notify=lambda _: None)
+    with child(holding(store.path)) as other:
+        with pytest.raises(WarehouseError) as caught:
+            if act == "read":
+                hasty.read(tables.OHLCV)
+            elif act == "write":
+                put(hasty, tables.OHLCV, THREE)
+            else:
+                hasty.publish()
+        assert f"held by process {other.pid}" in str(caught.value)
+        assert "FUNDPLATFORM_LOCK_TIMEOUT" in str(caught.value)
+
+
+def test_lock_is_free_after_an_error(store: DuckDBStore) -> None:
+    with pytest.raises(RuntimeError, match="bug"), store.transaction(FIRST):
+        raise RuntimeError("bug")
+    with child(holding(store.path)) as other:
+        assert other.poll() is None, "another process could open it"
+
+
+def test_nothing_to_open_says_init(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "no.duckdb", tmp_path / "published")
+    for act in (lambda: store.read(tables.OHLCV), store.publish):
+        with pytest.raises(WarehouseError, match="fundplatform init"):
+            act()
+    assert not store.path.exists()
+
+
+def test_query_before_publishing_says_how(store: DuckDBStore) -> None:
+    with pytest.raises(WarehouseError, match="nothing is published yet"):
+        store.query("SELECT 1")
+
+
+def test_published_copy_is_queried_and_wrong_sql_is_named(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    copy = store.publish()
+    assert copy == store.copy
+    found = store.query("SELECT count(*) AS n FROM raw.ohlcv WHERE close > ?", [2.05])
+    assert found.rows() == [(2,)]
+    with pytest.raises(WarehouseError, match="does not exist"):
+        store.query("SELECT * FROM raw.nothing")
+    with pytest.raises(WarehouseError, match="read-only"):
+        store.query("DELETE FROM raw.ohlcv RETURNING *")
+
+
+def test_publishing_again_copies_only_what_changed(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    store.publish()
+    first = store.copy.stat()
+    store.publish()
+    assert store.copy.stat().st_ino == first.st_ino, "nothing was written: same file"
+    put(store, tables.OHLCV, bars((1, MONDAY, 4.0)), stamp=SECOND)
+    store.publish()
+    assert store.copy.stat().st_ino != first.st_ino
+    assert store.query("SELECT max(close) AS c FROM raw.ohlcv WHERE instrument_id = 1").item() == 4
+
+
+def test_reader_keeps_the_old_copy_while_a_new_one_comes_out(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    store.publish()
+    code = (
+        "import duckdb\n"
+        f"c = duckdb.connect({str(store.copy)!r}, read_only=True)\n"
+        "print(c.sql('select count(*) from raw.ohlcv').fetchall(), flush=True)\n"
+        "input()\n"
+        "print(c.sql('select max(close) from raw.ohlcv').fetchall(), flush=True)\n"
+    )
+    with child(code) as reader:
+        put(store, tables.OHLCV, bars((1, MONDAY, 444.0)), stamp=SECOND)
+        store.publish()
+        assert store.query("SELECT max(close) AS c FROM raw.ohlcv").item() == 444.0
+        out, _ = reader.communicate("\n", timeout=60)
+        assert out.strip() == "[(9.0,)]", "the open reader still sees the old state"
+
+
+def test_stale_temporary_copies_are_removed(store: DuckDBStore) -> None:
+    store.published.mkdir()
+    stale = store.published / "warehouse.duckdb.tmp-99999999"
+    stale.write_bytes(b"half a copy")
+    store.publish()
+    assert [p.name for p in store.published.iterdir()] == ["warehouse.duckdb"]
+
+
+def test_failed_publish_keeps_the_old_copy(
+    store: DuckDBStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, tables.OHLCV, THREE)
+    store.publish()
+    put(store, tables.OHLCV, bars((1, MONDAY, 4.0)), stamp=SECOND)
+    monkeypatch.setattr(
+        "fundplatform.storage.duckdb_publish._COPY", "raise OSError('disk is full')"
+    )
+    with pytest.raises(WarehouseError, match=r"disk is full.*old copy stays"):
+        store.publish()
+    assert [p.name for p in store.published.iterdir()] == ["warehouse.duckdb"]
+    assert (
+        store.query("SELECT max(close) AS c FROM raw.ohlcv WHERE instrument_id = 1").item() == 2.1
+    )
+
+
+def test_publishing_does_not_give_the_lock_away(store: DuckDBStore) -> None:
+    """POSIX locks are lost when any descriptor of the file is closed in the process."""
+    with opened(store.path) as connection:
+        publish(connection, store.path, store.copy)
+        attempt = f"import duckdb\nduckdb.connect({str(store.path)!r})"
+        done = subprocess.run(
+            [sys.executable, "-c", attempt], capture_output=True, text=True, check=False
+        )
+        assert "Conflicting lock" in done.stderr
+
+
+def test_publish_inside_a_transaction_is_refused(store: DuckDBStore) -> None:
+    hasty = DuckDBStore(store.path, store.published, lock_timeout=0.01)
+    with hasty.transaction(FIRST), pytest.raises(WarehouseError, match="transaction open"):
+        hasty.publish()
+
+
+def test_writers_of_two_threads_take_turns(store: DuckDBStore) -> None:
+    days = [bars((n, MONDAY, float(n))) for n in range(4)]
+    threads = [threading.Thread(target=put, args=(store, tables.OHLCV, day)) for day in days]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert closes(store) == [(n, MONDAY, float(n)) for n in range(4)]
+
+
+def test_no_connection_is_left_open(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    with pytest.raises(WarehouseError):
+        _break(store)
+    files = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    assert store.path not in files
+
+
+def _break(store: DuckDBStore) -> None:
+    with opened(store.path) as connection:
+        connection.execute("SELECT * FROM raw.nothing")
+
+
+_FULL = """
+import sys, resource, signal
+from pathlib import Path
+import polars as pl
+from fundplatform import tables
+from fundplatform.errors import WarehouseError
+from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform_tests.storage.suite import MONDAY, SECOND, WEEK, bars
+path = Path(sys.argv[1])
+store = DuckDBStore(path, path.parent / "published")
+n = 200_000
+many = bars((0, MONDAY, 0.0)).select(pl.exclude("instrument_id", "close")).join(
+    pl.DataFrame({"instrument_id": range(n)}).with_columns(
+        close=pl.int_range(n).hash(1).cast(pl.Float64)), how="cross")
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 65536,) * 2)
+try:
+    with store.transaction(SECOND) as writer:
+        print(writer.write(tables.OHLCV, many, WEEK))
+except WarehouseError as error:
+    print("refused:", error)
+"""
+
+
+def test_full_disk_keeps_the_old_rows(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    done = subprocess.run(
+        [sys.executable, "-c", _FULL, str(store.path)], capture_output=True, text=True, check=False
+    )
+    assert "refused:" in done.stdout, done.stdout + done.stderr
+    assert "disk has space" in done.stdout
+    assert closes(store) == KEPT
+    assert put(store, tables.OHLCV, THREE) == Counts(unchanged=3), "and it can be written again"
+
+
+def test_read_only_folder(store: DuckDBStore, tmp_path: Path) -> None:
+    put(store, tables.OHLCV, THREE)
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    locked.chmod(0o555)
+    if os.access(locked, os.W_OK):
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", str(locked)],
+            capture_output=True,
+            check=False,
+        )
+        if mounted.returncode:
+            pytest.skip("permissions do not bind this user and nothing can be mounted")
+    try:
+        with pytest.raises(WarehouseError, match="write to"):
+            DuckDBStore(locked / "home" / "w.duckdb", locked / "published").migrate()
+        with pytest.raises(WarehouseError, match="folder is writable"):
+            DuckDBStore(store.path, locked / "published").publish()
+    finally:
+        subprocess.run(["umount", str(locked)], capture_output=True, check=False)
+        locked.chmod(0o755)
+
+
+def test_garbage_is_no_warehouse(tmp_path: Path) -> None:
+    (tmp_path / "w.duckdb").write_bytes(b"not a database" * 1000)
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published")
+    with pytest.raises(WarehouseError, match="not a valid DuckDB"):
+        store.migrate()
+
+
+def test_quotes_in_text_are_text(store: DuckDBStore) -> None:
+    row = pl.DataFrame({"vendor_symbol": ["O'NEIL\"; --"], "tracked_from": [MONDAY]})
+    rows = row.with_columns(source_id=pl.lit(1))
+    part = type(WEEK)({"vendor_symbol": "O'NEIL\"; --"})
+    assert put(store, tables.TRACKED, rows, part) == Counts(inserted=1)
+    assert store.read(tables.TRACKED, part)["vendor_symbol"].to_list() == ["O'NEIL\"; --"]
+
+
+def test_nothing_else_opened_the_file_through_duckdb_directly(store: DuckDBStore) -> None:
+    """A second configuration in this process would be refused: the store uses exactly one."""
+    with opened(store.path), pytest.raises(duckdb.ConnectionException):
+        duckdb.connect(str(store.path), read_only=True)
