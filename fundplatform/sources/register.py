@@ -12,10 +12,12 @@ from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Source
 from fundplatform.sources.sample import Sample
+from fundplatform.sources.synthetic import Synthetic
 
 # One line a source: the name in FUNDPLATFORM_SOURCES = the file's name = spec.name.
 BUILT_IN: dict[str, Callable[[], Source]] = {
     "sample": Sample,
+    "synthetic": Synthetic,
 }
 
 
