@@ -1,0 +1,159 @@
+"""Dense [sessions x series] arrays of return series, in blocks of bounded size.
+
+In: return rows. Out: `Panel`s, in which a missing price is a zero return marked as absent, so that
+statistics run over whole windows at once. No formulas of metrics here.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int32]
+Bools = NDArray[np.bool_]
+Days = NDArray[np.datetime64]
+
+BLOCK = 256
+"""Series per panel: five years of one array are then 2.6 MB, near the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A block of series on the sessions of one calendar. S sessions, C series.
+
+    An instrument whose history broke has one series per unbroken stretch.
+
+    Attributes:
+        sessions: [S] ascending.
+        instruments: [C] instrument ids.
+        start: [C] row of the first price.
+        priced: [S, C] True where there is a price.
+        returns: [S, C] return from the series' previous price; 0 where there is none.
+        has_return: [S, C] priced, but not the first price.
+        growth: [S, C] price / first price, carried over missing prices; 1 before the start.
+    """
+
+    sessions: Days
+    instruments: Ints
+    start: Ints
+    priced: Bools
+    returns: Floats
+    has_return: Bools
+    growth: Floats = field(init=False)
+    _last: Ints = field(init=False, repr=False)
+    _counts: Ints = field(init=False, repr=False)
+    _below: Ints | None = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Derive the running values."""
+        rows = np.arange(len(self.sessions), dtype=np.int32)[:, None]
+        growth = np.cumprod(1.0 + self.returns, axis=0)
+        last = np.maximum.accumulate(np.where(self.priced, rows, np.int32(-1)), axis=0)
+        low = growth <= 0
+        below = np.cumsum(low, axis=0, dtype=np.int32) if low.any() else None
+        object.__setattr__(self, "growth", growth)
+        object.__setattr__(self, "_last", last)
+        object.__setattr__(self, "_counts", np.cumsum(self.has_return, axis=0, dtype=np.int32))
+        object.__setattr__(self, "_below", below)
+
+    def row_on_or_before(self, day: date) -> int:
+        """The row of the last session on or before `day`; -1 where there is none."""
+        return int(np.searchsorted(self.sessions, np.datetime64(day, "D"), side="right")) - 1
+
+    def last_priced(self, row: int) -> Ints:
+        """[C] The row of the last price on or before `row`; -1 before the start."""
+        if row < 0:
+            return np.full(len(self.instruments), -1, dtype=np.int32)
+        return np.asarray(self._last[row])
+
+    def count(self, base: Ints, row: int) -> Ints:
+        """[C] How many returns lie in (base, row]; `base` holds rows >= 0."""
+        return np.asarray(self._counts[row] - self._counts[base, np.arange(len(base))])
+
+    def at(self, base: Ints) -> Floats:
+        """[C] The growth at each series' own row >= 0."""
+        return np.asarray(self.growth[base, np.arange(len(base))])
+
+    def always_positive(self, base: Ints, row: int) -> Bools:
+        """[C] True where every price in [base, row] is > 0; `base` holds rows >= 0."""
+        if self._below is None:
+            return np.ones(len(base), dtype=np.bool_)
+        inner = self._below[row] == self._below[base, np.arange(len(base))]
+        return np.asarray(inner & (self.at(base) > 0))
+
+
+def panels(returns: pl.DataFrame, sessions: Sequence[date], last: date) -> Iterator[Panel]:
+    """The series up to `last`, `BLOCK` at a time, by instrument.
+
+    Args:
+        returns: instrument_id, session, ret; see `finance.metrics.fund_metrics`.
+        sessions: The calendar's sessions, ascending.
+        last: Rows after it are not read.
+    """
+    rows = returns.select("instrument_id", "session", "ret").filter(pl.col("session") <= last)
+    days = np.array(sessions, dtype="datetime64[D]")
+    if rows.is_empty() or not len(days):
+        return
+    oldest = rows.select(pl.col("session").min().cast(pl.Int32)).item()
+    days = days[(days.astype(np.int64) >= oldest) & (days <= np.datetime64(last, "D"))]
+    rows = _series(rows, days)
+    series = rows["series"].to_numpy()
+    total = int(series[-1]) + 1 if len(series) else 0
+    for first in range(0, total, BLOCK):
+        begin, end = np.searchsorted(series, [first, first + BLOCK])
+        yield _panel(rows[int(begin) : int(end)], days, first)
+
+
+def _series(rows: pl.DataFrame, days: Days) -> pl.DataFrame:
+    """Rows with `series` (0, 1, ...) and `row` in `days`; the first of a series is `begins`."""
+    new = pl.col("instrument_id") != pl.col("instrument_id").shift(1)
+    broken = ~pl.col("ret").is_finite()
+    rows = rows.sort("instrument_id", "session")
+    rows = rows.with_columns(
+        begins=(new | broken).fill_null(True),
+        row=pl.Series(_rows_of(rows["session"], days)),
+    ).with_columns(series=pl.col("begins").cum_sum().cast(pl.Int64) - 1)
+    if (rows["row"] >= 0).all():
+        return rows
+    growth = (1 + pl.when("begins").then(0.0).otherwise("ret")).cum_prod().over("series")
+    kept = rows.with_columns(growth=growth).filter(pl.col("row") >= 0)
+    before = pl.col("growth").shift(1).over("series")
+    return kept.with_columns(
+        ret=pl.col("growth") / before - 1,
+        begins=before.is_null(),
+        series=pl.col("series").rle_id().cast(pl.Int64),
+    )
+
+
+def _rows_of(session: pl.Series, days: Days) -> NDArray[np.int64]:
+    """The row in `days` of each session; -1 where it is none of them."""
+    number = session.cast(pl.Int32).to_numpy()
+    first = int(number.min())
+    table = np.full(int(number.max()) - first + 1, -1, dtype=np.int64)
+    offsets = days.astype(np.int64) - first
+    inside = offsets < len(table)
+    table[offsets[inside]] = np.flatnonzero(inside)
+    return np.asarray(table[number - first])
+
+
+def _panel(rows: pl.DataFrame, days: Days, first: int) -> Panel:
+    row, column = rows["row"].to_numpy(), rows["series"].to_numpy() - first
+    begins = rows["begins"].to_numpy()
+    shape = (len(days), int(column[-1]) + 1)
+    priced, has_return = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    returns = np.zeros(shape)
+    priced[row, column] = True
+    has_return[row, column] = ~begins
+    returns[row, column] = np.where(begins, 0.0, rows["ret"].fill_null(0.0).to_numpy())
+    return Panel(
+        sessions=days,
+        instruments=rows["instrument_id"].cast(pl.Int32).to_numpy()[begins],
+        start=row[begins].astype(np.int32),
+        priced=priced,
+        returns=returns,
+        has_return=has_return,
+    )
