@@ -213,10 +213,12 @@ def _widen(own: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
         other_id=pl.when(too_low).then("before_id").otherwise("after_id")
     )
     widened = rows.with_columns(
-        valid_from=pl.min_horizontal(
-            "valid_from", pl.max_horizontal("low", pl.col("before") + day)
-        ),
-        valid_to=pl.max_horizontal("valid_to", pl.min_horizontal("high", pl.col("after") - day)),
+        valid_from=pl.when(pl.col("low") < pl.col("valid_from"))
+        .then(pl.max_horizontal("low", pl.col("before") + day))
+        .otherwise("valid_from"),
+        valid_to=pl.when(pl.col("high") > pl.col("valid_to"))
+        .then(pl.min_horizontal("high", pl.col("after") - day))
+        .otherwise("valid_to"),
     )
     return widened.select(OWN), cut.select(*OWN, "other_id")
 

@@ -1,0 +1,146 @@
+"""Migrations: file == declaration, applied once, refused where history was rewritten."""
+
+import hashlib
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from fundplatform import tables
+from fundplatform.errors import WarehouseError
+from fundplatform.storage import ddl, migrations
+from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform.storage.duckdb_open import opened
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def described(connection: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, str, bool]]]:
+    """What stands in the database: table -> (column, type, nullable) in order."""
+    rows = connection.sql(
+        "SELECT table_schema || '.' || table_name, column_name, data_type, is_nullable = 'YES' "
+        "FROM information_schema.columns JOIN information_schema.tables "
+        "USING (table_schema, table_name) WHERE table_type = 'BASE TABLE' "
+        "ORDER BY 1, ordinal_position"
+    ).fetchall()
+    found: dict[str, list[tuple[str, str, bool]]] = {}
+    for table, *column in rows:
+        found.setdefault(table, []).append(tuple(column))
+    return found
+
+
+def declared() -> dict[str, list[tuple[str, str, bool]]]:
+    return {
+        t.full_name: [(c.name, ddl.DUCKDB_TYPES[c.type], c.nullable) for c in t.columns]
+        for t in ddl.all_tables()
+    }
+
+
+def first_migration() -> str:
+    return (ROOT / "sql/duckdb/0001_tables.sql").read_text()
+
+
+def test_tables_of_the_migration_equal_the_declaration() -> None:
+    connection = duckdb.connect()
+    connection.execute(first_migration())
+    assert described(connection) == declared()
+    connection.execute(first_migration())
+    assert described(connection) == declared(), "re-runnable"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "ALTER TABLE raw.ohlcv DROP COLUMN vwap",
+        "ALTER TABLE raw.ohlcv ALTER volume TYPE BIGINT",
+        "ALTER TABLE raw.ohlcv ALTER quote DROP NOT NULL",
+        "DROP TABLE raw.ohlcv_revisions",
+    ],
+)
+def test_the_comparison_sees_a_difference(change: str) -> None:
+    connection = duckdb.connect()
+    connection.execute(first_migration())
+    connection.execute(change)
+    assert described(connection) != declared()
+
+
+def test_file_is_the_generated_text() -> None:
+    assert first_migration() == ddl.ddl("duckdb"), (
+        "run: python -m fundplatform.storage.ddl duckdb > sql/duckdb/0001_tables.sql"
+    )
+
+
+def test_ledgers_stand_beside_their_tables() -> None:
+    ledgers = {n.removesuffix("_revisions") for n in declared() if n.endswith("_revisions")}
+    assert ledgers == {t.full_name for t in tables.TABLES if t.revisions}
+    assert "raw.ohlcv" in ledgers
+
+
+def test_dictionary_is_in_the_database(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published")
+    store.migrate()
+    with opened(store.path) as connection:
+        empty = connection.sql(
+            "SELECT count(*) FROM duckdb_columns() WHERE comment IS NULL AND NOT internal "
+            "AND schema_name IN ('raw', 'catalog', 'prices', 'indices', 'funds', 'ops') "
+            "AND table_name <> 'migrations'"
+        ).fetchall()
+        assert empty == [(0,)]
+
+
+def test_migrations_are_recorded_with_their_checksum(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "new" / "w.duckdb", tmp_path / "published")
+    assert store.migrate() == ["0001_tables", "0002_marts"]
+    assert store.migrate() == []
+    with opened(store.path) as connection:
+        ledger = dict(connection.sql("SELECT name, sha256 FROM ops.migrations").fetchall())
+    body = (ROOT / "sql/duckdb/0002_marts.sql").read_bytes()
+    assert ledger["0002_marts"] == hashlib.sha256(body).hexdigest()
+
+
+def test_changed_migration_is_refused(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published")
+    store.migrate()
+    with opened(store.path) as connection:
+        connection.execute("UPDATE ops.migrations SET sha256 = 'x' WHERE name = '0001_tables'")
+    with pytest.raises(WarehouseError, match="0001_tables was changed after it was applied"):
+        store.migrate()
+
+
+def test_warehouse_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published")
+    store.migrate()
+    with opened(store.path) as connection:
+        connection.execute("INSERT INTO ops.migrations VALUES ('9999_future', 'x', now())")
+    with pytest.raises(WarehouseError, match="9999_future, unknown to this version"):
+        store.migrate()
+
+
+def test_broken_migration_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    every = migrations.migrations(migrations.sql_folder("duckdb"))
+    broken = [*every, replace(every[0], name="0003_broken", sql="CREATE TABEL oops ()")]
+    monkeypatch.setattr(migrations, "migrations", lambda _: broken)
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published")
+    with pytest.raises(WarehouseError, match="syntax error"):
+        store.migrate()
+    with opened(store.path) as connection:
+        assert described(connection) == {}
+
+
+def test_names_are_numbered_in_order(tmp_path: Path) -> None:
+    for name in ("0010_b.sql", "0002_a.sql", "README.md"):
+        (tmp_path / name).write_text("SELECT 1")
+    assert [m.name for m in migrations.migrations(tmp_path)] == ["0002_a", "0010_b"]
+
+
+def test_missing_folder_is_named() -> None:
+    with pytest.raises(WarehouseError, match="folder sql/ is missing"):
+        migrations.sql_folder("oracle")
+
+
+def test_wheel_carries_the_migrations() -> None:
+    config = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = config["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"sql": "fundplatform/sql"}
