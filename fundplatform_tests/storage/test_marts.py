@@ -1,0 +1,228 @@
+"""The views for BI: their columns are a contract, their rows are worked by hand."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from fundplatform import tables
+from fundplatform.storage.base import WHOLE, Stamp
+from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform.tables import Table
+
+CONTRACT = {
+    "sources": "source_id name title asset_class calendar coverage_start coverage_end priority "
+    "registered_at",
+    "latest_prices": "instrument_id symbol name asset_class market quote session open high low "
+    "close volume adjustment source known_at",
+    "adjusted_prices": "instrument_id symbol asset_class interval quote bar_open_at session open "
+    "high low close volume close_as_delivered split_factor basis",
+    "index_levels": "index_name session return_basis level drawdown session_return state "
+    "n_constituents n_target turnover provisional note",
+    "index_composition": "index_name session instrument_id symbol name asset_class rank measure "
+    "target_weight is_current",
+    "index_changes": "index_name session instrument_id symbol name change rank_before rank_after "
+    "weight_before weight_after reason",
+    "fund_comparison": "instrument_id symbol name asset_class market quote session frame "
+    "return_basis base_session n_returns total_return annualized_return volatility sharpe sortino "
+    "max_drawdown risk_free_rate reason",
+    "tiers": "instrument_id symbol name asset_class tier origin reason decided_on valid_from "
+    "valid_to is_current",
+    "coverage": "source kind session rows_raw instruments rows_rejected rows_validated held reason",
+    "data_quality": "source stage kind session rule rows_rejected example",
+}
+
+THU, FRI, MON = date(2005, 2, 24), date(2005, 2, 25), date(2005, 2, 28)
+NOW = datetime(2024, 1, 1, tzinfo=UTC)
+# What a test does not state.
+_FILLER = {
+    "int16": 1, "int32": 1, "int64": 1, "float64": 1.0, "text": "x", "date": THU,
+    "timestamp": NOW, "bool": False,
+}  # fmt: skip
+
+
+def rows(table: Table, *stated: dict[str, object]) -> tuple[Table, pl.DataFrame]:
+    """Rows of the table; what is not stated is NULL, or a filler where NULL may not stand."""
+    own = [c for c in table.columns if c.name not in ("recorded_from", "run_id")]
+    full = [
+        {c.name: row.get(c.name, None if c.nullable else _FILLER[c.type]) for c in own}
+        for row in stated
+    ]
+    schema = {c.name: tables.POLARS[c.type] for c in own}
+    for row in stated:
+        assert set(row) <= set(schema), row
+    return table, pl.DataFrame(full, schema=schema)
+
+
+def chosen(session: date, close: float, **more: object) -> dict[str, object]:
+    return {**bar(session, close), "selected": True, **more}
+
+
+def bar(session: date, close: float, **more: object) -> dict[str, object]:
+    at = datetime(session.year, session.month, session.day, tzinfo=UTC)
+    base: dict[str, object] = {
+        "interval": "1d", "quote": "USD", "session": session, "bar_open_at": at, "close": close,
+        "open": close, "high": close, "low": close, "volume": 100.0, "adjustment": "none",
+    }  # fmt: skip
+    return {**base, **more}
+
+
+CONTENT = (
+    rows(tables.SOURCES, {"name": "good", "priority": 1}, {"source_id": 2, "name": "spare"}),
+    rows(
+        tables.INSTRUMENTS,
+        {"symbol": "AAPL", "name": "Apple", "asset_class": "equity", "market": "US"},
+        {"instrument_id": 2, "symbol": "NAN", "asset_class": "equity", "market": "US"},
+    ),
+    # Apple's 2:1 split: first split-adjusted session 2005-02-28.
+    rows(tables.ADJUSTMENT_FACTORS, {"from_session": THU, "to_session": FRI, "split_factor": 0.5}),
+    rows(
+        tables.VALIDATED,
+        chosen(FRI, 88.99), chosen(MON, 44.86), chosen(FRI, 1.0, interval="1h"),
+        chosen(MON, 44.0, source_id=2, selected=False),
+        chosen(FRI, 50.0, instrument_id=2, adjustment="split"),
+    ),
+    rows(
+        tables.OHLCV, bar(FRI, 88.99), bar(FRI, 50.0, instrument_id=2),
+        bar(MON, 44.86),
+    ),
+    rows(
+        tables.REJECTED,
+        bar(THU, -1.0, rules="price_positive, high_low", reason="close -1"),
+        bar(THU, -2.0, instrument_id=2, rules="price_positive", reason="close -2"),
+    ),
+    rows(tables.REJECTED_AT_LOAD, {"kind": "ohlcv", "rule": "unparseable", "reason": "open 'x'"}),
+    rows(tables.GATES, {"session": FRI, "rows_raw": 2, "rows_rejected": 0, "rows_validated": 2}),
+    rows(
+        tables.PERFORMANCE,
+        {"index_name": "top", "session": THU, "state": "no_caps"},
+        {"index_name": "top", "session": FRI, "state": "base"},
+    ),
+    rows(tables.LEVELS, {"index_name": "top", "session": FRI, "level": 100.0, "drawdown": 0.0}),
+    rows(
+        tables.COMPOSITIONS,
+        {"index_name": "top", "session": THU, "rank": 1},
+        {"index_name": "top", "session": FRI, "rank": 1, "instrument_id": 2},
+        {"index_name": "old", "session": THU, "rank": 1},
+    ),
+    rows(tables.COMPOSITION_CHANGES, {"index_name": "top", "session": FRI, "change": "removed"}),
+    rows(
+        tables.METRICS,
+        {"session": THU, "frame": "1M", "total_return": 0.1},
+        {"session": FRI, "frame": "1M", "total_return": 0.2},
+        {"session": THU, "frame": "1Y", "reason": "too short"},
+    ),
+    rows(
+        tables.TIERS,
+        {"session": date(2024, 1, 2), "tier": "T2"}, {"session": date(2024, 1, 31), "tier": "T2"},
+        {"session": date(2024, 2, 29), "tier": "T1"}, {"session": date(2024, 3, 28), "tier": "T1"},
+        {"session": date(2024, 4, 30), "tier": "T2"},
+    ),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> DuckDBStore:
+    home = tmp_path_factory.mktemp("marts")
+    made = DuckDBStore(home / "warehouse.duckdb", home / "published")
+    made.migrate()
+    with made.transaction(Stamp("r", NOW)) as writer:
+        for table, frame in CONTENT:
+            writer.write(table, frame, WHOLE)
+    made.publish()
+    return made
+
+
+def ask(store: DuckDBStore, columns: str, view: str, order: str = "ALL") -> Sequence[object]:
+    return store.query(f"SELECT {columns} FROM marts.{view} ORDER BY {order}").rows()
+
+
+def test_every_view_is_in_the_contract_with_its_columns(store: DuckDBStore) -> None:
+    found = store.query(
+        "SELECT table_name, string_agg(column_name, ' ' ORDER BY ordinal_position) AS columns "
+        "FROM information_schema.columns WHERE table_schema = 'marts' GROUP BY table_name"
+    )
+    assert dict(found.rows()) == CONTRACT
+
+
+def test_every_view_says_what_it_is(store: DuckDBStore) -> None:
+    found = store.query(
+        "SELECT view_name, comment FROM duckdb_views() WHERE schema_name = 'marts' AND NOT internal"
+    )
+    comments = dict(found.rows())
+    assert set(comments) == set(CONTRACT)
+    assert all(text and text.endswith(".") for text in comments.values())
+
+
+def test_sources(store: DuckDBStore) -> None:
+    assert ask(store, "name, priority", "sources") == [("good", 1), ("spare", 1)]
+
+
+def test_latest_prices_are_the_selected_daily_ones(store: DuckDBStore) -> None:
+    assert ask(store, "symbol, session, close, source", "latest_prices") == [
+        ("AAPL", MON, 44.86, "good"),
+        ("NAN", FRI, 50.0, "good"),
+    ]
+
+
+def test_adjusted_prices_multiply_as_traded_rows_only(store: DuckDBStore) -> None:
+    found = store.query(
+        "SELECT symbol, session, close, volume, close_as_delivered, split_factor, basis "
+        "FROM marts.adjusted_prices WHERE interval = '1d' ORDER BY ALL"
+    ).rows()
+    assert found == [
+        ("AAPL", FRI, 44.495, 200.0, 88.99, 0.5, "split"),
+        ("AAPL", MON, 44.86, 100.0, 44.86, 1.0, "split"),
+        ("NAN", FRI, 50.0, 100.0, 50.0, 1.0, "split"),
+    ]
+
+
+def test_index_levels_show_sessions_without_a_level(store: DuckDBStore) -> None:
+    assert ask(store, "session, state, level", "index_levels", "session") == [
+        (THU, "no_caps", None),
+        (FRI, "base", 100.0),
+    ]
+
+
+def test_index_composition_marks_the_current_one(store: DuckDBStore) -> None:
+    assert ask(store, "index_name, session, symbol, is_current", "index_composition") == [
+        ("old", THU, "AAPL", True),
+        ("top", THU, "AAPL", False),
+        ("top", FRI, "NAN", True),
+    ]
+
+
+def test_index_changes(store: DuckDBStore) -> None:
+    assert ask(store, "symbol, change", "index_changes") == [("AAPL", "removed")]
+
+
+def test_fund_comparison_takes_the_latest_of_each_frame(store: DuckDBStore) -> None:
+    assert ask(store, "symbol, frame, session, total_return", "fund_comparison") == [
+        ("AAPL", "1M", FRI, 0.2),
+        ("AAPL", "1Y", THU, None),
+    ]
+
+
+def test_tiers_are_effective_from_the_day_after_the_decision(store: DuckDBStore) -> None:
+    assert ask(store, "tier, valid_from, valid_to, is_current", "tiers", "valid_from") == [
+        ("T2", date(2024, 1, 3), date(2024, 2, 29), False),
+        ("T1", date(2024, 3, 1), date(2024, 4, 30), False),
+        ("T2", date(2024, 5, 1), None, True),
+    ]
+
+
+def test_coverage_counts_and_the_gate(store: DuckDBStore) -> None:
+    assert ask(store, "source, kind, session, rows_raw, instruments, rows_validated", "coverage",
+               "session") == [
+        ("good", "ohlcv", FRI, 2, 2, 2),
+        ("good", "ohlcv", MON, 1, 1, None),
+    ]  # fmt: skip
+
+
+def test_data_quality_counts_every_rule(store: DuckDBStore) -> None:
+    assert ask(store, "stage, rule, session, rows_rejected, example", "data_quality") == [
+        ("load", "unparseable", None, 1, "open 'x'"),
+        ("validation", "high_low", THU, 1, "close -1"),
+        ("validation", "price_positive", THU, 2, "close -1"),
+    ]
