@@ -67,13 +67,12 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Open, or create, `<base_dir>/event_log.db`."""
         use_batches()
-        self._pool: db.Engine | None = None
-        self._pool_pid = 0
         self._held = threading.local()
         self._known_tables: set[str] = set()
         self._watches: dict[tuple[str, EventCallback], EventWatch] = {}
         _create(Path(base_dir))
         super().__init__(base_dir, inst_data)
+        self._pool, self._pool_pid = _engine(self._conn_string), os.getpid()
 
     @classmethod
     def config_type(cls) -> UserConfigSchema:
@@ -82,10 +81,9 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
 
     @property
     def _engine(self) -> db.Engine:
-        if self._pool is None or self._pool_pid != os.getpid():
+        if self._pool_pid != os.getpid():
             # An SQLite connection must not cross a fork.
             self._pool, self._pool_pid = _engine(self._conn_string), os.getpid()
-            self._held = threading.local()
         return self._pool
 
     @contextmanager
@@ -233,8 +231,7 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
             watch.stopped.set()
             if watch is not threading.current_thread():
                 watch.join()
-        if self._pool is not None:
-            self._pool.dispose(close=self._pool_pid == os.getpid())
+        self._engine.dispose()
 
 
 def _planned_subset(event: EventLogEntry) -> PartitionsSubset[str] | None:
