@@ -169,10 +169,15 @@ def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance)
         instance=instance,
         asset_selection=list(chunk.keys),
         tags={**chunk.tags, "fundplatform/chunk": str(chunk)},
+        run_config=_LOGGERS if "console" in job.loggers else None,
         raise_on_error=False,
     )
     errors = () if result.success else tuple(_failures(result))
     return Outcome(chunk, result.run_id, errors)
+
+
+# A job's own logger only takes part where the run names it.
+_LOGGERS = {"loggers": {"console": {}}}
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:

@@ -25,7 +25,6 @@ def contract_check(table: Table) -> dg.AssetChecksDefinition:
         blocking=True,
         description=f"Great Expectations contract of {table.full_name}, derived from tables.py.",
         pool="warehouse",
-        additional_ins={"batch": dg.AssetIn(dg.AssetKey([table.schema, table.name]))},
     )
     def contract(batch: pl.DataFrame) -> dg.AssetCheckResult:
         return as_result(verify(table, batch), batch.height)
@@ -67,7 +66,6 @@ def row_identity() -> dg.AssetChecksDefinition:
         blocking=True,
         description="rows_raw = rows_validated + rows_rejected wherever the gate is open.",
         pool="warehouse",
-        additional_ins={"gates": dg.AssetIn(dg.AssetKey(["ops", "gates"]))},
     )
     def identity(gates: pl.DataFrame) -> dg.AssetCheckResult:
         return judge_identity(gates)

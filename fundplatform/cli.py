@@ -16,6 +16,7 @@ from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
 from fundplatform.instance import init as init_home
 from fundplatform.instance import open_instance
+from fundplatform.quiet import quiet_logger
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Source
@@ -171,7 +172,11 @@ def prepare(
         click.echo(f"left out: {problem.name}: {problem.message}", err=True)
     chosen = _choose(loaded.sources, names)
     definitions = build_definitions(
-        settings, sources=loaded.sources, store=store, publish_after_run=False
+        settings,
+        sources=loaded.sources,
+        store=store,
+        publish_after_run=False,
+        loggers={"console": quiet_logger},
     )
     return Backfill(
         chosen,

@@ -4,9 +4,8 @@
 parts; `defs` is what Dagster loads. Nothing here reads data.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 
@@ -15,16 +14,14 @@ from fundplatform.assets import catalog, funds, indices, prices
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
 from fundplatform.checks import contract_checks
-from fundplatform.finance.index_definition import load_definitions
+from fundplatform.finance.index_definition import SHIPPED, load_definitions
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.event_log import use_batches
-from fundplatform.storage.io_manager import WarehouseIOManager
-
-INDICES = Path(__file__).parent / "indices"
+from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager
 
 
 def open_store(settings: Settings, notify: Callable[[str], None] = print) -> Store:
@@ -46,6 +43,7 @@ def build_definitions(
     store: Store | None = None,
     clock: Callable[[], datetime] = utc_now,
     publish_after_run: bool = True,
+    loggers: Mapping[str, dg.LoggerDefinition] | None = None,
 ) -> dg.Definitions:
     """The whole code location.
 
@@ -55,6 +53,7 @@ def build_definitions(
         store: Instead of the settings' warehouse (tests).
         clock: Gives `fetched_at`, `recorded_from` and today's date.
         publish_after_run: False where the caller publishes once after many runs.
+        loggers: Instead of Dagster's console logger.
     """
     use_batches()
     calendars.use_cache(settings.home / "calendars")
@@ -64,13 +63,15 @@ def build_definitions(
         for problem in loaded.problems:
             dg.get_dagster_logger().error(f"source {problem.name} is left out: {problem.message}")
     io_manager = WarehouseIOManager(
-        store or open_store(settings), clock, publish_after_run=publish_after_run
+        warehouse=Warehouse(store or open_store(settings), clock),
+        publish_after_run=publish_after_run,
     )
     return dg.Definitions(
         assets=_assets(sources, settings, clock),
         asset_checks=contract_checks(),
         resources={"io_manager": io_manager},
         executor=dg.in_process_executor,
+        loggers=loggers,
     )
 
 
@@ -82,7 +83,9 @@ def _assets(
     if not any(Kind.OHLCV in s.spec.kinds for s in sources):
         return base
     days = daily_partitions(sources)
-    definitions = load_definitions(INDICES)
+    definitions = load_definitions(SHIPPED)
+    if settings.indices.is_dir():
+        definitions += load_definitions(settings.indices)
     return [
         *base,
         prices.validated(sources, days),

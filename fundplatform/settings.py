@@ -66,6 +66,11 @@ class Settings:
         return self.home / "drop"
 
     @property
+    def indices(self) -> Path:
+        """The user's own index definitions (YAML), beside those that ship."""
+        return self.home / "indices"
+
+    @property
     def reports(self) -> Path:
         """Rendered reports."""
         return self.home / "reports"

@@ -26,6 +26,12 @@ from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, So
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
 
+CUTOFF = timedelta(hours=4)
+"""After the close: what is known by then may decide the composition of that session."""
+
+# Days: more than the longest run of holidays and closures of an exchange.
+_LONGEST_CLOSURE = 14
+
 PERFORMANCE = dg.AssetKey(["indices", "performance"])
 LEVELS = dg.AssetKey(["indices", "levels"])
 
@@ -38,9 +44,9 @@ _TABLES = (
 )
 
 
-def look_back_days(definitions: Sequence[IndexDefinition]) -> int:
-    """Calendar days of prices before a session that any of the definitions may need."""
-    return max((d.look_back_days for d in definitions), default=0)
+def look_back_days(definition: IndexDefinition) -> int:
+    """Calendar days before a session whose prices the definition needs."""
+    return index.look_back(definition) * 7 // 5 + _LONGEST_CLOSURE
 
 
 def built(
@@ -50,7 +56,7 @@ def built(
 ) -> dg.AssetsDefinition:
     """All indices of the YAML definitions, for the sessions of a run's range."""
     sources = list(sources)
-    back = look_back_days(definitions)
+    back = max((look_back_days(d) for d in definitions), default=0)
     caps_in = {
         name: dg.AssetIn(given.key, metadata=given.metadata, partition_mapping=FROM_RAW)
         for name, given in every(sources, Kind.MARKET_CAPS, lookback_days=back).items()
@@ -90,7 +96,7 @@ def built(
         results = [
             one_index(
                 definition, returns, instruments, known_sources,
-                caps.get(str(Kind.MARKET_CAPS)), prices, *window,
+                caps.get(str(Kind.MARKET_CAPS)), *window,
             )
             for definition in definitions
         ]  # fmt: skip
@@ -111,53 +117,48 @@ def one_index(
     instruments: pl.DataFrame,
     sources: pl.DataFrame,
     caps: pl.DataFrame | None,
-    prices: pl.DataFrame,
     first: date,
     last: date,
 ) -> index.IndexResult:
     """Cut the universe out and build one index for [first, last]."""
-    calendar = calendars.get(definition.calendar)
-    closes = calendar.closes(first - timedelta(days=definition.look_back_days), last)
-    members = universe(definition, instruments, sources, returns)
+    start = first - timedelta(days=look_back_days(definition))
+    closes = calendars.get(definition.calendar).closes(start, last)
     names = instruments.select("instrument_id", "symbol", listed_from="valid_from")
+    chosen = members(definition, instruments, sources, returns)
     return index.build(
         definition,
-        returns.join(members, on="instrument_id", how="semi").join(names, on="instrument_id"),
-        closes,
-        caps=None
-        if caps is None
-        else caps.join(class_members(definition, instruments), on="instrument_id", how="semi").join(
-            names.select("instrument_id", "symbol"), on="instrument_id"
-        ),
+        returns.join(chosen, on="instrument_id", how="semi").join(names, on="instrument_id"),
+        closes["session"].to_list(),
         first=first,
         last=last,
+        caps=None if caps is None else _named(caps, definition, instruments),
+        cutoffs=closes.with_columns(cutoff=pl.col("close_at") + CUTOFF),
     )
 
 
-def class_members(definition: IndexDefinition, instruments: pl.DataFrame) -> pl.DataFrame:
-    """The instruments of the universe's asset classes and markets."""
-    chosen = instruments.filter(
-        pl.col("asset_class").is_in(definition.asset_classes)
-        & pl.col("market").is_in(definition.markets)
+def _named(
+    caps: pl.DataFrame, definition: IndexDefinition, instruments: pl.DataFrame
+) -> pl.DataFrame:
+    """The snapshots of the universe's instruments, priced here or not, with their symbols."""
+    names = definition.universe.select(instruments).select("instrument_id", "symbol")
+    return caps.join(names, on="instrument_id").select(
+        "instrument_id", "symbol", "known_at", "session", "market_cap"
     )
-    if definition.symbols:
-        chosen = chosen.filter(pl.col("symbol").is_in(definition.symbols))
-    return chosen.select("instrument_id")
 
 
-def universe(
+def members(
     definition: IndexDefinition,
     instruments: pl.DataFrame,
     sources: pl.DataFrame,
     returns: pl.DataFrame,
 ) -> pl.DataFrame:
-    """`class_members`, and where the definition names sources, only what these sources priced."""
-    members = class_members(definition, instruments)
-    if not definition.sources:
-        return members
-    ids = sources.filter(pl.col("name").is_in(definition.sources))["source_id"]
-    priced = returns.filter(pl.col("source_id").is_in(ids.implode())).select("instrument_id")
-    return members.join(priced.unique(), on="instrument_id", how="semi")
+    """The instruments of the universe; where it names sources, only what these have priced."""
+    chosen = definition.universe.select(instruments).select("instrument_id")
+    if not definition.universe.sources:
+        return chosen
+    ids = sources.filter(pl.col("name").is_in(definition.universe.sources)).select("source_id")
+    priced = returns.join(ids, on="source_id", how="semi").select("instrument_id").unique()
+    return chosen.join(priced, on="instrument_id", how="semi")
 
 
 INDEX_SOURCE = SourceSpec(

@@ -5,7 +5,8 @@ records the partitions. Knows no SQL (that is the `Store`) and no finance.
 """
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import dagster as dg
@@ -41,6 +42,14 @@ def run_window(tags: Mapping[str, str]) -> tuple[date, date] | None:
     return date.fromisoformat(first), date.fromisoformat(last)
 
 
+@dataclass(frozen=True)
+class Warehouse:
+    """A store, and the clock that gives `recorded_from`."""
+
+    store: Store
+    clock: Callable[[], datetime]
+
+
 class WarehouseIOManager(dg.ConfigurableIOManager):
     """Loads and stores slices of the warehouse.
 
@@ -52,19 +61,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         every_source: True reads all sources of a raw table, also those no longer registered.
     """
 
+    warehouse: dg.ResourceDependency[Warehouse]
     publish_after_run: bool = True
 
-    _store: Store = PrivateAttr()
-    _clock: Callable[[], datetime] = PrivateAttr()
     _wrote: bool = PrivateAttr(default=False)
-
-    def __init__(
-        self, store: Store, clock: Callable[[], datetime] = lambda: datetime.now(UTC), **data: bool
-    ) -> None:
-        """Wrap `store`; `clock` gives `recorded_from`."""
-        super().__init__(**data)
-        self._store = store
-        self._clock = clock
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The slice of the upstream asset that this step needs."""
@@ -73,27 +73,27 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         where: dict[str, int | str] = {}
         if context.asset_key.path[0] == "raw" and not wish.get("every_source"):
             where["source_id"] = self._source_id(context.asset_key.path[1])
-        return self._store.read(
+        return self.warehouse.store.read(
             table,
             _input_slice(table, wish, dict(context.step_context.run_tags), where),
             columns=wish.get("columns"),
         )
 
     def _source_id(self, name: str) -> int:
-        known = self._store.read(tables.SOURCES, columns=["source_id", "name"])
+        known = self.warehouse.store.read(tables.SOURCES, columns=["source_id", "name"])
         found = known.filter(pl.col("name") == name)["source_id"]
         return int(found[0]) if len(found) else -1
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store what the asset returned, in one transaction, and say what that did."""
         if isinstance(obj, Stored):
-            rows = self._store.read(table_of(context.asset_key), _output_slice(context))
+            rows = self.warehouse.store.read(table_of(context.asset_key), _output_slice(context))
             _describe(context, rows, {})
             return
         asset = context.asset_key.to_user_string()
         target = Target(context.run_id, asset, _output_slice(context))
-        stamp = Stamp(run_id=context.run_id, recorded_at=self._clock())
-        with self._store.transaction(stamp) as writer:
+        stamp = Stamp(run_id=context.run_id, recorded_at=self.warehouse.clock())
+        with self.warehouse.store.transaction(stamp) as writer:
             if isinstance(obj, Load):
                 written = write_load(writer, obj, target)
             elif isinstance(obj, Derived):
@@ -112,7 +112,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Publish the read-only copy once, at the end of a run that wrote."""
         if self.publish_after_run and self._wrote:
-            self._store.publish()
+            self.warehouse.store.publish()
             self._wrote = False
 
 

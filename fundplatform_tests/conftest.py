@@ -1,0 +1,40 @@
+"""Shared fixtures: a home of its own for every test, and the optional real data."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fundplatform import calendars
+from fundplatform.settings import Settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def settings(tmp_path: Path, calendar_cache: Path) -> Iterator[Settings]:
+    """Settings with an empty home; calendars come from the session's cache."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "calendars").symlink_to(calendar_cache)
+    yield Settings(home=home, lock_timeout=20)
+    calendars.use_cache(calendar_cache)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def calendar_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Exchange calendars are built once per test session (seconds), then read."""
+    folder = tmp_path_factory.mktemp("calendars")
+    calendars.use_cache(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real third-party data, which the project never requires."""
+    given = os.environ.get("FUNDPLATFORM_SHARED_DATA")
+    folder = Path(given) if given else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("no real data: set FUNDPLATFORM_SHARED_DATA to its folder")
+    return folder

@@ -1,0 +1,58 @@
+"""A whole location on a temporary home, driven as the command line drives it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+import dagster as dg
+
+from fundplatform.backfill import Backfill, Chunk, Outcome
+from fundplatform.definitions import build_definitions, open_store
+from fundplatform.instance import init, open_instance
+from fundplatform.settings import Settings
+from fundplatform.sources import register
+from fundplatform.sources.base import Source
+from fundplatform.storage.base import Store
+
+
+@dataclass
+class Pipeline:
+    """Backfills on one home, with what ran."""
+
+    settings: Settings
+    store: Store
+    instance: dg.DagsterInstance
+    sources: Sequence[Source]
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def backfill(self, first: date, last: date, *, refetch: bool = False) -> list[Chunk]:
+        """Run everything for first..last; returns the chunks that ran."""
+        definitions = build_definitions(
+            self.settings, sources=self.sources, store=self.store, publish_after_run=False
+        )
+        job = Backfill(
+            self.sources,
+            self.sources,
+            self.instance,
+            definitions.resolve_implicit_global_asset_job_def(),
+            first,
+            last,
+            refetch=refetch,
+        )
+        done: list[Outcome] = []
+        job.run(lambda chunk: None, done.append)
+        self.outcomes += done
+        self.store.publish()
+        return [o.chunk for o in done]
+
+    def recorded(self, key: str) -> set[str]:
+        """The partitions Dagster holds as materialised."""
+        return self.instance.get_materialized_partitions(dg.AssetKey(key.split("/")))
+
+
+def make(settings: Settings, sources: Sequence[Source] | None = None) -> Pipeline:
+    """A pipeline on an empty or existing home."""
+    store = open_store(settings, notify=lambda message: None)
+    init(settings, store)
+    chosen = register.load(settings).sources if sources is None else sources
+    return Pipeline(settings, store, open_instance(settings), chosen)

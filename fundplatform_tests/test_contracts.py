@@ -1,0 +1,126 @@
+"""Contracts: each kind of expectation passes on a good batch and fails on a bad one."""
+
+import subprocess
+import sys
+from datetime import UTC, date, datetime
+from typing import Any
+
+import dagster as dg
+import polars as pl
+import pytest
+
+from fundplatform import tables
+from fundplatform.checks import as_result, judge_identity
+from fundplatform.contracts import SPECIFIC, expectations, verify
+from fundplatform.tables import Table
+
+AT = datetime(2024, 1, 3, tzinfo=UTC)
+STAMPS = {"recorded_from": AT, "run_id": "r"}
+LEVEL = {"index_name": "i", "return_basis": "price", "level": 1000.0, "drawdown": 0.0, **STAMPS}
+
+
+def levels(*rows: dict[str, Any]) -> pl.DataFrame:
+    full = [{**LEVEL, "session": date(2024, 1, 2 + n), **row} for n, row in enumerate(rows)]
+    return pl.DataFrame(full, schema=tables.LEVELS.polars_schema)
+
+
+def failed(table: Table, batch: pl.DataFrame) -> list[str]:
+    return [f.expectation for f in verify(table, batch) if not f.passed]
+
+
+def test_a_good_batch_passes() -> None:
+    assert failed(tables.LEVELS, levels({}, {"level": 990.0, "drawdown": -0.01})) == []
+
+
+def test_an_empty_batch_passes() -> None:
+    assert failed(tables.LEVELS, tables.LEVELS.empty()) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "expectation"),
+    [
+        ({"level": None}, "expect_column_values_to_not_be_null"),
+        ({"level": -1.0}, "expect_column_values_to_be_between"),
+        ({"drawdown": 0.01}, "expect_column_values_to_be_between"),
+        ({"return_basis": "dividends"}, "expect_column_values_to_be_in_set"),
+        ({"session": date(2024, 1, 2)}, "expect_compound_columns_to_be_unique"),
+    ],
+)
+def test_a_bad_row_fails(bad: dict[str, Any], expectation: str) -> None:
+    assert failed(tables.LEVELS, levels({}, bad)) == [expectation]
+
+
+def test_high_below_low_fails() -> None:
+    row = {
+        "source_id": 1, "instrument_id": 1, "interval": "1d", "quote": "USD",
+        "bar_open_at": AT, "session": date(2024, 1, 2), "open": 10.0, "high": 9.0, "low": 11.0,
+        "close": 10.0, "volume": 1.0, "vwap": None, "trade_count": None, "adjustment": "none",
+        "known_at": AT, "selected": True, "warnings": None, **STAMPS,
+    }  # fmt: skip
+    batch = pl.DataFrame([row], schema=tables.VALIDATED.polars_schema)
+    assert set(failed(tables.VALIDATED, batch)) == {
+        "expect_column_pair_values_a_to_be_greater_than_b"
+    }
+
+
+def test_a_missing_column_fails() -> None:
+    found = failed(tables.LEVELS, levels({}).rename({"level": "lvl"}).with_columns(level=1.0))
+    assert found == ["expect_table_columns_to_match_set"]
+
+
+def test_a_check_that_cannot_run_is_an_error_not_a_failed_datum() -> None:
+    with pytest.raises(RuntimeError, match="crashed"):
+        verify(tables.LEVELS, levels({}).drop("level"))
+
+
+def test_the_check_shows_expected_actual_and_five_offenders() -> None:
+    batch = levels(*({"level": -float(n)} for n in range(1, 9)))
+    result = as_result(verify(tables.LEVELS, batch), batch.height)
+    assert not result.passed
+    table = result.metadata["failures"]
+    assert isinstance(table, dg.TableMetadataValue)
+    record = table.records[0].data
+    assert "min_value" in str(record["expected"])
+    assert record["actual"] == "8 unexpected"
+    assert str(record["offenders"]).count(";") == 4
+
+
+def test_every_contract_asks_for_columns_required_values_and_the_key() -> None:
+    for table in SPECIFIC:
+        kinds = {e.type for e in expectations(table)}
+        assert "expect_table_columns_to_match_set" in kinds
+        assert "expect_column_values_to_not_be_null" in kinds
+        assert kinds & {
+            "expect_compound_columns_to_be_unique",
+            "expect_column_values_to_be_unique",
+        }
+
+
+def test_great_expectations_is_imported_only_when_a_contract_runs() -> None:
+    code = "import sys, fundplatform.definitions; print('great_expectations' in sys.modules)"
+    shown = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.strip() == "False"
+
+
+def gate(raw: int, rejected: int, validated: int, *, held: bool = False) -> pl.DataFrame:
+    row = {
+        "source_id": 1, "session": date(2024, 1, 2), "rows_raw": raw, "rows_rejected": rejected,
+        "rows_validated": validated, "held": held, "reason": None, **STAMPS,
+    }  # fmt: skip
+    return pl.DataFrame([row], schema=tables.GATES.polars_schema)
+
+
+@pytest.mark.parametrize(
+    ("gates", "passed"),
+    [
+        (gate(10, 2, 8), True),
+        (gate(10, 2, 7), False),
+        (gate(10, 2, 9), False),
+        (gate(10, 5, 0, held=True), True),
+        (gate(10, 5, 5, held=True), False),
+    ],
+)
+def test_row_identity(gates: pl.DataFrame, passed: bool) -> None:  # noqa: FBT001
+    assert judge_identity(gates).passed is passed
