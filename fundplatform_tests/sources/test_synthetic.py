@@ -7,7 +7,7 @@ from typing import ClassVar
 import polars as pl
 import pytest
 
-from fundplatform.errors import SourceError
+from fundplatform.errors import ConfigError, SourceError
 from fundplatform.sources.base import Kind
 from fundplatform.sources.synthetic import Synthetic
 from fundplatform.sources.synthetic.plan import companies
@@ -139,3 +139,9 @@ def test_the_exchange_calendar_is_the_default() -> None:
     source = Synthetic(2, date(2015, 12, 21), date(2015, 12, 31))
     days = sorted(set(whole(source, Kind.OHLCV)["session"]))
     assert days == [date(2015, 12, d) for d in (21, 22, 23, 24, 28, 29, 30, 31)]
+
+
+@pytest.mark.parametrize("arguments", [(0, START, END), (5, END, START)])
+def test_an_empty_market_is_an_error(arguments: tuple[int, date, date]) -> None:
+    with pytest.raises(ConfigError, match="make no market"):
+        Synthetic(*arguments)

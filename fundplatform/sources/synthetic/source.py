@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import polars as pl
 
-from fundplatform.errors import SourceError
+from fundplatform.errors import ConfigError, SourceError
 from fundplatform.sources.base import (
     LISTING_SCHEMA,
     PAYLOAD_SCHEMA,
@@ -62,7 +62,13 @@ class Synthetic:
             end: End of the coverage.
             seed: Seed.
             sessions: (calendar, first, last) to sessions; default `fundplatform.calendars`.
+
+        Raises:
+            ConfigError: No symbol, or an end before the start.
         """
+        if symbols < 1 or end < start:
+            problem = f"{symbols} symbols from {start} to {end} make no market"
+            raise ConfigError("synthetic", None, problem, "Ask for a symbol and a later end")
         self.symbols, self.start, self.end, self.seed = symbols, start, end, seed
         self._sessions = sessions or _calendar
 
