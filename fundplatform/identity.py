@@ -11,14 +11,10 @@ import polars as pl
 
 from fundplatform import tables
 from fundplatform.errors import SchemaError
+from fundplatform.identity_clusters import IDENTITY, INSTRUMENT, assign, nearest, rivals
 from fundplatform.sources.base import LISTING_SCHEMA
 
-MAX_GAP_DAYS = 90
-"""Calendar days that stand for 60 sessions; a longer silence is another instrument."""
-
-IDENTITY = ("asset_class", "market", "symbol", "quote")
 OWN = ("vendor_symbol", "valid_from", "valid_to", "instrument_id")
-INSTRUMENT = ("instrument_id", *IDENTITY, "name", "valid_from", "valid_to")
 PROPOSAL = tuple(n for n in tables.PROPOSALS.column_names if n not in tables.PROPOSALS.stamps)
 _REASONS = {
     "gap": "Same ticker after a silence of more than 90 days: a new instrument was made",
@@ -53,8 +49,9 @@ def resolve(
 ) -> Resolution:
     """Give every incoming listing its instrument.
 
-    A listing that this source already has (same vendor symbol, overlapping or at most 90 days
-    apart) keeps its instrument and is only ever widened. Any other one joins the instrument of
+    A listing that this source already has (same vendor symbol; overlapping, or at most 90 days
+    apart and of the same identity) keeps its instrument and is only ever widened, also when its
+    canonical symbol was renamed. Any other one joins the instrument of
     the same asset class, market, symbol and quote that it overlaps or adjoins, else it founds a
     new one: id max + 1, in order of asset class, market, symbol, quote, first session. The order
     in which sources come may change ids; it changes what is one instrument only where a later
@@ -72,21 +69,14 @@ def resolve(
     """
     wanted = _checked(incoming)
     own = listings.filter(pl.col("source_id") == source_id).select(OWN)
-    hits = _nearest(wanted, own.with_columns(known_from="valid_from"), "vendor_symbol")
-    known = wanted.join(hits, on="row", how="inner").join(
-        instruments.select(
-            "instrument_id", was_class="asset_class", was_market="market", was_name="name"
-        ),
-        on="instrument_id",
-        how="left",
-    )
+    known = _known(wanted, own, instruments)
     _refuse_changed_class(known)
     if known.height == wanted.height and not known.select(_news().any()).item():
         return _unchanged(own, wanted)
     widened, cut = _widen(own, known)
     ranges = _spread(instruments, widened, known)
-    unknown = wanted.join(hits, on="row", how="anti")
-    founded, assigned, bridges = _assign(ranges, unknown)
+    unknown = wanted.join(known, on="row", how="anti")
+    founded, assigned, bridges = assign(ranges, unknown)
     after = pl.concat([widened.select(OWN), assigned.select(OWN)]).sort(OWN[:2])
     ranges = _spread(ranges, after, assigned)
     return Resolution(
@@ -94,7 +84,12 @@ def resolve(
         changed_instruments=ranges.join(instruments, on=INSTRUMENT, how="anti", nulls_equal=True),
         listings=after,
         mapping=_of_symbols(after, wanted),
-        proposals=_proposals(source_id, _gaps(ranges, founded, assigned), bridges, cut),
+        proposals=_proposals(
+            source_id,
+            gap=assigned.join(rivals(ranges, founded), on="instrument_id"),
+            bridge=bridges.with_columns(other_id=pl.lit(None, pl.Int32)),
+            span=cut,
+        ),
         changed=True,
     )
 
@@ -121,39 +116,33 @@ def _refuse(bad: pl.DataFrame, problem: str) -> None:
         )
 
 
-def _refuse_changed_class(known: pl.DataFrame) -> None:
-    bad = known.filter(
-        (pl.col("asset_class") != pl.col("was_class")) | (pl.col("market") != pl.col("was_market"))
+def _known(wanted: pl.DataFrame, own: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
+    """The rows that the source has already, with their listing and what its instrument was."""
+    hits = nearest(wanted, own.with_columns(known_from="valid_from"), "vendor_symbol")
+    was = instruments.select(
+        "instrument_id", *(pl.col(n).alias(f"was_{n}") for n in (*IDENTITY, "name"))
     )
+    rows = wanted.join(hits, on="row").join(was, on="instrument_id", how="left")
+    overlaps = (pl.col("valid_from") <= pl.col("held_to")) & (
+        pl.col("valid_to") >= pl.col("held_from")
+    )
+    return rows.filter(overlaps | pl.all_horizontal(_same(n) for n in IDENTITY))
+
+
+def _same(name: str) -> pl.Expr:
+    return pl.col(name) == pl.col(f"was_{name}")
+
+
+def _refuse_changed_class(known: pl.DataFrame) -> None:
+    bad = known.filter(~_same("asset_class") | ~_same("market"))
     if bad.height:
         row = bad.row(0, named=True)
         raise SchemaError(
             "catalog.listings",
-            f"{row['vendor_symbol']} is known as {row['was_class']}/{row['was_market']} and now "
-            f"comes as {row['asset_class']}/{row['market']}",
+            f"{row['vendor_symbol']} is known as {row['was_asset_class']}/{row['was_market']} "
+            f"and now comes as {row['asset_class']}/{row['market']}",
             "Give the source a new name, or put the asset class back",
         )
-
-
-def _meet() -> pl.Expr:
-    """Days that two validities share; minus the gap where they share none."""
-    last = pl.min_horizontal("valid_to", "valid_to_right")
-    return (last - pl.max_horizontal("valid_from", "valid_from_right")).dt.total_days()
-
-
-def _nearest(
-    rows: pl.DataFrame, candidates: pl.DataFrame, *on: str, reach: int | None = MAX_GAP_DAYS
-) -> pl.DataFrame:
-    """Per `row` of rows, the candidate that shares most of its validity (row + its own columns)."""
-    pairs = rows.select("row", "valid_from", "valid_to", *on).join(candidates, on=on, how="inner")
-    pairs = pairs.with_columns(meet=_meet())
-    if reach is not None:
-        pairs = pairs.filter(pl.col("meet") >= -reach)
-    best = pairs.sort("row", "meet", "instrument_id", descending=[False, True, False])
-    kept = [n for n in candidates.columns if n not in (*on, "valid_from", "valid_to")]
-    return best.unique("row", keep="first", maintain_order=True).select(
-        "row", *kept, held_from="valid_from_right", held_to="valid_to_right"
-    )
 
 
 def _news() -> pl.Expr:
@@ -247,77 +236,7 @@ def _spread(instruments: pl.DataFrame, listings: pl.DataFrame, named: pl.DataFra
     )
 
 
-def _assign(
-    instruments: pl.DataFrame, unknown: pl.DataFrame
-) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Join unknown listings to instruments, or found new ones.
-
-    Listings and instruments of one identity form clusters without gaps of more than 90 days.
-
-    Returns:
-        New instruments (INSTRUMENT), the listings with instrument_id, and the bridging ones.
-    """
-    same = instruments.join(unknown, on=IDENTITY, how="semi")
-    spans = (*IDENTITY, "valid_from", "valid_to")
-    both = pl.concat(
-        [same.select(*spans, "instrument_id"), unknown.select(*spans, "row")], how="diagonal"
-    ).sort(*IDENTITY, "valid_from", "instrument_id", nulls_last=True)
-    reached = pl.col("valid_to").cum_max().shift(1).over(IDENTITY)
-    apart = (pl.col("valid_from") - reached).dt.total_days() > MAX_GAP_DAYS
-    both = both.with_columns(cluster=apart.fill_null(value=True).cum_sum())
-    held = both.filter(pl.col("instrument_id").is_not_null())
-    mine = both.filter(pl.col("row").is_not_null()).drop("instrument_id")
-    joined = _nearest(mine, held.drop("row", *IDENTITY), "cluster", reach=None)
-    crowd = held.group_by("cluster").len().filter(pl.col("len") > 1)
-    bridging = mine.join(crowd, on="cluster", how="semi").select("row")
-
-    fresh = mine.join(joined, on="row", how="anti").join(
-        unknown.select("row", "name", "vendor_symbol"), on="row"
-    )
-    top = int(instruments.select(pl.col("instrument_id").max().fill_null(0)).item() or 0)
-    founded = (
-        fresh.sort("valid_to", "vendor_symbol", descending=[True, False])
-        .group_by("cluster", *IDENTITY, maintain_order=True)
-        .agg(
-            pl.col("name").drop_nulls().first(),
-            pl.col("valid_from").min(),
-            pl.col("valid_to").max(),
-        )
-        .sort(*IDENTITY, "valid_from")
-        .with_row_index("instrument_id", offset=top + 1)
-        .with_columns(pl.col("instrument_id").cast(pl.Int32))
-    )
-    ids = pl.concat(
-        [
-            joined.select("row", "instrument_id"),
-            fresh.join(founded.select("cluster", "instrument_id"), on="cluster").select(
-                "row", "instrument_id"
-            ),
-        ]
-    )
-    assigned = unknown.join(ids, on="row")
-    bridges = assigned.join(bridging, on="row", how="semi").with_columns(
-        other_id=pl.lit(None, pl.Int32)
-    )
-    return founded.select(INSTRUMENT), assigned, bridges
-
-
-def _gaps(instruments: pl.DataFrame, founded: pl.DataFrame, assigned: pl.DataFrame) -> pl.DataFrame:
-    """Listings of new instruments whose identity another one had before, or a known one later."""
-    rivals = pl.concat(
-        [instruments.with_columns(known=True), founded.with_columns(known=False)]
-    ).join(founded, on=IDENTITY, how="semi")
-    later = pl.when(pl.col("known").shift(-1)).then(pl.col("instrument_id").shift(-1))
-    ordered = rivals.sort(*IDENTITY, "valid_from").with_columns(
-        other_id=pl.coalesce(pl.col("instrument_id").shift(1).over(IDENTITY), later.over(IDENTITY))
-    )
-    doubtful = ordered.filter(pl.col("other_id").is_not_null()).select("instrument_id", "other_id")
-    return assigned.join(doubtful.join(founded, on="instrument_id", how="semi"), on="instrument_id")
-
-
-def _proposals(
-    source_id: int, gaps: pl.DataFrame, bridges: pl.DataFrame, cut: pl.DataFrame
-) -> pl.DataFrame:
+def _proposals(source_id: int, **found: pl.DataFrame) -> pl.DataFrame:
     parts = [
         rows.select(
             pl.lit(source_id, pl.Int16).alias("source_id"),
@@ -328,6 +247,6 @@ def _proposals(
             "instrument_id",
             "other_id",
         )
-        for problem, rows in (("gap", gaps), ("bridge", bridges), ("span", cut))
+        for problem, rows in found.items()
     ]
     return pl.concat(parts).sort("vendor_symbol", "valid_from", "problem")

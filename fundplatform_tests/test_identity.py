@@ -9,7 +9,8 @@ import pytest
 
 from fundplatform import tables
 from fundplatform.errors import SchemaError
-from fundplatform.identity import MAX_GAP_DAYS, Resolution, resolve
+from fundplatform.identity import Resolution, resolve
+from fundplatform.identity_clusters import MAX_GAP_DAYS
 from fundplatform.sources.base import LISTING_SCHEMA
 
 EQUITY, COIN = ("equity", "US"), ("crypto", "CRYPTO")
@@ -156,6 +157,16 @@ def test_known_listing_keeps_its_instrument_after_a_rename() -> None:
     found = catalog.take(1, listing("FB", "2012-05-18", "2022-06-09", "META"))
     assert ids(found) == [1]
     assert found.new_instruments.is_empty()
+
+
+def test_vendor_symbol_taken_over_soon_by_another_company() -> None:
+    catalog = Catalog()
+    catalog.take(1, listing("X", "2020-01-01", "2020-06-01", "OLDCO"))
+    found = catalog.take(1, listing("X", "2020-06-15", "2021-01-01", "NEWCO"))
+    assert found.mapping.rows() == [
+        ("X", D("2020-01-01"), D("2020-06-01"), 1),
+        ("X", D("2020-06-15"), D("2021-01-01"), 2),
+    ]
 
 
 def test_real_tickers_that_look_like_nothing() -> None:
