@@ -109,11 +109,11 @@ def build(
     bars, known = _measured(definition, returns, sessions, caps, cutoffs)
     # C(first - 1) and the compositions that a name which comes back may have left.
     needed = span[0] - 1 - definition.stale_sessions
-    ranked = rank(bars.filter(pl.col("pos").is_between(needed, span[1])), definition)
+    ranked = rank(bars.filter(pl.col("pos") <= span[1]), definition, needed)
     chosen, base = _from_base(choose(ranked, definition.n), definition, sessions, base_session)
-    earned = earn(chosen, ranked, bars, span)
-    absent = unpriced(bars, ranked, known, definition, span) if known else _NOTHING_UNPRICED
-    gaps = not_earned(chosen, bars, definition.stale_sessions)
+    earned = earn(chosen, ranked, span)
+    absent = unpriced(ranked, known, definition, span) if known else _NOTHING_UNPRICED
+    gaps = not_earned(chosen, ranked, definition.stale_sessions)
     note = notes(definition, span, chosen, earned, absent, gaps)
     states = cap_states(known) if known else ["no_history"] * len(sessions)
     performance = _performance(definition, span, states, base, chosen, earned, note)

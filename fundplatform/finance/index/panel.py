@@ -1,4 +1,4 @@
-"""The bars of a universe on the sessions of an index: positions, returns, liquidity.
+"""The bars of a universe on the sessions of an index: positions, returns, dollar volume.
 
 Ranking and caps do not belong here. In: `returns.session_returns` rows with symbol and
 listed_from. Out: one row per instrument and index session with a bar, in (instrument_id, pos)
@@ -32,8 +32,7 @@ def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
         sessions: The index's sessions, ascending.
 
     Returns:
-        COLUMNS without session, plus pos (Int32) and liquidity: the median dollar volume of the
-        bars within the last 20 index sessions, however many there are; NULL without any volume.
+        COLUMNS without session, plus pos (Int32).
     """
     days = pl.Series(sessions, dtype=pl.Date).to_physical().to_numpy()
     within = pl.col("session").is_between(sessions[0], sessions[-1])
@@ -45,7 +44,7 @@ def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
     rows = rows.drop("session").with_columns(pl.Series("pos", pos, dtype=pl.Int32))
     if not on.all():
         rows = _compounded(rows, on)
-    return rows.with_columns(_liquidity(rows))
+    return rows
 
 
 def _compounded(rows: pl.DataFrame, on: npt.NDArray[np.bool_]) -> pl.DataFrame:
@@ -64,26 +63,14 @@ def _compounded(rows: pl.DataFrame, on: npt.NDArray[np.bool_]) -> pl.DataFrame:
     return joined.filter("on").select(rows.columns)
 
 
-def _liquidity(rows: pl.DataFrame) -> pl.Series:
-    """Windows by row; the slower ones by position where an instrument misses a session."""
-    gap = rows.select(
-        (pl.col("pos").diff() > 1) & (pl.col("instrument_id") == pl.col("instrument_id").shift())
-    ).to_series()
-    broken = rows["instrument_id"].filter(gap.fill_null(False)).unique()
-    volume = pl.col("dollar_volume")
-    if broken.is_empty():
-        plain = volume.rolling_median(LIQUIDITY_WINDOW, min_samples=1).over("instrument_id")
-        return rows.select(plain.alias("liquidity")).to_series()
-    by_range = volume.rolling_median_by("pos", f"{LIQUIDITY_WINDOW}i", min_samples=1)
-    numbered = rows.select("instrument_id", "pos", "dollar_volume").with_row_index("row")
-    has_gap = pl.col("instrument_id").is_in(broken.to_list())
-    whole = numbered.filter(~has_gap).with_columns(
-        volume.rolling_median(LIQUIDITY_WINDOW, min_samples=1)
-        .over("instrument_id")
-        .alias("liquidity")
-    )
-    holed = numbered.filter(has_gap).with_columns(by_range.over("instrument_id").alias("liquidity"))
-    return pl.concat([whole, holed]).sort("row")["liquidity"]
+def median_of_last_bars(bars: pl.DataFrame) -> pl.Series:
+    """Liquidity: median dollar volume of the bars within the last 20 index sessions.
+
+    However many there are: a halt must not turn the choice of an issuer's line. NULL without any
+    volume. Rows in (instrument_id, pos) order.
+    """
+    median = pl.col("dollar_volume").rolling_median_by("pos", f"{LIQUIDITY_WINDOW}i", min_samples=1)
+    return bars.select(median.over("instrument_id")).to_series()
 
 
 def median_dollar_volume(bars: pl.DataFrame, window: int) -> pl.Series:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from fundplatform.finance.index.panel import find, keys
+from fundplatform.finance.index.panel import Ints, find, keys
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,9 +34,7 @@ class Earned:
     turnover: Floats
 
 
-def earn(
-    chosen: pl.DataFrame, ranked: pl.DataFrame, bars: pl.DataFrame, span: tuple[int, int]
-) -> Earned:
+def earn(chosen: pl.DataFrame, ranked: pl.DataFrame, span: tuple[int, int]) -> Earned:
     """Returns, drift, turnover and changes over the positions of `span`.
 
     The composition of pos - 1 earns the return of pos: R = sum(w * r). A name without a usable
@@ -46,31 +44,28 @@ def earn(
 
     Args:
         chosen: Output of `composition.choose`, from the index's base on.
-        ranked: Output of `composition.rank`.
-        bars: Output of `panel.bars_on`.
+        ranked: Output of `composition.rank`, from the position before `span` on.
         span: First and last position.
     """
-    held, returns = _contributions(chosen, bars, span)
+    bar_keys = keys(ranked["instrument_id"], ranked["pos"])
+    held, returns = _contributions(chosen, ranked["ret"], bar_keys, span)
     both = _side_by_side(held, chosen, span)
     shift = (pl.col("weight_after") - pl.col("weight_before")).abs() / 2
     turnover = _sum_by_pos(both["pos"], both.select(shift).to_series(), span)
     turnover[np.isnan(returns)] = np.nan
-    return Earned(held, _changes(both, ranked, bars), returns, turnover)
+    return Earned(held, _changes(both, ranked["rank"], bar_keys), returns, turnover)
 
 
 def _contributions(
-    chosen: pl.DataFrame, bars: pl.DataFrame, span: tuple[int, int]
+    chosen: pl.DataFrame, ret: pl.Series, bar_keys: Ints, span: tuple[int, int]
 ) -> tuple[pl.DataFrame, Floats]:
     first, last = span
     held = chosen.filter(pl.col("pos").is_between(first - 1, last - 1)).select(
         pl.col("pos") + 1, "instrument_id", "symbol", pl.col("target_weight").alias("start_weight")
     )
-    row = find(keys(bars["instrument_id"], bars["pos"]), keys(held["instrument_id"], held["pos"]))
-    # Row -1, not found, reads the NaN at the end.
-    found = np.append(bars["ret"].fill_null(np.nan).to_numpy(), np.nan)[row]
-    ret = pl.Series(found, nan_to_null=True)
+    own = _gather(ret, find(bar_keys, keys(held["instrument_id"], held["pos"])))
     held = held.with_columns(
-        ret.fill_null(0.0).alias("instrument_return"), ret.is_null().alias("stale")
+        own.fill_null(0.0).alias("instrument_return"), own.is_null().alias("stale")
     ).with_columns((pl.col("start_weight") * pl.col("instrument_return")).alias("contribution"))
     returns = _sum_by_pos(held["pos"], held["contribution"], span)
     whole = 1.0 + returns[held["pos"].to_numpy() - first]
@@ -107,41 +102,35 @@ def _side_by_side(held: pl.DataFrame, chosen: pl.DataFrame, span: tuple[int, int
     ).sort("pos", "symbol", "instrument_id")
 
 
-def _changes(both: pl.DataFrame, ranked: pl.DataFrame, bars: pl.DataFrame) -> pl.DataFrame:
+def _gather(values: pl.Series, row: Ints) -> pl.Series:
+    """The values of the rows; NULL for row -1 (not found)."""
+    return values.gather(pl.Series(row).set(pl.Series(row < 0), None))
+
+
+def _changes(both: pl.DataFrame, ranks: pl.Series, bar_keys: Ints) -> pl.DataFrame:
     """The names that are on one side only, with their ranks on both and the reason.
 
     reason: `rank` for a name that entered or that others overtook; `no_price` for one without a
     bar; `not_eligible` for one with a bar but no measure, or whose issuer changed its line.
     """
     changed = both.filter(pl.col("enters") | pl.col("leaves"))
-    ranks = ranked.select("pos", "instrument_id", "rank")
-    changed = changed.join(
-        ranks.select(pl.col("pos") + 1, "instrument_id", rank_before="rank"),
-        on=["pos", "instrument_id"],
-        how="left",
-        maintain_order="left",
-    ).join(
-        ranks.rename({"rank": "rank_after"}),
-        on=["pos", "instrument_id"],
-        how="left",
-        maintain_order="left",
-    )
-    row = find(
-        keys(bars["instrument_id"], bars["pos"]), keys(changed["instrument_id"], changed["pos"])
+    before, after = (
+        find(bar_keys, keys(changed["instrument_id"], changed["pos"] - back)) for back in (1, 0)
     )
     reason = (
         pl.when("enters")
         .then(pl.lit("rank"))
-        .when(pl.Series(row < 0))
+        .when(pl.Series(after < 0))
         .then(pl.lit("no_price"))
         .when(pl.col("rank_after").is_null())
         .then(pl.lit("not_eligible"))
         .otherwise(pl.lit("rank"))
     )
     return changed.with_columns(
+        _gather(ranks, before).alias("rank_before"),
+        _gather(ranks, after).alias("rank_after"),
         pl.when("enters").then(pl.lit("added")).otherwise(pl.lit("removed")).alias("change"),
-        reason.alias("reason"),
-    ).drop("enters", "leaves")
+    ).with_columns(reason.alias("reason"))
 
 
 def not_earned(chosen: pl.DataFrame, bars: pl.DataFrame, stale_sessions: int) -> pl.DataFrame:
@@ -154,10 +143,12 @@ def not_earned(chosen: pl.DataFrame, bars: pl.DataFrame, stale_sessions: int) ->
         pos (of the first bar after the gap), symbol, ret; sorted by (pos, symbol).
     """
     same = pl.col("instrument_id") == pl.col("instrument_id").shift()
-    missing = pl.col("pos") - pl.col("before") - 1
-    after = bars.with_columns(pl.when(same).then(pl.col("pos").shift()).alias("before")).filter(
-        missing > 0, missing <= stale_sessions
+    missing = pl.col("pos") - pl.col("pos").shift() - 1
+    resumed = (same & missing.is_between(1, stale_sessions)).fill_null(False)
+    after = bars.select("instrument_id", "pos", "symbol", "ret", missing.alias("missing")).filter(
+        bars.select(resumed).to_series()
     )
+    after = after.with_columns((pl.col("pos") - 1 - pl.col("missing")).alias("before"))
     held = chosen.select("instrument_id", before="pos")
     kept = after.join(held, on=["instrument_id", "before"], how="semi")
     return kept.select("pos", "symbol", "ret").sort("pos", "symbol")
