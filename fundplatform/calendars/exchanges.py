@@ -8,8 +8,7 @@ another answer.
 import importlib.metadata
 import json
 import logging
-import os
-import tempfile
+import secrets
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from datetime import date
@@ -129,9 +128,9 @@ def _keep(built: _Built, path: Path) -> None:
     facts = {"first": str(built.first), "last": str(built.last), "time_zone": built.time_zone}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".tmp", delete=False) as out:
-            built.table.write_parquet(out, metadata={"calendar": json.dumps(facts)})
-        os.replace(out.name, path)  # noqa: PTH105 - the temporary file has only a name
+        new = path.with_suffix(f".{secrets.token_hex(8)}")
+        built.table.write_parquet(new, metadata={"calendar": json.dumps(facts)})
+        new.replace(path)
     except OSError as error:
         # A missing cache costs seconds, never an answer.
         log.warning("calendar not kept in %s: %s", path.parent, error)

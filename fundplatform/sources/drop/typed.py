@@ -1,0 +1,202 @@
+"""Cells -> canonical columns: text, numbers, dates and instants, and which cells fail.
+
+Nothing is guessed: dates are ISO unless `date_format` says otherwise. An empty cell is null; NaN
+and inf written as numbers stay, for the validation rules to judge.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import polars as pl
+
+from fundplatform.sources.drop.cells import ROW
+from fundplatform.sources.drop.columns import Role
+from fundplatform.sources.drop.values import UNIX_FORMATS
+
+# Later than any instant a file can mean; milliseconds read as seconds land in the year 50,000.
+LATEST_US = 4_102_444_800_000_000
+_ISO_DAY = r"^\d{4}-\d{2}-\d{2}$"
+# Midnight written out, as exchange-zone daily bars often are: the date before it is the session.
+_MIDNIGHT = r"^(\d{4}-\d{2}-\d{2})[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
+_OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
+_WANTED: dict[Role, str] = {
+    "number": "is no number",
+    "whole": "is no whole number",
+    "date": "is no date",
+    "instant": "is no point in time",
+    "text": "is no text",
+}
+
+
+@dataclass(frozen=True)
+class Style:
+    """How cells are written.
+
+    Attributes:
+        date_format: strptime pattern or one of UNIX_FORMATS; None: ISO.
+        time_zone: Of instants without an offset.
+        decimal: Decimal mark of numbers in text.
+        null_values: Texts that mean "no value" (not in symbols).
+        units: Column -> multiplier.
+    """
+
+    date_format: str | None
+    time_zone: str
+    decimal: str
+    null_values: tuple[str, ...]
+    units: Mapping[str, float]
+
+
+WRONG = "wrong"
+"""Column: what is wrong with the row's cells, null where nothing is."""
+
+
+def typed(
+    frame: pl.DataFrame, mapping: Mapping[str, str], roles: Mapping[str, Role], style: Style
+) -> pl.DataFrame:
+    """Read every mapped column by its role.
+
+    Args:
+        frame: The file's columns and ROW.
+        mapping: Canonical column -> the file's column.
+        roles: Canonical column -> role.
+        style: How the cells are written.
+
+    Returns:
+        The canonical columns (null where a cell fails), ROW and WRONG.
+    """
+    out: list[pl.Series] = []
+    wrong: dict[int, list[str]] = {}
+    for name, column in mapping.items():
+        cells = frame[column]
+        meant = _meant(cells, name, style)
+        value = _read(meant, name, roles[name], style)
+        fails = value.is_null() & meant.is_not_null()
+        if fails.any():
+            hint = _hint(roles[name], style)
+            for number, text in zip(frame[ROW].filter(fails), cells.filter(fails), strict=True):
+                reason = f"{name} {text!r} {_WANTED[roles[name]]}{hint}"
+                wrong.setdefault(number, []).append(reason)
+        out.append(value.alias(name))
+    reasons = {number: "; ".join(texts) for number, texts in wrong.items()}
+    if reasons:
+        found = frame[ROW].replace_strict(reasons, default=None, return_dtype=pl.String())
+    else:
+        found = pl.repeat(None, frame.height, dtype=pl.String(), eager=True)
+    return pl.DataFrame([*out, frame[ROW], found.alias(WRONG)])
+
+
+def _hint(role: Role, style: Style) -> str:
+    if role not in ("date", "instant"):
+        return ""
+    return f" like {style.date_format}" if style.date_format else " in ISO form (see date_format)"
+
+
+def _meant(cells: pl.Series, name: str, style: Style) -> pl.Series:
+    """Text without surrounding blanks; null where it means "no value"."""
+    if cells.dtype in (pl.Categorical, pl.Enum):
+        cells = cells.cast(pl.String())
+    if cells.dtype != pl.String():
+        return cells
+    missing = ["", *(style.null_values if name != "symbol" else ())]
+    stripped = cells.str.strip_chars()
+    return stripped.set(stripped.is_in(missing), None)
+
+
+def _read(cells: pl.Series, name: str, role: Role, style: Style) -> pl.Series:
+    match role:
+        case "text":
+            return cells.cast(pl.String(), strict=False)
+        case "number":
+            return _scaled(_number(cells, style), style.units.get(name))
+        case "whole":
+            value = _number(cells, style).fill_nan(None)
+            return value.set(value != value.floor(), None).cast(pl.Int64(), strict=False)
+        case "date":
+            return _date(cells, style)
+        case "instant":
+            return _instant(cells, style)
+
+
+def _number(cells: pl.Series, style: Style) -> pl.Series:
+    if cells.dtype == pl.String() and style.decimal == ",":
+        cells = cells.str.replace(",", ".", literal=True)
+    return cells.cast(pl.Float64(), strict=False)
+
+
+def _scaled(value: pl.Series, unit: float | None) -> pl.Series:
+    if unit is None or unit == 1:
+        return value
+    # 302500 / 10000 is 30.25 exactly; 302500 * 0.0001 need not be.
+    inverse = round(1 / unit)
+    if unit < 1 and abs(inverse * unit - 1) < 1e-12:
+        return value / inverse
+    return value * unit
+
+
+def _date(cells: pl.Series, style: Style) -> pl.Series:
+    if cells.dtype == pl.Date():
+        return cells
+    if isinstance(cells.dtype, pl.Datetime):
+        return cells.dt.date()
+    form = style.date_format
+    if form in UNIX_FORMATS:
+        return _instant(cells, style).dt.date()
+    text = cells.cast(pl.String(), strict=False)
+    if form is None:
+        day = text.str.extract(_MIDNIGHT) if _has_midnights(text) else text
+        day = day.zip_with(day.is_not_null(), text)
+        return day.set(~day.str.contains(_ISO_DAY), None).str.to_date("%Y-%m-%d", strict=False)
+    if "%H" in form or "%I" in form or "%T" in form:
+        return _naive(text.str.to_datetime(form, time_unit="us", strict=False)).dt.date()
+    return text.str.to_date(form, strict=False)
+
+
+def _has_midnights(text: pl.Series) -> bool:
+    return bool((text.str.len_bytes() > 10).any())
+
+
+def _naive(value: pl.Series) -> pl.Series:
+    return value.dt.replace_time_zone(None)
+
+
+def _instant(cells: pl.Series, style: Style) -> pl.Series:
+    if cells.dtype == pl.Date():
+        return _in_utc(cells.cast(pl.Datetime("us")), style)
+    if isinstance(cells.dtype, pl.Datetime):
+        return _in_utc(cells.dt.cast_time_unit("us"), style)
+    form = style.date_format
+    if form in UNIX_FORMATS:
+        return _since_1970(_number(cells, style), UNIX_FORMATS[form])
+    text = cells.cast(pl.String(), strict=False)
+    if form is not None:
+        if "%H" not in form and "%I" not in form and "%T" not in form:
+            return _in_utc(text.str.to_date(form, strict=False).cast(pl.Datetime("us")), style)
+        return _in_utc(text.str.to_datetime(form, time_unit="us", strict=False), style)
+    return _iso_instant(text, style)
+
+
+def _since_1970(value: pl.Series, microseconds: float) -> pl.Series:
+    us = (value * microseconds).round()
+    us = us.set(~((us > 0) & (us < LATEST_US)), None)
+    return us.cast(pl.Int64()).cast(pl.Datetime("us", "UTC"))
+
+
+def _iso_instant(text: pl.Series, style: Style) -> pl.Series:
+    whole = text.str.replace(r"^(\d{4}-\d{2}-\d{2})$", "${1}T00:00:00").str.replace(" ", "T")
+    whole = whole.str.replace(r"(T\d{2}:\d{2})(Z|[+-]\d{2}:?\d{2})?$", "${1}:00${2}")
+    has_offset = whole.str.contains(_OFFSET)
+    offset = whole.str.replace("Z$", "+00:00").str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f%z", time_unit="us", time_zone="UTC", strict=False
+    )
+    local = whole.set(has_offset, None).str.to_datetime(
+        "%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False
+    )
+    return offset.zip_with(has_offset.fill_null(False), _in_utc(local, style))
+
+
+def _in_utc(value: pl.Series, style: Style) -> pl.Series:
+    """UTC; null where the local time does not exist, or exists twice."""
+    if value.dtype.time_zone is None:  # type: ignore[attr-defined]
+        value = value.dt.replace_time_zone(style.time_zone, ambiguous="null", non_existent="null")
+    return value.dt.convert_time_zone("UTC")
