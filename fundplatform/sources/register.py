@@ -61,15 +61,15 @@ def load(settings: Settings) -> Loaded:
     if not settings.drop.is_dir():
         return Loaded(tuple(sources))
     # Imported late: YAML and parsing are of no use where nothing was dropped.
-    from fundplatform.sources.drop import discover
+    from fundplatform.sources.drop import SOURCE_YAML, discover
 
     dropped, failed = discover(settings.drop, settings.payloads)
-    problems = [Problem(p.name, Path(p.path), p.message) for p in failed]
+    problems = [Problem(p.name, p.path, p.message) for p in failed]
     taken = {*BUILT_IN, *(source.spec.name for source in sources)}
     for source in dropped:
         name = source.spec.name
         if name in taken:
-            problems.append(_clash(name, settings.drop / name))
+            problems.append(_clash(name, settings.drop / name / SOURCE_YAML))
             continue
         taken.add(name)
         sources.append(source)
@@ -90,5 +90,5 @@ def _built_in(name: str) -> Source:
 
 def _clash(name: str, path: Path) -> Problem:
     return Problem(
-        name, path, f"the name {name!r} belongs to another source. Rename the folder {path}"
+        name, path, f"the name {name!r} belongs to another source. Rename the folder {path.parent}"
     )

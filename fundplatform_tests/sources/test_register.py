@@ -128,6 +128,7 @@ def drop(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Setti
             asked.append((folder, payloads))
             return [Named(name) for name in sources], list(failed)
 
+        module.SOURCE_YAML = "source.yaml"  # type: ignore[attr-defined]
         module.discover = discover  # type: ignore[attr-defined]
         monkeypatch.setitem(sys.modules, "fundplatform.sources.drop", module)
         made = settings(tmp_path, "sample")
@@ -159,7 +160,7 @@ def test_a_drop_folder_cannot_take_a_built_in_name(
     loaded = load(drop([name, "mine"]))
     assert names_of(loaded.sources) == ["sample", "mine"]
     (problem,) = loaded.problems
-    assert (problem.name, problem.path) == (name, tmp_path / "drop" / name)
+    assert (problem.name, problem.path) == (name, tmp_path / "drop" / name / "source.yaml")
     assert "Rename the folder" in problem.message
 
 
@@ -174,3 +175,19 @@ def test_without_a_drop_folder_nothing_of_it_is_imported(
 ) -> None:
     monkeypatch.setitem(sys.modules, "fundplatform.sources.drop", None)
     assert names_of(load(settings(tmp_path, "sample")).sources) == ["sample"]
+
+
+def test_real_drop_folders_are_loaded_by_their_yaml_alone(tmp_path: Path) -> None:
+    """One folder declares a source without any data, one takes a built-in name, one is empty."""
+    made = settings(tmp_path, "sample")
+    text = "start: 2015-01-02\n"
+    for name in ("mine", "sample"):
+        (made.drop / name).mkdir(parents=True)
+        (made.drop / name / "source.yaml").write_text(text)
+    (made.drop / "empty").mkdir()
+    loaded = load(made)
+    assert names_of(loaded.sources) == ["sample", "mine"]
+    assert {p.name: p.path for p in loaded.problems} == {
+        name: made.drop / name / "source.yaml" for name in ("empty", "sample")
+    }
+    assert not made.payloads.exists()
