@@ -16,7 +16,7 @@ $(READY): requirements.lock pyproject.toml
 	  || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@test -x $(UV) || { $(PYTHON) -m venv .uv && .uv/bin/pip install -q uv==$(UV_VERSION); }
 	$(UV) venv -q --clear --python $(PYTHON) .venv
-	$(UV) pip sync -q --require-hashes requirements.lock
+	$(UV) pip sync -q --compile-bytecode --require-hashes requirements.lock
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import Any
 
 import dagster as dg
 from dagster import DagsterEventType
@@ -177,7 +178,7 @@ def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance)
 
 
 # A job's own logger only takes part where the run names it.
-_LOGGERS = {"loggers": {"console": {}}}
+_LOGGERS: dict[str, Any] = {"loggers": {"console": {}}}
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:

@@ -89,7 +89,7 @@ def _assets(
     return [
         *base,
         prices.validated(sources, days),
-        catalog.classified(sources, clock),
+        catalog.classified(sources),
         indices.built(sources, definitions, days),
         indices.levels(definitions),
         funds.metrics(days, settings.risk_free_rate, clock),

@@ -14,7 +14,7 @@ class _NotAnEvent(logging.Filter):
         return not (isinstance(meta, dict) and meta.get("dagster_event"))
 
 
-@dg.logger(description="Warnings of assets on stderr; Dagster's events go to the event log only.")
+@dg.logger(None, description="Warnings on stderr; Dagster's events go to its log only.")
 def quiet_logger(_: dg.InitLoggerContext) -> logging.Logger:
     """The logger definition."""
     logger = logging.Logger("fundplatform", logging.WARNING)

@@ -5,14 +5,17 @@ siblings only state that in the graph, so that what reads them runs after the lo
 """
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import dagster as dg
 import polars as pl
 
 from fundplatform import calendars, tables
 from fundplatform.assets.describe import output
-from fundplatform.assets.raw import Clock, raw_key
-from fundplatform.finance import adjustment, returns, tiers
+from fundplatform.assets.raw import raw_key
+from fundplatform.assets.series import PRICE_COLUMNS, daily_returns, with_calendar
+from fundplatform.finance import adjustment, tier_history
+from fundplatform.finance.tier_rules import load_rules
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.outputs import Derived, Stored
 
@@ -22,11 +25,6 @@ SOURCES = dg.AssetKey(["catalog", "sources"])
 FACTORS = dg.AssetKey(["catalog", "adjustment_factors"])
 TIERS = dg.AssetKey(["catalog", "tiers"])
 VALIDATED = dg.AssetKey(["prices", "validated"])
-
-PRICE_COLUMNS = [
-    "source_id", "instrument_id", "interval", "session", "close", "volume", "adjustment",
-    "selected",
-]  # fmt: skip
 
 
 def every(sources: Iterable[Source], kind: Kind, **wish: object) -> dict[str, dg.AssetIn]:
@@ -84,7 +82,7 @@ def adjustment_factors(sources: Iterable[Source]) -> dg.AssetsDefinition:
     return factors
 
 
-def classified(sources: Iterable[Source], clock: Clock) -> dg.AssetsDefinition:
+def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
     """catalog/tiers, recomputed whole: hysteresis makes each month depend on the one before."""
     sources = list(sources)
 
@@ -95,6 +93,7 @@ def classified(sources: Iterable[Source], clock: Clock) -> dg.AssetsDefinition:
             "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS}),
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
+            "known_sources": dg.AssetIn(SOURCES),
             **every(sources, Kind.MARKET_CAPS),
         },
         deps=others(sources, Kind.MARKET_CAPS),
@@ -104,20 +103,26 @@ def classified(sources: Iterable[Source], clock: Clock) -> dg.AssetsDefinition:
         prices: pl.DataFrame,
         factors: pl.DataFrame,
         instruments: pl.DataFrame,
+        known_sources: pl.DataFrame,
         **caps: pl.DataFrame,
     ) -> Derived:
-        rows = tiers.history(
-            instruments=instruments,
-            returns=returns.session_returns(daily(prices), factors),
-            caps=caps.get(str(Kind.MARKET_CAPS)),
-            month_ends=calendars.month_ends,
-            today=clock().date(),
-        )
-        return Derived({tables.TIERS: rows})
+        series = with_calendar(daily_returns(prices, factors), known_sources)
+        given = caps.get(str(Kind.MARKET_CAPS))
+        parts = [
+            tiers_of(str(calendar), group, instruments, given)
+            for (calendar,), group in series.partition_by("calendar", as_dict=True).items()
+        ]
+        none = tables.TIERS.empty().drop(tables.TIERS.stamps)
+        return Derived({tables.TIERS: pl.concat([none, *parts])})
 
     return classify
 
 
-def daily(prices: pl.DataFrame) -> pl.DataFrame:
-    """Only the daily bars: indices, metrics and tiers read interval 1d."""
-    return prices.filter(pl.col("interval") == "1d").drop("interval")
+def tiers_of(
+    calendar: str, series: pl.DataFrame, instruments: pl.DataFrame, caps: pl.DataFrame | None
+) -> pl.DataFrame:
+    """The tier rows of one calendar's instruments."""
+    span = series.select(a=pl.col("session").min(), b=pl.col("session").max()).row(0)
+    closes = calendars.get(calendar).closes(span[0], span[1] + timedelta(days=31))
+    own = instruments.join(series.select("instrument_id").unique(), on="instrument_id", how="semi")
+    return tier_history.history(own, series, caps, closes, load_rules())

@@ -7,21 +7,14 @@ import dagster as dg
 import polars as pl
 
 from fundplatform import calendars, tables
-from fundplatform.assets.catalog import (
-    FACTORS,
-    INSTRUMENTS,
-    PRICE_COLUMNS,
-    SOURCES,
-    VALIDATED,
-    daily,
-)
+from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, SOURCES, VALIDATED
 from fundplatform.assets.describe import output
 from fundplatform.assets.indices import INDEX_SOURCE, LEVELS
 from fundplatform.assets.partitions import BACKFILL
 from fundplatform.assets.raw import Clock
+from fundplatform.assets.series import PRICE_COLUMNS, daily_returns, with_calendar
 from fundplatform.finance import frames
 from fundplatform.finance.metrics import fund_metrics
-from fundplatform.finance.returns import session_returns
 from fundplatform.sources.base import Kind
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived
@@ -62,7 +55,7 @@ def metrics(
             raise dg.Failure("metrics are computed for a partition or a range of partitions")
         series = pl.concat(
             [
-                with_calendar(session_returns(daily(prices), factors), known_sources),
+                with_calendar(daily_returns(prices, factors), known_sources).select(*_SERIES),
                 level_returns(levels, instruments),
             ]
         )
@@ -104,18 +97,6 @@ class Policy:
 def ends_of(sources: pl.DataFrame) -> frozenset[date]:
     """The last sessions of finished data sets."""
     return frozenset(sources["coverage_end"].drop_nulls().to_list())
-
-
-def with_calendar(returns: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
-    """The return series with the calendar of the source that each instrument's last bar is from."""
-    by_source = sources.select("source_id", "calendar")
-    own = (
-        returns.group_by("instrument_id")
-        .agg(pl.col("source_id").sort_by("session").last())
-        .join(by_source, on="source_id")
-        .select("instrument_id", "calendar")
-    )
-    return returns.join(own, on="instrument_id").select(*_SERIES)
 
 
 _SERIES = ("instrument_id", "session", "ret", "growth", "calendar")

@@ -10,18 +10,16 @@ from fundplatform import calendars, tables
 from fundplatform.assets.catalog import (
     FACTORS,
     INSTRUMENTS,
-    PRICE_COLUMNS,
     SOURCES,
     VALIDATED,
-    daily,
     every,
     others,
 )
 from fundplatform.assets.describe import output
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
+from fundplatform.assets.series import PRICE_COLUMNS, daily_returns
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
-from fundplatform.finance.returns import session_returns
 from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
@@ -92,7 +90,7 @@ def built(
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
-        returns = session_returns(daily(prices), factors)
+        returns = daily_returns(prices, factors)
         results = [
             one_index(
                 definition, returns, instruments, known_sources,

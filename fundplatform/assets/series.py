@@ -1,0 +1,34 @@
+"""Return series as the assets need them: daily bars only, each instrument with its calendar."""
+
+import polars as pl
+
+from fundplatform.finance.returns import session_returns
+
+PRICE_COLUMNS = [
+    "source_id",
+    "instrument_id",
+    "interval",
+    "session",
+    "close",
+    "volume",
+    "adjustment",
+    "selected",
+]
+"""What `daily_returns` reads of prices.validated."""
+
+
+def daily_returns(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
+    """`session_returns` of the daily bars; indices, metrics and tiers read interval 1d only."""
+    daily = prices.filter(pl.col("interval") == "1d").drop("interval")
+    return session_returns(daily, factors)
+
+
+def with_calendar(returns: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """Add `calendar`: that of the source of each instrument's last bar."""
+    own = (
+        returns.group_by("instrument_id")
+        .agg(pl.col("source_id").sort_by("session").last())
+        .join(sources.select("source_id", "calendar"), on="source_id")
+        .select("instrument_id", "calendar")
+    )
+    return returns.join(own, on="instrument_id")
