@@ -1,7 +1,7 @@
-"""The whole graph on the real sample around AAPL's split of 2005-02-28, on a persistent instance.
+"""The whole graph on the real sample around MSFT's split of 2003-02-18, on a persistent instance.
 
-Expected prices are read from the sample file by hand: AAPL closed at 88.99 on 2005-02-25 and, after
-the 2:1 split, at 44.86 on 2005-02-28: 44.86 * 2 / 88.99 - 1 = +0.820317 %.
+Expected prices are read from the sample file by hand: MSFT closed at 48.30 on 2003-02-14 and, after
+the 2:1 split, at 24.96 on 2003-02-18: 24.96 * 2 / 48.30 - 1 = +3.354 %.
 """
 
 from collections.abc import Iterator
@@ -15,15 +15,13 @@ from fundplatform import calendars, tables
 from fundplatform.settings import Settings
 from fundplatform_tests.pipeline import Pipeline, make
 
-FIRST, LAST = date(2005, 1, 3), date(2005, 3, 31)
-SPLIT_DAY = date(2005, 2, 28)
-AAPL_RETURN = 44.86 * 2 / 88.99 - 1
+FIRST, LAST = date(2003, 1, 2), date(2003, 3, 31)
+SPLIT_DAY = date(2003, 2, 18)
+SPLIT_DAY_RETURN = 24.96 * 2 / 48.30 - 1
 
 
 @pytest.fixture(scope="module")
-def pipeline(
-    tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path
-) -> Iterator[Pipeline]:
+def pipeline(tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path) -> Iterator[Pipeline]:
     home = tmp_path_factory.mktemp("home")
     (home / "calendars").symlink_to(calendar_cache)
     made = make(Settings(home=home, lock_timeout=20))
@@ -47,8 +45,8 @@ def test_row_identity_to_the_row(pipeline: Pipeline) -> None:
     raw = pipeline.store.read(tables.OHLCV)
     validated = pipeline.store.read(tables.VALIDATED)
     rejected = pipeline.store.read(tables.REJECTED)
-    # 61 sessions, 4 stocks: FB was not listed yet.
-    assert raw.height == 61 * 4
+    # 61 sessions, 3 stocks: GOOG and FB were not listed yet.
+    assert raw.height == 61 * 3
     assert validated.height + rejected.height == raw.height
     assert validated["selected"].all()
 
@@ -56,23 +54,23 @@ def test_row_identity_to_the_row(pipeline: Pipeline) -> None:
 def test_an_index_never_sees_an_unadjusted_split(pipeline: Pipeline) -> None:
     names = pipeline.store.read(tables.INSTRUMENTS).select("instrument_id", "symbol")
     day = pipeline.store.read(tables.CONTRIBUTIONS).filter(pl.col("session") == SPLIT_DAY)
-    aapl = day.join(names, on="instrument_id").filter(
-        (pl.col("symbol") == "AAPL") & (pl.col("index_name") == "sample_top_2")
+    msft = day.join(names, on="instrument_id").filter(
+        (pl.col("symbol") == "MSFT") & (pl.col("index_name") == "sample_top_2")
     )
-    assert aapl["instrument_return"].item() == pytest.approx(AAPL_RETURN, abs=1e-12)
+    assert msft["instrument_return"].item() == pytest.approx(SPLIT_DAY_RETURN, abs=1e-12)
 
 
 def test_metrics_never_see_an_unadjusted_split(pipeline: Pipeline) -> None:
     names = pipeline.store.read(tables.INSTRUMENTS).select("instrument_id", "symbol")
     month = pipeline.store.read(tables.METRICS).join(names, on="instrument_id")
     row = month.filter(
-        (pl.col("symbol") == "AAPL")
+        (pl.col("symbol") == "MSFT")
         & (pl.col("frame") == "1M")
-        & (pl.col("session") == date(2005, 2, 28))
+        & (pl.col("session") == date(2003, 2, 28))
     )
-    # 2005-01-31 close 76.90, 2005-02-28 close 44.86 after 2:1.
-    assert row["base_session"].item() == date(2005, 1, 31)
-    assert row["total_return"].item() == pytest.approx(44.86 * 2 / 76.90 - 1, abs=1e-12)
+    # 2003-01-31 close 47.46, 2003-02-28 close 23.70 after 2:1.
+    assert row["base_session"].item() == date(2003, 1, 31)
+    assert row["total_return"].item() == pytest.approx(23.70 * 2 / 47.46 - 1, abs=1e-12)
 
 
 def test_index_starts_when_its_window_is_full_and_levels_follow(pipeline: Pipeline) -> None:
@@ -80,14 +78,14 @@ def test_index_starts_when_its_window_is_full_and_levels_follow(pipeline: Pipeli
         pl.col("index_name") == "sample_top_2"
     )
     base = performance.filter(pl.col("state") == "base")
-    # The 20th session of 2005: 01-03..01-07 (5), 01-10..14 (5), 18..21 (4), 24..28 (5), 31 (1).
-    assert base["session"].to_list() == [date(2005, 1, 31)]
+    # The 20th session of 2003: 2, 3; 6-10; 13-17; 21-24; 27-30 January.
+    assert base["session"].to_list() == [date(2003, 1, 30)]
     levels = pipeline.store.read(tables.LEVELS).filter(pl.col("index_name") == "sample_top_2")
     assert levels["level"][0] == 1000.0
     product = 1000.0
     for level, change in zip(
         levels["level"][1:],
-        performance.filter(pl.col("session") > date(2005, 1, 31))["session_return"],
+        performance.filter(pl.col("session") > date(2003, 1, 30))["session_return"],
         strict=True,
     ):
         product *= 1 + change
@@ -122,11 +120,9 @@ def test_a_refetch_changes_no_row(pipeline: Pipeline) -> None:
         assert pipeline.store.read(table).equals(before[table.full_name]), table.full_name
 
 
-def test_chunks_in_another_order_give_the_same_rows(
-    pipeline: Pipeline, settings: Settings
-) -> None:
+def test_chunks_in_another_order_give_the_same_rows(pipeline: Pipeline, settings: Settings) -> None:
     shuffled = make(settings)
-    for first, last in ((date(2005, 3, 1), LAST), (FIRST, date(2005, 2, 28))):
+    for first, last in ((date(2003, 3, 3), LAST), (FIRST, date(2003, 3, 2))):
         shuffled.backfill(first, last)
     for table in (tables.COMPOSITIONS, tables.PERFORMANCE, tables.LEVELS, tables.METRICS):
         own = [c for c in table.column_names if c not in table.stamps]
