@@ -17,11 +17,11 @@ from fundplatform.errors import ConfigError
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    folder = tmp_path_factory.mktemp("calendars")
+def cache(tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("own_calendars")
     calendars.use_cache(folder)
     yield folder
-    calendars.use_cache(None)
+    calendars.use_cache(calendar_cache)
 
 
 @pytest.fixture(scope="module")

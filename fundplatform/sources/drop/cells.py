@@ -7,6 +7,7 @@ rectangle, the csv module row by row where it is not. What a cell means is for `
 import csv
 import io
 import json
+import re
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +17,7 @@ import polars as pl
 from fundplatform.sources.drop.files import Unreadable
 
 ROW = "row_number"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 
 
 @dataclass(frozen=True)
@@ -98,12 +100,13 @@ def read_delimited(content: bytes, form: Format, numbers: Callable[[str], bool])
 
 def _named(content: bytes, form: Format) -> tuple[list[str], bytes]:
     if form.header:
-        first, _, body = content.partition(b"\n")
+        end = _LINE_END.search(content)
+        first, body = (content[: end.start()], content[end.end() :]) if end else (content, b"")
         names = [name.strip() for row in _rows(first, form.delimiter) for name in row]
         if not any(names):
             raise Unreadable("has no header line. Write: header: false and columns: [...]")
         return _unique(names), body
-    head = _rows(b"\n".join(content.split(b"\n", 20)[:20]), form.delimiter)
+    head = _rows(b"\n".join(content[:65_536].splitlines()[:20]), form.delimiter)
     width = form.width or max((len(row) for row in head), default=0)
     if not width:
         raise Unreadable("has no line. Fetch it again or remove it")

@@ -33,7 +33,7 @@ def within_file(rows: pl.DataFrame, key: Sequence[str], order: str) -> Split:
     if not repeats[1:].any():
         return Split(rows, _none(rows))
     doubled = repeats | repeats.shift(-1, fill_value=False)
-    values = [n for n in rows.columns if n not in {*key, order, "name"}]
+    values = _values(rows, key, order)
     several = rows.filter(doubled).sort(order)
     several = several.with_columns(
         _first=pl.col(order).first().over(key),
@@ -70,7 +70,7 @@ def between_files(
     contested = rows.select(pl.col(FILE).n_unique().over(scope) > 1).to_series()
     several = rows.filter(contested)
     newest = pl.col(FILE) == pl.col(FILE).max().over(scope)
-    values = [n for n in rows.columns if n not in {*key, FILE, order, "name", "payload_hash"}]
+    values = _values(rows, key, order)
     winners = several.filter(newest).select(*key, _winner=pl.struct(values))
     losers = several.filter(~newest).join(winners, on=list(key), how="left", nulls_equal=True)
     conflict = ~pl.struct(values).eq_missing(pl.col("_winner"))
@@ -82,6 +82,12 @@ def between_files(
     gone = losers.with_columns(rule=_rule(conflict), reason=reason).drop("_winner")
     kept = pl.concat([rows.filter(~contested), several.filter(newest)])
     return Split(kept, gone)
+
+
+def _values(rows: pl.DataFrame, key: Sequence[str], order: str) -> list[str]:
+    """The columns that say something: neither key, spelling of the symbol, nor origin."""
+    origin = {FILE, order, "vendor_symbol", "name", "payload_hash", "fetched_at"}
+    return [n for n in rows.columns if n not in {*key, *origin}]
 
 
 def _repeats(key: Sequence[str]) -> pl.Expr:

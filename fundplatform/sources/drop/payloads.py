@@ -108,7 +108,7 @@ class PayloadCache:
             try:
                 for part, frame in frames.items():
                     frame.write_parquet(
-                        new / f"{part}.parquet", row_group_size=_ROW_GROUP, compression_level=1
+                        new / f"{part}.parquet", row_group_size=_ROW_GROUP, compression="lz4"
                     )
                 sizes = {path.name: path.stat().st_size for path in new.iterdir()}
                 noted = {**facts, "sizes": sizes}
