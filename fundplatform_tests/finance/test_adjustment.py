@@ -68,11 +68,11 @@ def test_fractional_reverse_and_stock_dividend() -> None:
 def test_the_same_split_of_two_sources_counts_once_and_the_first_source_wins() -> None:
     found = split_factors(
         actions(
-            (2, 7, "split", date(2000, 6, 21), 3.0),
-            (1, 7, "split", date(2000, 6, 21), 2.0),
+            (2, 7, "split", date(2000, 6, 21), 2.0),
+            (1, 7, "split", date(2000, 6, 21), 4.0),
         )
     )
-    assert found["split_factor"].to_list() == [0.5, 1.0]
+    assert found["split_factor"].to_list() == [0.25, 1.0]
 
 
 @pytest.mark.parametrize("ratio", [None, 0.0, -2.0, float("nan"), float("inf")])

@@ -71,6 +71,15 @@ def test_growth_starts_at_a_bar_a_few_sessions_before_the_snapshot_at_most() -> 
     assert far.unpriced["session"].to_list() == sessions(4)[2:]
 
 
+def test_a_snapshot_from_before_the_data_has_no_price_to_grow_from() -> None:
+    result = run(FLAT, [("A", close_at(-1), 2.0), ("A", close_at(2), 3.0)])
+    assert result.compositions.select("session", "measure").rows() == [
+        (sessions(4)[2], 3.0),
+        (sessions(4)[3], 3.0),
+    ]
+    assert result.performance["state"].to_list() == ["no_history", "no_history", "base", "ok"]
+
+
 def test_a_series_that_starts_anew_has_no_cap_until_the_next_snapshot() -> None:
     returns = market({"A": [10.0, 10.0, 10.0, 10.0]}).with_columns(
         ret=pl.when(pl.col("session") == sessions(3)[2]).then(None).otherwise("ret")
@@ -146,6 +155,19 @@ def test_another_line_of_a_priced_issuer_is_not_missing() -> None:
     assert both.unpriced.select("instrument_id", "rank").rows() == [(7, 1)]
     each = run(closes, snapshots, n=3, issuers={"G": "J", "H": "J"}, share_class_policy="each_line")
     assert each.unpriced["instrument_id"].to_list() == [7, 8]
+
+
+def test_a_line_with_a_bar_but_no_cap_does_not_hide_the_missing_one() -> None:
+    closes: Closes = {"A": [10.0], "B": [10.0]}
+    snapshots = [("B", close_at(0), 50.0), ("G", close_at(0), 60.0)]
+    found = run(closes, snapshots, n=3, issuers={"A": "I", "G": "I"})
+    assert found.unpriced.select("instrument_id", "rank").rows() == [(7, 1)]
+
+
+def test_of_equal_caps_the_priced_name_is_within_n() -> None:
+    snapshots = [("A", close_at(0), 50.0), ("G", close_at(0), 50.0)]
+    assert run({"A": [10.0]}, snapshots, n=1).unpriced.is_empty()
+    assert run({"A": [10.0]}, snapshots, n=2).unpriced["rank"].to_list() == [2]
 
 
 def test_an_old_snapshot_is_no_longer_missing() -> None:

@@ -89,6 +89,25 @@ def test_a_split_inside_a_gap_counts() -> None:
     assert found["ret"].to_list() == pytest.approx([None, 0.10])
 
 
+@pytest.mark.parametrize("ratio", [3.0, 1.5, 7.0, 1.05, 0.1, 1 / 3])
+@pytest.mark.parametrize("later", [1.5, 3.0, 0.7, 20.0])
+def test_a_later_split_does_not_change_earlier_returns_by_a_bit(ratio: float, later: float) -> None:
+    rows = bars(a(0, 30.1), a(1, 11.7), a(2, 11.9))
+    splits = pl.DataFrame(
+        {
+            "source_id": [1, 1],
+            "instrument_id": [7, 7],
+            "action": ["split"] * 2,
+            "ex_date": [D[1], D[9]],
+            "ratio": [ratio, later],
+        }
+    )
+    before = session_returns(rows, split_factors(splits.head(1)))["ret"].to_list()
+    after = session_returns(rows, split_factors(splits))["ret"].to_list()
+    assert before == after
+    assert after[1:] == pytest.approx([11.7 * ratio / 30.1 - 1, 11.9 / 11.7 - 1], rel=1e-10)
+
+
 def test_instruments_do_not_touch() -> None:
     other = (1, 8, D[1], 5.0, None, "none", True)
     found = session_returns(bars(a(0, 100.0), a(1, 110.0), other), NO_FACTORS)

@@ -85,6 +85,7 @@ _NO_CAPS = pl.DataFrame(
 def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
     cutoff, close = (_instants(clock[name]) for name in ("cutoff", "close_at"))
     known = _instants(caps["known_at"])
+    replaced = [pl.col(c) == pl.col(c).shift(-1) for c in ("instrument_id", "use_pos")]
     return (
         caps.select(
             "instrument_id",
@@ -97,7 +98,7 @@ def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
         )
         .filter(pl.col("use_pos") < clock.height)
         .sort("instrument_id", "use_pos", "known_at", "day", "market_cap")
-        .unique(["instrument_id", "use_pos"], keep="last", maintain_order=True)
+        .filter(~pl.all_horizontal(replaced).fill_null(False))
         .drop("known_at")
     )
 
@@ -133,8 +134,8 @@ def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl
         )
     pos = bars["pos"].to_numpy()
     priced_pos = frame["price_pos"].to_numpy()
-    start = last_at_or_before(bar_keys, keys(frame["instrument_id"], frame["price_pos"].clip(0)))
-    near = (start >= 0) & (pos[start] >= priced_pos - stale_sessions) & (priced_pos >= 0)
+    start = last_at_or_before(bar_keys, keys(frame["instrument_id"], frame["price_pos"]))
+    near = (priced_pos >= 0) & (start >= 0) & (pos[start] >= priced_pos - stale_sessions)
     since = start[snap]
     age = known.days[pos] - frame["day"].to_numpy()[snap]
     total, stretch = _log_growth(bars["ret"])
