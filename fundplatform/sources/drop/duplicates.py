@@ -58,13 +58,12 @@ def between_files(
     """Of several files with the same `scope`, the newest one's rows stay.
 
     Args:
-        rows: Rows of several files, with FILE.
+        rows: Rows of several files, with FILE, sorted by `key` so that a scope is in one piece.
         key: The columns that must be unique.
         scope: The part of the key that one file owns as a whole: the key itself for bars, the
             instrument and session for trades, whose numbers differ from file to file.
         order: Column with the row's place in its file.
     """
-    rows = rows.sort(*scope, FILE)
     if not rows.select((_repeats(scope) & (pl.col(FILE) != pl.col(FILE).shift())).any()).item():
         return Split(rows, _none(rows))
     contested = rows.select(pl.col(FILE).n_unique().over(scope) > 1).to_series()

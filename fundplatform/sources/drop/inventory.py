@@ -123,6 +123,7 @@ class Inventory:
         facts = {
             "bytes": len(content),
             "rows": parsed.count,
+            "rejected": parsed.count - parsed.rows.height,
             "fetched_at": fetched_at.isoformat(),
             "unreadable": unreadable,
         }

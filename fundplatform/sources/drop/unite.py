@@ -66,7 +66,9 @@ def unite(files: Sequence[ParsedFile], config: DropConfig) -> dict[str, pl.DataF
     own_ids = config.kind == Kind.TRADES and "trade_id" not in config.columns
     scope = [n for n in key if n != "trade_id"] if own_ids else key
     split = duplicates.between_files(every, key, scope, ROW)
-    kept = in_order(split.kept.drop("who", FILE, strict=False), config.kind)
+    kept = split.kept.drop("who", FILE, strict=False)
+    if split.gone.height or "who" in every.columns:
+        kept = in_order(kept, config.kind)
     gone = split.gone.with_columns(session=pl.col(day_column(config.kind)), row=as_json(split.gone))
     rejects = [
         *(_rejects(f, s) for f, s in zip(files, shifts, strict=True)),
@@ -117,6 +119,8 @@ def _shifts(files: Sequence[ParsedFile]) -> list[int]:
 
 
 def _rejects(file: ParsedFile, shift: int) -> pl.DataFrame:
+    if not file.kept.facts["rejected"]:
+        return REJECT_SCHEMA.to_frame()
     if file.unreadable is None:
         return file.kept.scan("rejects").with_columns(pl.col(ROW) + shift).collect()
     reason = f"file {file.name} {file.unreadable}"
