@@ -1,6 +1,7 @@
 # The verbs of the project. They need Python 3.11+, make and git; everything else is set up here,
 # in .venv and .uv, without root.
 PYTHON ?= python3
+PORT ?= 3000
 UV_VERSION := 0.13.8
 UV := .uv/bin/uv
 RUN := .venv/bin
@@ -29,10 +30,8 @@ test: $(READY) ## the test suite
 test-slow: $(READY) ## the longest proofs
 	$(RUN)/pytest -m slow
 
-ui: $(READY) ## the Dagster UI on http://127.0.0.1:3000
-	@$(RUN)/fundplatform init
-	DAGSTER_HOME="$$(cd "$$FUNDPLATFORM_HOME" && pwd)/dagster" $(RUN)/dagster dev \
-	  -w workspace.yaml -h 127.0.0.1 -p 3000
+ui: $(READY) ## the Dagster UI on http://127.0.0.1:3000 (PORT=3001: another port)
+	@$(RUN)/fundplatform ui --port $(PORT)
 
 bench: $(READY) ## the measurements, as ratios within one run
 	$(RUN)/python -m bench

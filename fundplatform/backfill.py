@@ -14,7 +14,7 @@ from typing import Any
 import dagster as dg
 from dagster import DagsterEventType
 
-from fundplatform import calendars
+from fundplatform import calendars, processes
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
@@ -129,14 +129,17 @@ def chain_chunks(
 def chain_days(
     sources: Iterable[Source], instance: dg.DagsterInstance, first: date, last: date
 ) -> tuple[date, date] | None:
-    """The days asked for that have bars, and later ones already computed (they may turn stale)."""
-    bars = [s.spec.kinds[Kind.OHLCV] for s in sources if Kind.OHLCV in s.spec.kinds]
-    if not bars:
+    """The days asked for that these sources cover, and later ones already computed.
+
+    The later ones may turn stale: look-backs reach over them.
+    """
+    spans = [c for s in sources for kind, c in s.spec.kinds.items() if kind in _FEEDS]
+    if not spans:
         return None
-    end = max(min(last, c.end or last) for c in bars)
+    start = max(first, min(c.start for c in spans))
+    end = max(min(last, c.end or last) for c in spans)
     known = instance.get_materialized_partitions(_LAST_OF_CHAIN)
     latest = max((date.fromisoformat(k) for k in known), default=end)
-    start = max(first, min(c.start for c in bars))
     return (start, max(end, latest)) if start <= max(end, latest) else None
 
 
@@ -169,7 +172,11 @@ def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance)
     result = job.execute_in_process(
         instance=instance,
         asset_selection=list(chunk.keys),
-        tags={**chunk.tags, "fundplatform/chunk": str(chunk)},
+        tags={
+            **chunk.tags,
+            "fundplatform/chunk": str(chunk),
+            processes.TAG: processes.mark(),
+        },
         run_config=_LOGGERS if "console" in job.loggers else None,
         raise_on_error=False,
     )
@@ -229,7 +236,7 @@ class Backfill:
         if _latest(self.instance, [FACTORS]) < _latest(self.instance, raw):
             catalog = Chunk("catalog", (*IDENTITIES, FACTORS))
             outcomes += self._all([catalog], on_start, on_done)
-        days = chain_days(self.all_sources, self.instance, self.first, self.last)
+        days = chain_days(self.sources, self.instance, self.first, self.last)
         if days:
             chain = list(chain_chunks(self.all_sources, self.instance, *days))
             outcomes += self._all(chain, on_start, on_done)

@@ -14,8 +14,8 @@ from fundplatform import summary
 from fundplatform.backfill import Backfill, Chunk, Outcome
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
+from fundplatform.instance import close_dead_runs, open_instance
 from fundplatform.instance import init as init_home
-from fundplatform.instance import open_instance
 from fundplatform.quiet import quiet_logger
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -106,6 +106,21 @@ def backfill(
 
 
 @cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
+@click.option("--port", type=int, default=3000, show_default=True, help="TCP port.")
+def ui(host: str, port: int) -> None:
+    """The Dagster UI and its daemon, until Ctrl-C or SIGTERM."""
+    from fundplatform.ui import serve
+
+    settings = Settings.from_env()
+    init_home(settings, _store(settings))
+    for run_id in close_dead_runs(open_instance(settings)):
+        click.echo(f"run {run_id}: its process was killed; marked as failed")
+    click.echo(f"Dagster UI: http://{host}:{port} (starts in some seconds; Ctrl-C ends it)")
+    sys.exit(serve(settings, host, port))
+
+
+@cli.command()
 @click.option("--years", type=int, default=0, help="Only the last N years of the sample.")
 def demo(years: int) -> None:
     """The whole pipeline on the built-in sample, offline, and what came out."""
@@ -178,10 +193,12 @@ def prepare(
         publish_after_run=False,
         loggers={"console": quiet_logger},
     )
+    instance = open_instance(settings)
+    close_dead_runs(instance)
     return Backfill(
         chosen,
         loaded.sources,
-        open_instance(settings),
+        instance,
         definitions.resolve_implicit_global_asset_job_def(),
         *span,
         refetch=refetch,

@@ -1,6 +1,7 @@
 """The home folder and the persistent Dagster instance in it.
 
 `init` makes both ready and may be called any number of times; files that a user changed are left.
+`close_dead_runs` ends the runs of killed processes, which Dagster itself would show as running.
 """
 
 import os
@@ -9,11 +10,18 @@ from pathlib import Path
 
 import dagster as dg
 
+from fundplatform import processes
 from fundplatform.errors import WarehouseError
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Store
 
 _PACKAGE = Path(__file__).parent
+_ACTIVE = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
 
 
 def shipped(name: str) -> Path:
@@ -56,3 +64,17 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     # dagster.yaml refers to DAGSTER_HOME, and run workers inherit it.
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as failed every run whose process was killed; returns their ids.
+
+    Dagster's default run launcher has no health check: such a run would stay "started", its
+    partitions "materializing", and its pool slot taken. Processes of other hosts are not judged.
+    """
+    closed: list[str] = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
+        if processes.is_gone(run.tags.get(processes.TAG, "")):
+            instance.report_run_failed(run, "The process that executed this run was killed.")
+            closed.append(run.run_id)
+    return closed

@@ -13,7 +13,7 @@ import dagster as dg
 import polars as pl
 from pydantic import PrivateAttr
 
-from fundplatform import tables
+from fundplatform import processes, tables
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import Kind
 from fundplatform.storage.base import WHOLE, Slice, Stamp, Store
@@ -65,6 +65,11 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     publish_after_run: bool = True
 
     _wrote: bool = PrivateAttr(default=False)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Note on the run which process executes it, so that a killed one can be told."""
+        if context.instance and context.run_id and context.instance.has_run(context.run_id):
+            context.instance.add_run_tags(context.run_id, {processes.TAG: processes.mark()})
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The slice of the upstream asset that this step needs."""
