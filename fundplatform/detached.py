@@ -34,7 +34,7 @@ def submit(settings: Settings, names: Sequence[str], first: date, last: date) ->
     ]
     if not spans:
         return "Nothing to do: every session asked for is already there."
-    days = chain_days(job.all_sources, instance, first, last)
+    days = chain_days(job.sources, instance, first, last)
     if days:
         spans += [(key, Chunk("chain", CHAIN, *days)) for key in (*CHAIN, TIERS)]
     spans += [(key, Chunk("catalog", (key,))) for key in (*IDENTITIES, FACTORS)]

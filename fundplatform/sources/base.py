@@ -80,6 +80,7 @@ class SourceSpec:
         description: Origin, licence, limits (Markdown, shown in the UI).
         owner: Person or team, for the UI.
         url: Where its data comes from.
+        tracked: Vendor symbols it is expected to deliver; None: every listing.
     """
 
     name: str
@@ -93,6 +94,7 @@ class SourceSpec:
     description: str = ""
     owner: str = "team:data"
     url: str | None = None
+    tracked: tuple[str, ...] | None = None
 
 
 # The columns of `Batch.rows` by kind: the raw table's columns with `vendor_symbol` for the ids;

@@ -40,6 +40,8 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     counts = writer.write(load.kind.table, rows, within)
     rejected = _write_evidence(writer, load, source_id)
     tracked = mapping.group_by("vendor_symbol").agg(tracked_from=pl.col("valid_from").min())
+    if load.spec.tracked is not None:
+        tracked = tracked.filter(pl.col("vendor_symbol").is_in(load.spec.tracked))
     writer.write(
         tables.TRACKED,
         tracked.with_columns(source_id=pl.lit(source_id)),

@@ -20,8 +20,9 @@ def test_a_total_loss_is_counted() -> None:
     assert result.performance["session_return"].to_list()[1] == -1.0
     assert result.contributions["drifted_weight"].to_list() == [1.0]
     found = levels(result.performance, by_volume(1))
-    assert found["level"].to_list() == [1000.0, 0.0, 0.0]
-    assert found["drawdown"].to_list() == [0.0, -1.0, -1.0]
+    # From a price of 0 there is no further return, so no further level.
+    assert found["level"].to_list() == [1000.0, 0.0]
+    assert found["drawdown"].to_list() == [0.0, -1.0]
 
 
 def test_levels_drawdown_and_other_indices() -> None:
@@ -39,6 +40,21 @@ def test_levels_drawdown_and_other_indices() -> None:
     assert found["level"].to_list() == pytest.approx([100, 110, 55, 82.5])
     assert found["drawdown"].to_list() == pytest.approx([0, 0, -0.5, -0.25])
     assert levels(performance.filter(state="ok"), by_cap()).is_empty()
+
+
+def test_a_session_without_a_return_has_no_level() -> None:
+    performance = pl.DataFrame(
+        {
+            "index_name": ["x"] * 4,
+            "session": [day(0), day(1), day(2), day(3)],
+            "return_basis": ["price"] * 4,
+            "state": ["base", "ok", "stale_caps", "ok"],
+            "session_return": [None, 0.1, None, 0.1],
+        }
+    )
+    found = levels(performance, by_cap(base_level=100.0))
+    assert found["session"].to_list() == [day(0), day(1), day(3)]
+    assert found["level"].to_list() == pytest.approx([100, 110, 121])
 
 
 def test_look_back_covers_windows_gaps_and_cap_ages() -> None:

@@ -77,7 +77,7 @@ tracked: [ON, TRUE]
     assert made.columns == {"symbol": "Name", "bar_open_at": "when"}
     # YAML would read ON and NO as booleans.
     assert made.symbols == {"ON": "ON.L", "NO": "NOK"}
-    assert made.tracked == ("ON", "TRUE")
+    assert made.tracked == made.spec.tracked == ("ON", "TRUE")
     assert made.units == {"close": 0.01, "volume": 1000.0}
     assert (made.delimiter, made.decimal, made.null_values) == (";", ",", ("N/A", "-"))
 

@@ -12,10 +12,12 @@ from fundplatform.tables import LEVELS
 
 
 def levels(performance: pl.DataFrame, definition: IndexDefinition) -> pl.DataFrame:
-    """The level of every session from the base on.
+    """The level of the base session and of every later session with a return.
 
-    level(base) = base_level; level(t) = level(t-1) * (1 + session_return(t)). A NULL return after
-    the base (nothing was held) keeps the level. drawdown = level / highest level so far - 1.
+    level(base) = base_level; level(t) = level(before) * (1 + session_return(t)). A session without
+    a return (nothing was held: no usable caps) has no level, rather than one that pretends to have
+    stood still; the next return goes on from the last level. drawdown = level / highest level so
+    far - 1.
 
     Args:
         performance: All rows of the index (other indices are ignored), any order.
@@ -37,6 +39,8 @@ def levels(performance: pl.DataFrame, definition: IndexDefinition) -> pl.DataFra
 def _chained(rows: pl.DataFrame, base_level: float) -> pl.DataFrame:
     is_base = (rows["state"] == "base").arg_true()
     since = rows.slice(int(is_base[0])) if is_base.len() else rows.clear()
+    earned = since["session_return"].is_not_null() | (pl.arange(since.height, eager=True) == 0)
+    since = since.filter(earned)
     gross = 1.0 + since["session_return"].fill_null(0.0).to_numpy()
     gross[:1] = base_level
     level = np.cumprod(gross)

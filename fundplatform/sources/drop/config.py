@@ -95,6 +95,7 @@ class DropConfig:
             description=self.description,
             owner=self.owner,
             url=self.url,
+            tracked=self.tracked,
         )
 
     @property
