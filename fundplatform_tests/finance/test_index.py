@@ -207,16 +207,16 @@ def test_fewer_than_n_publish_with_the_actual_number() -> None:
     assert "only 2 of 3" in result.performance["note"].to_list()[0]
 
 
-def test_nobody_eligible_after_the_base_keeps_the_level() -> None:
+def test_nobody_eligible_after_the_base_has_no_level_that_session() -> None:
     closes: dict[str, list[float | None]] = {"A": [10.0, 11.0, None, 12.0, 6.0]}
     result = run(by_volume(1), closes)
     assert result.performance["state"].to_list() == ["base", "ok", "ok", "no_return", "ok"]
     assert result.performance["session_return"].to_list() == pytest.approx(
         [None, 0.1, 0.0, None, -0.5]
     )
-    assert levels(result.performance, by_volume())["level"].to_list() == pytest.approx(
-        [1000, 1100, 1100, 1100, 550]
-    )
+    found = levels(result.performance, by_volume())
+    assert found["session"].to_list() == [sessions(5)[n] for n in (0, 1, 2, 4)]
+    assert found["level"].to_list() == pytest.approx([1000, 1100, 1100, 550])
     assert result.performance["turnover"].to_list()[2] == pytest.approx(0.5)
     assert "no name is eligible" in result.performance["note"].to_list()[2]
 
