@@ -1,13 +1,13 @@
 """A whole location on a temporary home, driven as the command line drives it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 
 import dagster as dg
 
 from fundplatform.backfill import Backfill, Chunk, Outcome
-from fundplatform.definitions import build_definitions, open_store
+from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -24,11 +24,16 @@ class Pipeline:
     instance: dg.DagsterInstance
     sources: Sequence[Source]
     outcomes: list[Outcome] = field(default_factory=list)
+    clock: Callable[[], datetime] = utc_now
 
     def backfill(self, first: date, last: date, *, refetch: bool = False) -> list[Chunk]:
         """Run everything for first..last; returns the chunks that ran."""
         definitions = build_definitions(
-            self.settings, sources=self.sources, store=self.store, publish_after_run=False
+            self.settings,
+            sources=self.sources,
+            store=self.store,
+            clock=self.clock,
+            publish_after_run=False,
         )
         job = Backfill(
             self.sources,
