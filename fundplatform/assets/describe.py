@@ -1,10 +1,20 @@
-"""What the Dagster UI says about a table: key, description, group, owner, column schema."""
+"""What the Dagster UI says about a table: key, description, group, owner, column schema.
 
+And what a run says about its result: index levels as numbers, as a line and as a table.
+"""
+
+from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import dagster as dg
+import polars as pl
 
 from fundplatform.tables import Table
+
+_BARS = "▁▂▃▄▅▆▇█"
+_SHOWN_SESSIONS = 10
+_SHOWN_MONTHS = 60
 
 
 def key_of(table: Table) -> dg.AssetKey:
@@ -42,3 +52,60 @@ def output(table: Table, **metadata: object) -> dg.AssetOut:
         # What an asset returns is an order to the IO manager (storage/outputs.py), not a frame.
         dagster_type=dg.Any,
     )
+
+
+def level_report(levels: pl.DataFrame) -> dict[str, Any]:
+    """Run metadata of indices.levels: last level and drawdown of each index (the UI plots them).
+
+    Args:
+        levels: A frame of indices.levels, at least index_name, session, return_basis, level and
+            drawdown; price basis is reported.
+    """
+    report: dict[str, Any] = {}
+    for (name,), own in (
+        levels.filter(pl.col("return_basis") == "price")
+        .partition_by("index_name", as_dict=True, maintain_order=True)
+        .items()
+    ):
+        ordered = own.sort("session")
+        report[f"{name} level"] = float(ordered["level"][-1])
+        report[f"{name} drawdown"] = float(ordered["drawdown"][-1])
+        report[f"{name} sessions"] = dg.MetadataValue.md(_level_page(ordered))
+    return report
+
+
+def _level_page(levels: pl.DataFrame) -> str:
+    months = levels.group_by(pl.col("session").dt.truncate("1mo"), maintain_order=True)
+    closes = months.agg(pl.col("level").last())["level"].tail(_SHOWN_MONTHS).to_list()
+    first, last = levels["session"][0], levels["session"][-1]
+    head = [
+        f"{first} to {last}, {levels.height:,} sessions; the last {len(closes)} month ends:",
+        f"`{sparkline(closes)}` {min(closes):,.2f} to {max(closes):,.2f}",
+        "| Session | Level | Change | Drawdown |\n|---|---:|---:|---:|",
+    ]
+    shown = levels.with_columns(change=pl.col("level").pct_change()).tail(_SHOWN_SESSIONS)
+    rows = shown.select("session", "level", "change", "drawdown").reverse().iter_rows()
+    return "\n\n".join(head) + "\n" + "\n".join(_row(*r) for r in rows)
+
+
+def _row(session: date, level: float, change: float | None, drawdown: float) -> str:
+    moved = "" if change is None else f"{change:+.2%}"
+    return f"| {session} | {level:,.2f} | {moved} | {drawdown:.2%} |"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """One bar a value, lowest to highest; a flat line is drawn low."""
+    low, high = min(values), max(values)
+    scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
+    return "".join(_BARS[round((v - low) * scale)] for v in values)
+
+
+def session_returns(performance: pl.DataFrame) -> dict[date, dict[str, float]]:
+    """Per session the return of each index on the price basis, for the plot by partition."""
+    known = performance.filter(
+        (pl.col("return_basis") == "price") & pl.col("session_return").is_not_null()
+    )
+    found: dict[date, dict[str, float]] = {}
+    for session, name, value in known.select("session", "index_name", "session_return").iter_rows():
+        found.setdefault(session, {})[f"{name} session_return"] = value
+    return found

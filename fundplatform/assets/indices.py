@@ -15,7 +15,7 @@ from fundplatform.assets.catalog import (
     every,
     others,
 )
-from fundplatform.assets.describe import output
+from fundplatform.assets.describe import level_report, output, session_returns
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.assets.series import PRICE_COLUMNS, daily_returns
 from fundplatform.finance import index
@@ -104,6 +104,8 @@ def built(
             else t.empty().drop(t.stamps)
             for t in _TABLES
         }
+        for session, values in session_returns(frames[tables.PERFORMANCE]).items():
+            context.add_asset_metadata(values, PERFORMANCE, session.isoformat())
         return Derived(frames), Stored(), Stored(), Stored(), Stored()
 
     return build
@@ -178,7 +180,7 @@ def levels(definitions: Sequence[IndexDefinition]) -> dg.AssetsDefinition:
         ins={"performance": dg.AssetIn(PERFORMANCE, metadata={"whole": True})},
         pool="warehouse",
     )
-    def level(performance: pl.DataFrame) -> Derived:
+    def level(context: dg.AssetExecutionContext, performance: pl.DataFrame) -> Derived:
         frame = pl.concat(
             [
                 index.levels(performance.filter(pl.col("index_name") == d.name), d)
@@ -186,6 +188,7 @@ def levels(definitions: Sequence[IndexDefinition]) -> dg.AssetsDefinition:
             ]
             or [tables.LEVELS.empty().drop(tables.LEVELS.stamps)]
         )
+        context.add_asset_metadata(level_report(frame), LEVELS)
         return Derived(
             {tables.LEVELS: frame}, register=(INDEX_SOURCE, listings(frame, definitions))
         )

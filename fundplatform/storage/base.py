@@ -112,6 +112,10 @@ class Store(Protocol):
         """The slice in key order, only the columns asked for (default: all)."""
         ...
 
+    def count(self, table: Table, part: Slice = WHOLE) -> int:
+        """Number of committed rows in the slice."""
+        ...
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """A read-only query on the newest published state (DuckDB: the read-only copy)."""
         ...

@@ -100,6 +100,17 @@ class DuckDBStore:
         with self._opened() as connection:
             return duckdb_write.read(connection, table, part, columns)
 
+    def count(self, table: Table, part: Slice = WHOLE) -> int:
+        """Number of committed rows in the slice; only for runs, like `read`.
+
+        Raises:
+            WarehouseError: The file is missing or held by another process.
+            SchemaError: The slice names what the table does not have.
+        """
+        self._require_file()
+        with self._opened() as connection:
+            return duckdb_write.count(connection, table, part)
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """A read-only query on the published copy.
 

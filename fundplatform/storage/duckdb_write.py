@@ -68,6 +68,13 @@ def read(
     return frame.cast({n: table.polars_schema[n] for n in wanted})
 
 
+def count(connection: duckdb.DuckDBPyConnection, table: Table, part: Slice = WHOLE) -> int:
+    """Number of rows in the slice."""
+    check_slice(table, part)
+    sql = f"SELECT count(*) FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
+    return int(connection.sql(sql).fetchall()[0][0])
+
+
 class DuckDBWriter:
     """A `Writer` on an open transaction."""
 

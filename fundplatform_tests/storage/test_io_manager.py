@@ -83,6 +83,17 @@ def test_each_partition_says_its_own_row_count(store: DuckDBStore) -> None:
     assert counts == {"2024-01-02": 1, "2024-01-03": 0, "2024-01-04": 1}
 
 
+def test_the_row_count_is_that_of_the_whole_asset(store: DuckDBStore) -> None:
+    first = Derived({tables.GATES: gates(date(2024, 1, 2), date(2024, 1, 4))})
+    run(store, [producer(first)], "2024-01-02", "2024-01-04")
+    result, _ = run(
+        store, [producer(Derived({tables.GATES: gates(date(2024, 1, 5))}))], *["2024-01-05"] * 2
+    )
+    (event,) = result.asset_materializations_for_node("made")
+    assert event.metadata["dagster/row_count"].value == 3
+    assert event.metadata["chunk_rows"].value == 1
+
+
 class _Event:
     def __init__(self, materialization: dg.AssetMaterialization) -> None:
         self.materialization, self.partition = materialization, materialization.partition
@@ -104,9 +115,7 @@ def test_nothing_recorded_where_every_session_is_held(store: DuckDBStore) -> Non
 
 
 def test_a_plain_frame_is_refused_with_the_line_to_write(store: DuckDBStore) -> None:
-    result, _ = run(
-        store, [producer(gates())], "2024-01-02", "2024-01-02", raise_on_error=False
-    )
+    result, _ = run(store, [producer(gates())], "2024-01-02", "2024-01-02", raise_on_error=False)
     assert not result.success
     failure = result.failure_data_for_node("made")
     assert failure is not None
