@@ -22,7 +22,8 @@ from fundplatform.sources import register
 from fundplatform.sources.base import Source
 from fundplatform.storage.base import Store
 
-console = Console(highlight=False)
+# Piped into a file or a log there is no terminal to ask for its width.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> None:

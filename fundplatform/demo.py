@@ -10,11 +10,12 @@ from fundplatform.sources.base import Kind
 from fundplatform.sources.sample import Sample
 
 NEXT = """[bold]Next[/bold]
-  make ui                                  the Dagster UI on http://127.0.0.1:3000
-  fundplatform status                      rows, missing and rejected per source
-  fundplatform backfill SOURCE --from D    load more; the same command resumes after a crash
-  {home}/drop/<name>/source.yaml           your own files become a source (docs/drop-folders.md)
-  {warehouse}   the read-only copy for BI tools (views in schema marts)"""
+  make ui                                    the Dagster UI on http://127.0.0.1:3000
+  fundplatform status                        rows, missing and rejected per source
+  fundplatform backfill SOURCE --from DATE   load more; the same command resumes after a crash
+
+Your own files: a folder with a source.yaml below {drop} is a source (docs/drop-folders.md).
+BI tools read {warehouse} (views in schema marts)."""
 
 
 def run_demo(settings: Settings, years: int, console: Console) -> bool:
@@ -34,6 +35,7 @@ def run_demo(settings: Settings, years: int, console: Console) -> bool:
         console.print(summary.frame_table(frame, title))
     console.print()
     console.print(
-        NEXT.format(home=settings.home, warehouse=settings.published / settings.warehouse.name)
+        NEXT.format(drop=settings.drop, warehouse=settings.published / settings.warehouse.name),
+        soft_wrap=True,
     )
     return ok

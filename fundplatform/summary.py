@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from fundplatform import calendars
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.base import Store
+from fundplatform.tables import TABLES, Table
 
 _ROWS = """
 select s.name as source, s.calendar, s.coverage_start, s.coverage_end, s.source_id,
@@ -75,7 +76,7 @@ def sources_table(sources: Iterable[Source]) -> RichTable:
     """The registered sources and what they declare."""
     table = _table("source", "kind", "calendar", "first", "last", "basis", "title")
     for source in sources:
-        for kind, coverage in source.spec.kinds.items():
+        for number, (kind, coverage) in enumerate(source.spec.kinds.items()):
             table.add_row(
                 source.spec.name,
                 str(kind),
@@ -83,13 +84,15 @@ def sources_table(sources: Iterable[Source]) -> RichTable:
                 str(coverage.start),
                 str(coverage.end or "grows"),
                 source.spec.adjustment if kind == Kind.OHLCV else "",
-                source.spec.title,
+                source.spec.title if number == 0 else "",
             )
     return table
 
 
 def frame_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:
-    """A small frame as a terminal table; numbers right-aligned."""
+    """A small frame as a terminal table; numbers right-aligned; an empty one says so."""
+    if frame.is_empty():
+        return _table(title=f"{title}: nothing" if title else "nothing")
     table = _table(title=title)
     for name, kind in frame.schema.items():
         table.add_column(name, justify="right" if kind.is_numeric() else "left")
@@ -116,18 +119,24 @@ def _cell(value: object) -> str:
 
 def results(store: Store) -> Sequence[tuple[str, pl.DataFrame]]:
     """The sections of the demo's closing page: title and frame."""
-    return [(title, store.query(sql)) for title, sql in _SECTIONS]
+    sections = [("Rows and sessions by table", _rows_by_table()), *_SECTIONS]
+    return [(title, store.query(sql)) for title, sql in sections]
+
+
+def _counted(table: Table) -> str:
+    day = table.partition
+    span = f"count(distinct {day}), min({day}), max({day})" if day else "null, null, null"
+    # Names come from tables.py only.
+    return f"select '{table.full_name}', count(*), {span} from {table.full_name}"  # noqa: S608
+
+
+def _rows_by_table() -> str:
+    counted = " union all ".join(_counted(t) for t in TABLES if t.schema != "ops")
+    columns = '"table", rows, sessions, first, last'
+    return f"select * from ({counted}) as t ({columns}) where rows > 0 order by 1"  # noqa: S608
 
 
 _SECTIONS = (
-    (
-        "Rows by table",
-        """
-        select schema_name || '.' || table_name as "table", estimated_size as rows
-        from duckdb_tables() where estimated_size > 0 and schema_name <> 'ops'
-        and table_name not like '%\\_revisions' escape '\\' order by 1
-        """,
-    ),
     (
         "Index levels, last session",
         """
@@ -149,18 +158,20 @@ _SECTIONS = (
     (
         "Last change in constituents",
         """
-        select c.index_name, c.session, i.symbol, c.change, c.rank_before, c.rank_after,
-               c.weight_before, c.weight_after
+        select c.index_name, c.session, i.symbol, c.change, c.rank_before as "rank from",
+               c.rank_after as "rank to", c.weight_before as "weight from",
+               c.weight_after as "weight to"
         from indices.composition_changes c join catalog.instruments i using (instrument_id)
         qualify rank() over (partition by c.index_name order by c.session desc) = 1
         order by c.index_name, c.change, i.symbol limit 20
         """,
     ),
     (
-        "Metrics at the last session stored (price return, risk-free rate as shown)",
+        "Metrics at the last session stored: price return, decimals, annual risk-free rate rf",
         """
-        select i.symbol, m.session, m.frame, m.total_return, m.annualized_return, m.volatility,
-               m.sharpe, m.sortino, m.max_drawdown, m.risk_free_rate as rf
+        select i.symbol, m.session, m.frame, m.total_return as total, m.annualized_return as annual,
+               m.volatility, m.sharpe, m.sortino, m.max_drawdown as drawdown,
+               m.risk_free_rate as rf, m.reason
         from funds.metrics m join catalog.instruments i using (instrument_id)
         where m.frame in ('1Y', '5Y', 'ALL')
           and m.session = (select max(session) from funds.metrics)

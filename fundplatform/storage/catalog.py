@@ -9,7 +9,7 @@ import polars as pl
 
 from fundplatform import identity, tables
 from fundplatform.errors import SchemaError
-from fundplatform.sources.base import SourceSpec
+from fundplatform.sources.base import Kind, SourceSpec
 from fundplatform.storage.base import WHOLE, Slice, Writer
 
 # The listings of one source are rewritten whole: widening one changes its key (valid_from).
@@ -26,16 +26,16 @@ def source_id(writer: Writer, spec: SourceSpec) -> int:
         raise SchemaError("catalog.sources", f"{spec.name} has no kinds", "Declare at least one")
     known = dict(writer.read(tables.SOURCES, columns=["name", "source_id"]).iter_rows())
     number = known.get(spec.name, max(known.values(), default=0) + 1)
-    coverages = list(spec.kinds.values())
-    ends = [c.end for c in coverages if c.end is not None]
+    # Bars decide what a session of the source is; a kind beside them may reach further.
+    coverage = spec.kinds.get(Kind.OHLCV) or next(iter(spec.kinds.values()))
     row = {
         "source_id": number,
         "name": spec.name,
         "title": spec.title,
         "asset_class": spec.asset_class,
-        "calendar": coverages[0].calendar,
-        "coverage_start": min(c.start for c in coverages),
-        "coverage_end": max(ends) if len(ends) == len(coverages) else None,
+        "calendar": coverage.calendar,
+        "coverage_start": coverage.start,
+        "coverage_end": coverage.end,
         "priority": spec.priority,
     }
     types = {n: t for n, t in tables.SOURCES.polars_schema.items() if n in row}
