@@ -240,7 +240,7 @@ class Backfill:
         if days:
             chain = list(chain_chunks(self.all_sources, self.instance, *days))
             outcomes += self._all(chain, on_start, on_done)
-            if _latest(self.instance, [TIERS]) < _latest(self.instance, [_LAST_OF_CHAIN]):
+            if _latest(self.instance, [TIERS]) < _latest(self.instance, [_JUDGED]):
                 tiers = Chunk(TIERS.to_user_string(), (TIERS,))
                 outcomes += self._all([tiers], on_start, on_done)
         return all(not o.errors for o in outcomes)
