@@ -94,7 +94,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         """Store what the asset returned, in one transaction, and say what that did."""
         if isinstance(obj, Stored):
             rows = self.warehouse.store.read(table_of(context.asset_key), _output_slice(context))
-            _describe(context, rows, {})
+            self._describe(context, rows, {})
             return
         asset = context.asset_key.to_user_string()
         target = Target(context.run_id, asset, _output_slice(context))
@@ -111,9 +111,33 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
                     "Return a Load, Derived or Stored (fundplatform/storage/outputs.py)",
                 )
         self._wrote = True
-        _describe(context, written.rows, written.facts)
+        self._describe(context, written.rows, written.facts)
         if isinstance(obj, Derived) and obj.unrecorded:
             _leave_out(context, obj.unrecorded)
+
+    def _describe(
+        self, context: dg.OutputContext, rows: pl.DataFrame, facts: Mapping[str, int]
+    ) -> None:
+        """Counts as metadata: of the chunk, of the asset, and per partition of that session."""
+        context.add_output_metadata({"chunk_rows": rows.height, **facts})
+        table = table_of(context.asset_key)
+        if not context.has_asset_partitions or table.partition is None:
+            context.add_output_metadata({"dagster/row_count": rows.height})
+            return
+        context.add_output_metadata({"dagster/row_count": self._height(context.asset_key, table)})
+        per_session = dict(rows.group_by(table.partition).len().iter_rows())
+        add_partition_metadata(
+            context,
+            {
+                key: {"dagster/partition_row_count": per_session.get(date.fromisoformat(key), 0)}
+                for key in context.asset_partition_keys
+            },
+        )
+
+    def _height(self, key: dg.AssetKey, table: Table) -> int:
+        """Rows of the whole asset: of its table, for a raw asset of its source."""
+        own = {"source_id": self._source_id(key.path[1])} if key.path[0] == "raw" else {}
+        return self.warehouse.store.count(table, Slice(own))
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Publish the read-only copy once, at the end of a run that wrote."""
@@ -139,23 +163,6 @@ def _output_slice(context: dg.OutputContext) -> Slice:
         return WHOLE
     keys = context.asset_partition_key_range
     return Slice({}, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
-
-
-def _describe(context: dg.OutputContext, rows: pl.DataFrame, facts: Mapping[str, int]) -> None:
-    """Counts as metadata: per chunk, and per partition the rows of that session."""
-    context.add_output_metadata({"chunk_rows": rows.height, **facts})
-    partition = table_of(context.asset_key).partition
-    if not context.has_asset_partitions or partition is None:
-        context.add_output_metadata({"dagster/row_count": rows.height})
-        return
-    per_session = dict(rows.group_by(partition).len().iter_rows())
-    add_partition_metadata(
-        context,
-        {
-            key: {"dagster/partition_row_count": per_session.get(date.fromisoformat(key), 0)}
-            for key in context.asset_partition_keys
-        },
-    )
 
 
 def _leave_out(context: dg.OutputContext, sessions: frozenset[date]) -> None:
