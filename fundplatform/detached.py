@@ -1,67 +1,132 @@
-"""`fundplatform backfill --detach`: the same plan as a native Dagster backfill, run by a daemon."""
+"""`fundplatform backfill --detach`: the same plan as a native Dagster backfill, run by a daemon.
 
-from collections.abc import Sequence
+In: sources and a span. Out: a submitted backfill, or the reason why none is needed. Nothing is
+fetched or computed here.
+"""
+
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.partitions.subset import PartitionsSubset
-from dagster._core.execution.backfill import PartitionBackfill
+from dagster._core.execution.backfill import (
+    BulkActionsFilter,
+    BulkActionStatus,
+    PartitionBackfill,
+)
 from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS, TIERS
-from fundplatform.backfill import CHAIN, IDENTITIES, Chunk, chain_days, raw_chunks
+from fundplatform.backfill import CHAIN, IDENTITIES, Backfill, Chunk, chain_chunks, chain_days
 from fundplatform.cli import prepare
 from fundplatform.definitions import build_definitions, utc_now
-from fundplatform.instance import open_instance
 from fundplatform.settings import Settings
 
 
-def submit(settings: Settings, names: Sequence[str], first: date, last: date) -> str:
-    """Submit the backfill and say how to watch it.
+def submit(
+    settings: Settings,
+    names: Sequence[str],
+    first: date,
+    last: date,
+    *,
+    refetch: bool = False,
+) -> str:
+    """Submit the backfill and say how to watch it; nothing where another one is at the same.
 
-    Dagster's `AssetGraphSubset` has no public constructor yet (1.13); this is the only place that
-    uses it.
+    Args:
+        settings: The home.
+        names: Sources to fetch from; all where empty.
+        first: First session.
+        last: Last session.
+        refetch: Fetch again what is already there.
+
+    Returns:
+        What was done, for the terminal.
     """
-    job = prepare(settings, names, (first, last))
+    job = prepare(settings, names, (first, last), refetch=refetch)
     graph = build_definitions(settings, sources=job.all_sources).resolve_asset_graph()
-    instance = open_instance(settings)
-    spans = [
-        (key, chunk)
-        for source in job.sources
-        for chunk in raw_chunks(source, instance, first, last, refetch=False)
-        for key in chunk.keys
-    ]
-    if not spans:
+    causes, effects = plan(job)
+    if not causes:
         return "Nothing to do: every session asked for is already there."
-    days = chain_days(job.sources, instance, first, last)
-    if days:
-        spans += [(key, Chunk("chain", CHAIN, *days)) for key in (*CHAIN, TIERS)]
-    spans += [(key, Chunk("catalog", (key,))) for key in (*IDENTITIES, FACTORS)]
-    subsets: dict[dg.AssetKey, PartitionsSubset] = {}
-    whole: set[dg.AssetKey] = set()
-    for key, chunk in spans:
-        partitions = graph.get(key).partitions_def
-        if partitions is None or chunk.first is None or chunk.last is None:
-            whole.add(key)
-            continue
-        span = dg.PartitionKeyRange(chunk.first.isoformat(), chunk.last.isoformat())
-        subset = subsets.get(key) or partitions.empty_subset()
-        subsets[key] = subset.with_partition_key_range(partitions, span)
+    wanted = subset(graph, [*causes, *effects])
+    busy = under_way(job.instance, graph, subset(graph, causes))
+    if busy:
+        return (
+            f"Not submitted: backfill {', '.join(busy)} is at these sessions already. Watch it "
+            "under Runs > Backfills; when it has ended, the same command submits what is left."
+        )
     backfill = PartitionBackfill.from_asset_graph_subset(
         backfill_id=make_new_backfill_id(),
         backfill_timestamp=utc_now().timestamp(),
         tags={},
-        dynamic_partitions_store=instance,
-        asset_graph_subset=AssetGraphSubset(  # type: ignore[call-arg]  # whitelist_for_serdes hides it
-            partitions_subsets_by_asset_key=subsets, non_partitioned_asset_keys=whole
-        ),
+        dynamic_partitions_store=job.instance,
+        asset_graph_subset=wanted,
         title=f"fundplatform backfill {' '.join(names)} {first}..{last}",
         description="Submitted by the fundplatform command line",
         run_config=None,
     )
-    instance.add_backfill(backfill)
+    job.instance.add_backfill(backfill)
     return (
-        f"Submitted backfill {backfill.backfill_id}: {len(subsets)} partitioned and {len(whole)} "
-        "unpartitioned assets. `make ui` runs a daemon; watch it under Runs > Backfills."
+        f"Submitted backfill {backfill.backfill_id}: {len(wanted.asset_keys)} assets. "
+        "`make ui` runs a daemon; watch it under Runs > Backfills."
     )
+
+
+def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
+    """What is missing (to fetch, else to compute), and what follows from it."""
+    fetches = job.fetches()
+    days = chain_days(job.sources, job.instance, job.first, job.last)
+    if not fetches:
+        if days is None:
+            return [], []
+        stale = list(chain_chunks(job.all_sources, job.instance, *days))
+        return stale, [Chunk("tiers", (TIERS,))] if stale else []
+    catalog = Chunk("catalog", (*IDENTITIES, FACTORS))
+    if days is None:
+        return fetches, [catalog]
+    return fetches, [catalog, Chunk("chain", CHAIN, *days), Chunk("tiers", (TIERS,))]
+
+
+def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:
+    """The chunks' assets and partitions.
+
+    Dagster's `AssetGraphSubset` has no public constructor yet (1.13); this is the only place that
+    uses it.
+    """
+    partitioned: dict[dg.AssetKey, PartitionsSubset[str]] = {}
+    whole: set[dg.AssetKey] = set()
+    for chunk in chunks:
+        for key in chunk.keys:
+            definition = graph.get(key).partitions_def
+            if definition is None or chunk.first is None or chunk.last is None:
+                whole.add(key)
+                continue
+            span = dg.PartitionKeyRange(chunk.first.isoformat(), chunk.last.isoformat())
+            known = partitioned.get(key) or definition.empty_subset()
+            partitioned[key] = known.with_partition_key_range(definition, span)
+    return AssetGraphSubset(  # type: ignore[call-arg]  # whitelist_for_serdes hides it
+        partitions_subsets_by_asset_key=partitioned, non_partitioned_asset_keys=whole
+    )
+
+
+def under_way(
+    instance: dg.DagsterInstance, graph: AssetGraph, wanted: AssetGraphSubset
+) -> list[str]:
+    """The ids of unfinished backfills, of whatever origin, that target something of `wanted`."""
+    requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    return [
+        backfill.backfill_id
+        for backfill in instance.get_backfills(filters=requested)
+        if backfill.is_asset_backfill
+        and _overlap(backfill.get_asset_backfill_data(graph).target_subset, wanted)
+    ]
+
+
+def _overlap(one: AssetGraphSubset, other: AssetGraphSubset) -> bool:
+    """Dagster's own `&` keeps the assets that only one side has (1.13)."""
+    if one.non_partitioned_asset_keys & other.non_partitioned_asset_keys:
+        return True
+    parts, others = one.partitions_subsets_by_asset_key, other.partitions_subsets_by_asset_key
+    return any(not (parts[key] & others[key]).is_empty for key in parts.keys() & others.keys())

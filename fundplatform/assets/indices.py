@@ -104,9 +104,8 @@ def built(
             else t.empty().drop(t.stamps)
             for t in _TABLES
         }
-        for session, values in session_returns(frames[tables.PERFORMANCE]).items():
-            context.add_asset_metadata(values, PERFORMANCE, session.isoformat())
-        return Derived(frames), Stored(), Stored(), Stored(), Stored()
+        returned = Stored(session_returns(frames[tables.PERFORMANCE]))
+        return Derived(frames), returned, Stored(), Stored(), Stored()
 
     return build
 

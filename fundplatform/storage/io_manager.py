@@ -7,6 +7,7 @@ records the partitions. Knows no SQL (that is the `Store`) and no finance.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import dagster as dg
@@ -94,7 +95,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         """Store what the asset returned, in one transaction, and say what that did."""
         if isinstance(obj, Stored):
             rows = self.warehouse.store.read(table_of(context.asset_key), _output_slice(context))
-            self._describe(context, rows, {})
+            self._describe(context, rows, {}, obj.by_session)
             return
         asset = context.asset_key.to_user_string()
         target = Target(context.run_id, asset, _output_slice(context))
@@ -116,7 +117,11 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             _leave_out(context, obj.unrecorded)
 
     def _describe(
-        self, context: dg.OutputContext, rows: pl.DataFrame, facts: Mapping[str, int]
+        self,
+        context: dg.OutputContext,
+        rows: pl.DataFrame,
+        facts: Mapping[str, int],
+        by_session: Mapping[date, Mapping[str, float]] = MappingProxyType({}),
     ) -> None:
         """Counts as metadata: of the chunk, of the asset, and per partition of that session."""
         context.add_output_metadata({"chunk_rows": rows.height, **facts})
@@ -125,12 +130,13 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             context.add_output_metadata({"dagster/row_count": rows.height})
             return
         context.add_output_metadata({"dagster/row_count": self._height(context.asset_key, table)})
-        per_session = dict(rows.group_by(table.partition).len().iter_rows())
+        heights = dict(rows.group_by(table.partition).len().iter_rows())
+        days = {key: date.fromisoformat(key) for key in context.asset_partition_keys}
         add_partition_metadata(
             context,
             {
-                key: {"dagster/partition_row_count": per_session.get(date.fromisoformat(key), 0)}
-                for key in context.asset_partition_keys
+                key: {"dagster/partition_row_count": heights.get(day, 0), **by_session.get(day, {})}
+                for key, day in days.items()
             },
         )
 

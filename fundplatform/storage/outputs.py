@@ -4,7 +4,7 @@ Plain values, no Dagster and no SQL; `io_manager.py` turns each into one transac
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import polars as pl
@@ -52,4 +52,10 @@ class Derived:
 
 @dataclass(frozen=True)
 class Stored:
-    """The asset's rows are already in the warehouse: a sibling's transaction wrote them."""
+    """The asset's rows are already in the warehouse: a sibling's transaction wrote them.
+
+    Attributes:
+        by_session: Numbers that the UI shows of a session and plots over the sessions.
+    """
+
+    by_session: Mapping[date, Mapping[str, float]] = field(default_factory=dict)
