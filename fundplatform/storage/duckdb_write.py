@@ -6,7 +6,6 @@ DuckDB skips the other row groups).
 """
 
 from collections.abc import Sequence
-from datetime import date, datetime
 
 import duckdb
 import polars as pl
@@ -15,35 +14,11 @@ from fundplatform import tables
 from fundplatform.sources.base import SourceSpec
 from fundplatform.storage import catalog
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
-from fundplatform.storage.staging import WRITER_STAMPS, check_slice, stage
+from fundplatform.storage.sql_text import bounds, literal, names, select, select_count, tight
+from fundplatform.storage.staging import WRITER_STAMPS, stage
 from fundplatform.tables import Table
 
 _STAGED = "_staged"
-
-
-def literal(value: int | str | date | datetime) -> str:
-    """A SQL literal; instants with their offset."""
-    if isinstance(value, datetime):
-        return f"TIMESTAMPTZ '{value.isoformat()}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    if isinstance(value, str):
-        return "'" + value.replace("'", "''") + "'"
-    return str(int(value))
-
-
-def bounds(table: Table, part: Slice) -> str:
-    """The slice as a condition with literals; `true` for the whole table."""
-    tests = [f'"{name}" = {literal(value)}' for name, value in part.where.items()]
-    if table.partition and part.first:
-        tests.append(f'"{table.partition}" >= {literal(part.first)}')
-    if table.partition and part.last:
-        tests.append(f'"{table.partition}" <= {literal(part.last)}')
-    return " AND ".join(tests) or "true"
-
-
-def _names(names: Sequence[str], of: str = "") -> str:
-    return ", ".join(f'{of}"{n}"' for n in names)
 
 
 def read(
@@ -57,22 +32,14 @@ def read(
     Raises:
         SchemaError: The slice or `columns` name what the table does not have.
     """
-    check_slice(table, part)
-    wanted = table.column_names if columns is None else tuple(columns)
-    check_slice(table, Slice({n: "" for n in wanted}))
-    order = [n for n in table.key if n not in part.where]
-    sql = f"SELECT {_names(wanted)} FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
-    if order:
-        sql += f" ORDER BY {_names(order)}"
+    sql, wanted = select(table, part, columns)
     frame: pl.DataFrame = connection.sql(sql).pl()
     return frame.cast({n: table.polars_schema[n] for n in wanted})
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: Table, part: Slice = WHOLE) -> int:
     """Number of rows in the slice."""
-    check_slice(table, part)
-    sql = f"SELECT count(*) FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
-    return int(connection.sql(sql).fetchall()[0][0])
+    return int(connection.sql(select_count(table, part)).fetchall()[0][0])
 
 
 class DuckDBWriter:
@@ -107,7 +74,7 @@ class DuckDBWriter:
         if table.keeps_absent:
             if not staged.height:
                 return Counts()
-            part = _tight(table, staged, part)
+            part = tight(table, staged, part)
         where = bounds(table, part)
         self._connection.register(_STAGED, staged.to_arrow(compat_level=pl.CompatLevel.newest()))
         found = f"(SELECT 1 FROM {table.full_name} WHERE {where} LIMIT 1)"  # noqa: S608
@@ -133,7 +100,7 @@ class DuckDBWriter:
             self._remember(table, old)
             self._connection.execute(f"DELETE FROM {table.full_name} WHERE {old}")  # noqa: S608
         if inserted or updated:
-            self._insert(table, f"SEMI JOIN _diff USING ({_names(table.key)})")
+            self._insert(table, f"SEMI JOIN _diff USING ({names(table.key)})")
         return Counts(inserted, updated, incoming - inserted - updated, removed)
 
     def _count(self, source: str) -> int:
@@ -148,8 +115,8 @@ class DuckDBWriter:
         on = " AND ".join(f't."{n}" = s."{n}"' for n in table.key)
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _diff AS "  # noqa: S608
-            f"SELECT {_names(table.key, 's.')}, t.rowid AS old FROM {_STAGED} s LEFT JOIN "
-            f"(SELECT rowid, {_names((*table.key, *table.values))} FROM {table.full_name} "
+            f"SELECT {names(table.key, 's.')}, t.rowid AS old FROM {_STAGED} s LEFT JOIN "
+            f"(SELECT rowid, {names((*table.key, *table.values))} FROM {table.full_name} "
             f"WHERE {where}) t ON {on} WHERE t.rowid IS NULL OR {changed or 'false'}"
         )
 
@@ -159,8 +126,8 @@ class DuckDBWriter:
         if absent:
             self._connection.execute(
                 f"CREATE OR REPLACE TEMP TABLE _absent AS SELECT t.rowid AS old "  # noqa: S608
-                f"FROM (SELECT rowid, {_names(table.key)} FROM {table.full_name} WHERE {where}) t "
-                f"ANTI JOIN {_STAGED} s USING ({_names(table.key)})"
+                f"FROM (SELECT rowid, {names(table.key)} FROM {table.full_name} WHERE {where}) t "
+                f"ANTI JOIN {_STAGED} s USING ({names(table.key)})"
             )
         return absent
 
@@ -180,16 +147,5 @@ class DuckDBWriter:
         # Staged rows come sorted; a join loses that order.
         self._connection.execute(
             f"INSERT INTO {table.full_name} BY NAME SELECT s.*, {own} FROM {_STAGED} s {only} "  # noqa: S608
-            + (f"ORDER BY {_names(list(order))}" if only else "")
+            + (f"ORDER BY {names(list(order))}" if only else "")
         )
-
-
-def _tight(table: Table, staged: pl.DataFrame, part: Slice) -> Slice:
-    """Where absent rows stay, only the sessions that came need to be compared."""
-    if table.partition is None:
-        return part
-    days = staged[table.partition]
-    first, last = days.min(), days.max()
-    if not isinstance(first, date) or not isinstance(last, date):
-        return part
-    return Slice(part.where, first, last)

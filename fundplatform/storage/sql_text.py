@@ -1,0 +1,112 @@
+"""SQL text that both databases read alike: literals, column lists, and a slice as a condition.
+
+Literal bounds, not parameters: the planner then leaves out chunks and row groups. No connection.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+
+import polars as pl
+
+from fundplatform.storage.base import Slice
+from fundplatform.storage.staging import check_slice
+from fundplatform.tables import Table
+
+_QUOTED = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*)")
+
+
+def literal(value: int | str | date | datetime) -> str:
+    """A SQL literal; instants with their offset."""
+    if isinstance(value, datetime):
+        return f"TIMESTAMPTZ '{value.isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(int(value))
+
+
+def names(columns: Sequence[str], of: str = "") -> str:
+    """Quoted column names, comma-separated, each after the prefix `of` (as in `t.`)."""
+    return ", ".join(f'{of}"{n}"' for n in columns)
+
+
+def bounds(table: Table, part: Slice) -> str:
+    """The slice as a condition with literals; `true` for the whole table."""
+    tests = [f'"{name}" = {literal(value)}' for name, value in part.where.items()]
+    if table.partition and part.first:
+        tests.append(f'"{table.partition}" >= {literal(part.first)}')
+    if table.partition and part.last:
+        tests.append(f'"{table.partition}" <= {literal(part.last)}')
+    return " AND ".join(tests) or "true"
+
+
+def select(table: Table, part: Slice, columns: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
+    """The SELECT of a slice in key order, and the columns it gives.
+
+    Raises:
+        SchemaError: The slice or `columns` name what the table does not have.
+    """
+    check_slice(table, part)
+    wanted = table.column_names if columns is None else tuple(columns)
+    check_slice(table, Slice({n: "" for n in wanted}))
+    order = [n for n in table.key if n not in part.where]
+    sql = f"SELECT {names(wanted)} FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
+    if order:
+        sql += f" ORDER BY {names(order)}"
+    return sql, wanted
+
+
+def select_count(table: Table, part: Slice) -> str:
+    """The SELECT of a slice's number of rows.
+
+    Raises:
+        SchemaError: The slice names what the table does not have.
+    """
+    check_slice(table, part)
+    return f"SELECT count(*) FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
+
+
+def tight(table: Table, staged: pl.DataFrame, part: Slice) -> Slice:
+    """Where absent rows stay, only the sessions that came need to be compared."""
+    if table.partition is None:
+        return part
+    days = staged[table.partition]
+    first, last = days.min(), days.max()
+    if not isinstance(first, date) or not isinstance(last, date):
+        return part
+    return Slice(part.where, first, last)
+
+
+def bind(sql: str, parameters: Sequence[object]) -> str:
+    """The query with each `?` outside quotes and comments replaced by a literal.
+
+    Raises:
+        ValueError: Another number of `?` than of parameters, or a value without a literal form.
+    """
+    values = iter(parameters)
+    pieces = [_bound(p, values) if n % 2 == 0 else p for n, p in enumerate(_QUOTED.split(sql))]
+    if next(values, None) is not None:
+        raise ValueError("more parameters than ? in the query")
+    return "".join(pieces)
+
+
+def _bound(text: str, values: Iterator[object]) -> str:
+    head, *rest = text.split("?")
+    try:
+        return head + "".join(_any_literal(next(values)) + piece for piece in rest)
+    except StopIteration:
+        raise ValueError("fewer parameters than ? in the query") from None
+
+
+def _any_literal(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, float):
+        return f"CAST('{value!r}' AS DOUBLE PRECISION)"
+    if isinstance(value, int | str | date):
+        return literal(value)
+    raise ValueError(f"{type(value).__name__} has no literal form")
