@@ -39,8 +39,8 @@ CHAIN = tuple(
 )
 """Everything downstream of raw that is computed by day, in one run."""
 
-# The raw kinds that the daily chain reads.
-_FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
+FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
+"""The raw kinds that the daily chain reads."""
 # Recorded for every day that was judged, also where the gate held prices/validated back.
 _JUDGED = dg.AssetKey(["prices", "rejected"])
 _LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
@@ -108,7 +108,7 @@ def chain_chunks(
     newest: dict[str, int] = {}
     for source in sources:
         for kind, coverage in source.spec.kinds.items():
-            if kind in _FEEDS and coverage.partitioned:
+            if kind in FEEDS and coverage.partitioned:
                 for day, storage_id in _ids(instance, raw_key(source.spec.name, kind)).items():
                     newest[day] = max(newest.get(day, 0), storage_id)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
@@ -133,7 +133,7 @@ def chain_days(
 
     The later ones may turn stale: look-backs reach over them.
     """
-    spans = [c for s in sources for kind, c in s.spec.kinds.items() if kind in _FEEDS]
+    spans = [c for s in sources for kind, c in s.spec.kinds.items() if kind in FEEDS]
     if not spans:
         return None
     start = max(first, min(c.start for c in spans))

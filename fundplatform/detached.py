@@ -19,7 +19,16 @@ from dagster._core.execution.backfill import (
 from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS, TIERS
-from fundplatform.backfill import CHAIN, IDENTITIES, Backfill, Chunk, chain_chunks, chain_days
+from fundplatform.assets.raw import raw_key
+from fundplatform.backfill import (
+    CHAIN,
+    FEEDS,
+    IDENTITIES,
+    Backfill,
+    Chunk,
+    chain_chunks,
+    chain_days,
+)
 from fundplatform.cli import prepare
 from fundplatform.definitions import build_definitions, utc_now
 from fundplatform.settings import Settings
@@ -78,15 +87,17 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     """What is missing (to fetch, else to compute), and what follows from it."""
     fetches = job.fetches()
     days = chain_days(job.sources, job.instance, job.first, job.last)
-    if not fetches:
-        if days is None:
-            return [], []
-        stale = list(chain_chunks(job.all_sources, job.instance, *days))
-        return stale, [Chunk("tiers", (TIERS,))] if stale else []
-    catalog = Chunk("catalog", (*IDENTITIES, FACTORS))
+    feeds = {raw_key(s.spec.name, kind) for s in job.sources for kind in FEEDS}
     if days is None:
-        return fetches, [catalog]
-    return fetches, [catalog, Chunk("chain", CHAIN, *days), Chunk("tiers", (TIERS,))]
+        chain = []
+    elif any(feeds.intersection(chunk.keys) for chunk in fetches):
+        chain = [Chunk("chain", CHAIN, *days)]
+    else:
+        chain = list(chain_chunks(job.all_sources, job.instance, *days))
+    computed = [*chain, Chunk("tiers", (TIERS,))] if chain else []
+    if not fetches:
+        return chain, computed
+    return fetches, [Chunk("catalog", (*IDENTITIES, FACTORS)), *computed]
 
 
 def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:

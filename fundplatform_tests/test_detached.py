@@ -1,0 +1,148 @@
+"""What `--detach` submits: targets by hand, nothing twice, nothing where all is there."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+from dagster._core.execution.backfill import BulkActionStatus
+
+from fundplatform.backfill import CHAIN
+from fundplatform.definitions import build_definitions
+from fundplatform.detached import submit
+from fundplatform.instance import init, open_instance
+from fundplatform.settings import Settings
+from fundplatform.storage.duckdb import DuckDBStore
+
+BARS = dg.AssetKey(["raw", "sample", "ohlcv"])
+FX = dg.AssetKey(["raw", "sample", "fx"])
+ACTIONS = dg.AssetKey(["raw", "sample", "corporate_actions"])
+VALIDATED = dg.AssetKey(["prices", "validated"])
+# 2003-01-20 is Martin Luther King Day.
+FIRST, LAST = date(2003, 1, 16), date(2003, 1, 21)
+SESSIONS = ["2003-01-16", "2003-01-17", "2003-01-21"]
+# The ECB publishes on that day too.
+FIXINGS = ["2003-01-16", "2003-01-17", "2003-01-20", "2003-01-21"]
+DAYS = [f"2003-01-{n}" for n in range(16, 22)]
+
+
+@pytest.fixture
+def instance(settings: Settings) -> dg.DagsterInstance:
+    init(settings, DuckDBStore(settings.warehouse, settings.published))
+    return open_instance(settings)
+
+
+def submitted(settings: Settings, instance: dg.DagsterInstance) -> list[dict[str, list[str]]]:
+    """Targeted partitions by asset, of every backfill, the newest first."""
+    graph = build_definitions(settings).resolve_asset_graph()
+    targets = [b.get_asset_backfill_data(graph).target_subset for b in instance.get_backfills()]
+    return [
+        {
+            **{
+                key.to_user_string(): sorted(keys.get_partition_keys())
+                for key, keys in target.partitions_subsets_by_asset_key.items()
+            },
+            **{key.to_user_string(): [] for key in target.non_partitioned_asset_keys},
+        }
+        for target in targets
+    ]
+
+
+def report(instance: dg.DagsterInstance, key: dg.AssetKey, partitions: list[str]) -> None:
+    for partition in partitions:
+        instance.report_runless_asset_event(dg.AssetMaterialization(key, partition=partition))
+
+
+def everything_fetched(instance: dg.DagsterInstance, rates: list[str] = FIXINGS) -> None:
+    report(instance, BARS, SESSIONS)
+    report(instance, FX, rates)
+    instance.report_runless_asset_event(dg.AssetMaterialization(ACTIONS))
+
+
+def test_it_targets_sessions_upstream_and_days_downstream(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    assert submit(settings, ["sample"], FIRST, LAST).startswith("Submitted backfill")
+    (targets,) = submitted(settings, instance)
+    assert targets["raw/sample/ohlcv"] == SESSIONS
+    assert targets["prices/validated"] == DAYS
+    assert targets["funds/metrics"] == DAYS
+    whole = {name for name, partitions in targets.items() if not partitions}
+    assert whole == {
+        "raw/sample/corporate_actions",
+        "catalog/adjustment_factors",
+        "catalog/instruments",
+        "catalog/listings",
+        "catalog/sources",
+        "catalog/tiers",
+        "indices/levels",
+    }
+
+
+def test_what_is_under_way_is_not_submitted_again(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    report(instance, FX, FIXINGS)
+    instance.report_runless_asset_event(dg.AssetMaterialization(ACTIONS))
+    submit(settings, ["sample"], FIRST, LAST)
+    (backfill,) = instance.get_backfills()
+    again = submit(settings, ["sample"], date(2003, 1, 17), date(2003, 1, 17))
+    assert again.startswith(f"Not submitted: backfill {backfill.backfill_id} is at these")
+    assert submit(settings, ["sample"], date(2003, 1, 22), date(2003, 1, 22)).startswith(
+        "Submitted"
+    )
+    assert len(instance.get_backfills()) == 2
+
+
+def test_a_finished_backfill_is_no_obstacle(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    submit(settings, ["sample"], FIRST, LAST)
+    (backfill,) = instance.get_backfills()
+    instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED_FAILED))
+    assert submit(settings, ["sample"], FIRST, LAST).startswith("Submitted")
+
+
+def test_only_what_is_missing_is_fetched(settings: Settings, instance: dg.DagsterInstance) -> None:
+    report(instance, BARS, SESSIONS[:2])
+    submit(settings, ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    assert targets["raw/sample/ohlcv"] == SESSIONS[2:]
+    assert targets["prices/validated"] == DAYS
+
+
+def test_refetch_takes_everything(settings: Settings, instance: dg.DagsterInstance) -> None:
+    report(instance, BARS, SESSIONS)
+    submit(settings, ["sample"], FIRST, LAST, refetch=True)
+    (targets,) = submitted(settings, instance)
+    assert targets["raw/sample/ohlcv"] == SESSIONS
+
+
+def test_computing_is_submitted_where_only_that_is_missing(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    everything_fetched(instance)
+    submit(settings, ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    assert not [name for name in targets if name.startswith("raw")]
+    assert targets["prices/validated"] == DAYS
+    assert targets["catalog/tiers"] == []
+
+
+def test_rates_alone_do_not_recompute_the_prices(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    everything_fetched(instance, rates=FIXINGS[1:])
+    for key in CHAIN:
+        report(instance, key, DAYS)
+    submit(settings, ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    assert targets["raw/sample/fx"] == FIXINGS[:1]
+    assert "prices/validated" not in targets
+
+
+def test_nothing_to_do(settings: Settings, instance: dg.DagsterInstance) -> None:
+    everything_fetched(instance)
+    for key in CHAIN:
+        report(instance, key, DAYS)
+    assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
+    assert instance.get_backfills() == []

@@ -1,0 +1,98 @@
+"""Runs of killed processes: a real process executes a run on a real instance and is killed -9."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from fundplatform import processes
+from fundplatform.instance import close_dead_runs, init, open_instance
+from fundplatform.settings import Settings
+from fundplatform.storage.duckdb import DuckDBStore
+
+_RUN_FOR_EVER = """
+import signal, sys
+import dagster as dg
+from pathlib import Path
+from fundplatform.backfill import Chunk, run_chunk
+from fundplatform.instance import open_instance
+from fundplatform.settings import Settings
+
+days = dg.StaticPartitionsDefinition(["2024-01-02"])
+
+@dg.asset(partitions_def=days, backfill_policy=dg.BackfillPolicy.single_run())
+def endless() -> None:
+    print("started", flush=True)
+    signal.pause()
+
+class Day(Chunk):
+    tags = {"dagster/partition": "2024-01-02"}
+
+definitions = dg.Definitions(assets=[endless], executor=dg.in_process_executor)
+job = definitions.resolve_implicit_global_asset_job_def()
+instance = open_instance(Settings(home=Path(sys.argv[1])))
+sys.stdout.reconfigure(line_buffering=True)
+run_chunk(Day("endless", (dg.AssetKey("endless"),)), job, instance)
+"""
+
+
+@pytest.fixture
+def instance(settings: Settings) -> dg.DagsterInstance:
+    init(settings, DuckDBStore(settings.warehouse, settings.published))
+    return open_instance(settings)
+
+
+def test_a_killed_run_is_closed_and_a_living_one_is_not(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", _RUN_FOR_EVER, str(settings.home)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "started\n"
+        (run,) = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.STARTED
+        assert close_dead_runs(instance) == []
+        child.kill()
+        child.wait()
+        assert close_dead_runs(instance) == [run.run_id]
+        closed = instance.get_run_by_id(run.run_id)
+        assert closed is not None
+        assert closed.status == dg.DagsterRunStatus.FAILURE
+        assert close_dead_runs(instance) == []
+    finally:
+        os.killpg(child.pid, signal.SIGKILL) if child.poll() is None else None
+        child.wait()
+
+
+def test_a_run_without_a_mark_is_left_alone(instance: dg.DagsterInstance) -> None:
+    run = dg.DagsterRun(job_name="j", run_id="0" * 32, status=dg.DagsterRunStatus.STARTED)
+    instance.add_run(run)
+    assert close_dead_runs(instance) == []
+
+
+def test_this_process_lives() -> None:
+    assert not processes.is_gone(processes.mark())
+
+
+@pytest.mark.parametrize(("part", "value"), [(1, "another-boot"), (3, "1")])
+def test_a_pid_given_to_another_process_is_no_life_sign(part: int, value: str) -> None:
+    if not Path("/proc/self/stat").exists():
+        pytest.skip("this system does not say when a process started")
+    parts = processes.mark().split("/")
+    parts[part] = value
+    assert processes.is_gone("/".join(parts))
+
+
+@pytest.mark.parametrize("mark", ["", "nonsense", "elsewhere/boot/1/1", "a/b/c/d"])
+def test_what_cannot_be_judged_is_not_gone(mark: str) -> None:
+    assert not processes.is_gone(mark)
