@@ -9,6 +9,7 @@ from datetime import date, timedelta
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy.exc import DBAPIError
 
 from fundplatform import summary
 from fundplatform.backfill import Backfill, Chunk, Outcome
@@ -33,6 +34,9 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except FundplatformError as error:
         click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+    except (DBAPIError, OSError) as error:
+        click.echo(f"error: {_environment_problem(error)}", err=True)
         sys.exit(1)
     except click.ClickException as error:
         error.show()
@@ -91,10 +95,12 @@ def backfill(
     """Fetch SOURCE... (default: all) for the sessions asked for, and compute all downstream."""
     settings = Settings.from_env()
     span = (_day(first) or date(1900, 1, 1), _day(last) or _yesterday())
+    if span[0] > span[1]:
+        raise click.UsageError(f"--from {span[0]} is after --to {span[1]} (default: yesterday)")
     if detach:
         from fundplatform.detached import submit
 
-        click.echo(submit(settings, names, *span))
+        click.echo(submit(settings, names, *span, refetch=refetch))
         return
     job = prepare(settings, names, span, refetch=refetch)
     if plan:
@@ -102,7 +108,9 @@ def backfill(
             click.echo(f"would run {chunk}")
         click.echo("then everything downstream of the days above, in runs of at most 250 days")
         return
-    if not run_backfill(job, _store(settings)):
+    ok = run_backfill(job, _store(settings))
+    # A source that cannot be read is a failed one, unless others were asked for by name.
+    if not ok or (not names and register.load(settings).problems):
         sys.exit(1)
 
 
@@ -135,6 +143,7 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     """Run with a progress bar, publish once, print the failures; True when all went well."""
     started = time.monotonic()
     fetches = job.fetches()
+    total = sum(chunk.partitions for chunk in fetches)
     failed: list[Outcome] = []
     runs = 0
     with Progress(
@@ -144,10 +153,13 @@ def run_backfill(job: Backfill, store: Store) -> bool:
         TimeElapsedColumn(),
         console=console,
     ) as progress:
-        task = progress.add_task("starting", total=sum(c.partitions for c in fetches) or None)
+        task = progress.add_task("starting", total=total or None)
 
         def on_start(chunk: Chunk) -> None:
-            progress.update(task, description=str(chunk))
+            nonlocal total
+            # What is stale downstream is known only once the fetches are done.
+            total += 0 if chunk in fetches else chunk.partitions
+            progress.update(task, description=str(chunk), total=total)
 
         def on_done(outcome: Outcome) -> None:
             nonlocal runs
@@ -159,7 +171,10 @@ def run_backfill(job: Backfill, store: Store) -> bool:
 
         ok = job.run(on_start, on_done)
     if not runs:
-        console.print("Nothing to do: every session asked for is already there. No row changed.")
+        console.print(
+            "Nothing to do: every session asked for is already there. No row changed. "
+            "For files that changed since: --refetch"
+        )
         return True
     begun = time.monotonic()
     path = store.publish()
@@ -214,6 +229,17 @@ def _choose(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]
                 "command line", name, "no such source", f"Choose from: {', '.join(sorted(known))}"
             )
     return [known[n] for n in names] or list(sources)
+
+
+def _environment_problem(error: DBAPIError | OSError) -> str:
+    """A full disk or a missing right, met outside the warehouse: in Dagster's records or a file."""
+    home = Settings.from_env().home
+    where = f"Dagster's records in {home / 'dagster'}" if isinstance(error, DBAPIError) else home
+    why = error.orig if isinstance(error, DBAPIError) else error
+    return (
+        f"{where}: {why}. Check that the disk has space and the folder is writable, then run the "
+        "same command again: it goes on where it stopped"
+    )
 
 
 def _store(settings: Settings) -> Store:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from fundplatform.backfill import Backfill, Chunk, Outcome
+from fundplatform.backfill import Backfill, Chunk, Outcome, run_chunk
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings
@@ -28,6 +28,20 @@ class Pipeline:
 
     def backfill(self, first: date, last: date, *, refetch: bool = False) -> list[Chunk]:
         """Run everything for first..last; returns the chunks that ran."""
+        job = self.job(first, last, refetch=refetch)
+        done: list[Outcome] = []
+        job.run(lambda chunk: None, done.append)
+        self.outcomes += done
+        self.store.publish()
+        return [o.chunk for o in done]
+
+    def fetch(self, first: date, last: date) -> None:
+        """Run the raw assets alone, which takes a second."""
+        job = self.job(first, last)
+        self.outcomes += [run_chunk(chunk, job.job, self.instance) for chunk in job.fetches()]
+
+    def job(self, first: date, last: date, *, refetch: bool = False) -> Backfill:
+        """The backfill, not yet run."""
         definitions = build_definitions(
             self.settings,
             sources=self.sources,
@@ -35,7 +49,7 @@ class Pipeline:
             clock=self.clock,
             publish_after_run=False,
         )
-        job = Backfill(
+        return Backfill(
             self.sources,
             self.sources,
             self.instance,
@@ -44,11 +58,6 @@ class Pipeline:
             last,
             refetch=refetch,
         )
-        done: list[Outcome] = []
-        job.run(lambda chunk: None, done.append)
-        self.outcomes += done
-        self.store.publish()
-        return [o.chunk for o in done]
 
     def recorded(self, key: str) -> set[str]:
         """The partitions Dagster holds as materialised."""

@@ -97,7 +97,8 @@ def _holder(message: str) -> str | None:
     name = found["program"]
     with suppress(OSError):
         words = Path(f"/proc/{found['pid']}/cmdline").read_bytes().split(b"\0")
-        name = b" ".join(words).decode(errors="replace").strip()[:200] or name
+        # One line, whatever the arguments hold (python -c ...).
+        name = " ".join(b" ".join(words).decode(errors="replace").split())[:200] or name
     return f"process {found['pid']} ({name})"
 
 

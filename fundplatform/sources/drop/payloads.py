@@ -138,10 +138,12 @@ class PayloadCache:
     def _writing(self) -> Iterator[None]:
         try:
             yield
-        except OSError as error:
+        # polars reports a full disk as an error of its own.
+        except (OSError, pl.exceptions.ComputeError) as error:
+            why = getattr(error, "strerror", None) or error
             raise SourceError(
                 self.source,
-                f"its parsed data cannot be kept in {self.folder}: {error.strerror or error}",
+                f"its parsed data cannot be kept in {self.folder}: {why}",
                 "Free space there, or make the folder writable",
             ) from error
 
