@@ -19,12 +19,18 @@ _INTERVALS = {
 }  # fmt: skip
 
 
+BAR_COLUMNS = tuple(
+    n for n in tables.OHLCV.column_names if n == "fetched_at" or n not in tables.OHLCV.stamps
+)
+"""What the rules read of raw.ohlcv; hashes and run ids are half of its bytes."""
+
+
 def validated(
     sources: Iterable[Source], partitions: dg.DailyPartitionsDefinition
 ) -> dg.AssetsDefinition:
     """Judge every raw bar; what fails a blocking rule is rejected, what passes is validated."""
     sources = list(sources)
-    bars_in = every(sources, Kind.OHLCV)
+    bars_in = every(sources, Kind.OHLCV, columns=list(BAR_COLUMNS))
     ((name, bars_of),) = bars_in.items()
 
     @dg.multi_asset(
@@ -74,32 +80,28 @@ def with_context(
     bars: pl.DataFrame, instruments: pl.DataFrame, sources: pl.DataFrame
 ) -> pl.DataFrame:
     """Add to each bar what the rules need to know of its instrument, source and calendar."""
+    own = sources.join(bars.select("source_id").unique(), on="source_id", how="semi")
     known = bars.join(
         instruments.select("instrument_id", "asset_class"), on="instrument_id", how="left"
-    ).join(
-        sources.select("source_id", "calendar", "coverage_start", "priority"),
-        on="source_id",
-        how="left",
-    )
+    ).join(own.select("source_id", "coverage_start", "priority"), on="source_id", how="left")
     if bars.is_empty():
-        return known.drop("calendar").with_columns(
-            is_session=pl.lit(True), bar_close_at=pl.col("bar_open_at")
-        )
+        return known.with_columns(is_session=pl.lit(True), bar_close_at=pl.col("bar_open_at"))
     span = bars.select(pl.col("session").min().alias("a"), pl.col("session").max().alias("b"))
     first, last = span.row(0)
     table = pl.concat(
         calendars.get(c).closes(first, last).with_columns(calendar=pl.lit(c))
-        for c in known["calendar"].unique().sort()
+        for c in own["calendar"].unique().sort()
     )
+    closes = own.select("source_id", "calendar").join(table, on="calendar").drop("calendar")
     minutes = pl.col("interval").replace_strict(_INTERVALS, return_dtype=pl.Int64)
     intraday_close = pl.col("bar_open_at") + pl.duration(minutes=minutes)
     return (
-        known.join(table, on=["calendar", "session"], how="left")
+        known.join(closes, on=["source_id", "session"], how="left")
         .with_columns(
             is_session=pl.col("close_at").is_not_null(),
             bar_close_at=pl.when(pl.col("interval") == "1d")
             .then(pl.coalesce("close_at", intraday_close))
             .otherwise(intraday_close),
         )
-        .drop("calendar", "close_at")
+        .drop("close_at")
     )

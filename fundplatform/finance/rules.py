@@ -11,6 +11,7 @@ from typing import Literal
 
 import polars as pl
 
+from fundplatform import packing
 from fundplatform.errors import SchemaError
 from fundplatform.tables import BAR_KEY, GATES, OHLCV, REJECTED, VALIDATED, Table
 
@@ -116,8 +117,8 @@ RULES: tuple[Rule, ...] = (
         "The key (source, instrument, interval, quote, bar_open_at) is unique",
         "Every row of a doubled key fails: none of them is more right than the other.",
         "expect_compound_columns_to_be_unique",
-        pl.len().over(BAR_KEY) > 1,
-        pl.format("key occurs {} times", pl.len().over(BAR_KEY)),
+        pl.col("_copies") > 1,
+        pl.format("key occurs {} times", pl.col("_copies")),
     ),
     Rule(
         "V02",
@@ -231,6 +232,7 @@ def judge(bars: pl.DataFrame) -> Judged:
             not have one.
     """
     _require(bars)
+    bars = bars.with_columns(_copies=packing.copies(bars, BAR_KEY))
     flags = bars.with_columns(r.fails.fill_null(False).alias(r.id) for r in RULES)
     judged = flags.with_columns(_bad=pl.any_horizontal(r.id for r in ERRORS))
     gates = _gates(judged)
@@ -279,20 +281,18 @@ def _ids(rules: Iterable[Rule]) -> pl.Expr:
 
 def _validated(passing: pl.DataFrame) -> pl.DataFrame:
     order = pl.col("priority").cast(pl.Int64) * 2**16 + pl.col("source_id")
-    return passing.with_columns(
-        known_at=pl.col("bar_close_at"),
-        selected=order == order.min().over(BAR_KEY[1:]),
-        warnings=pl.when(pl.any_horizontal(r.id for r in WARNINGS)).then(_ids(WARNINGS)),
-    )
+    # V01 has left one row per bar and source.
+    alone = passing["source_id"].n_unique() < 2
+    selected = pl.lit(True) if alone else order == order.min().over(BAR_KEY[1:])
+    warnings = pl.when(pl.any_horizontal(r.id for r in WARNINGS)).then(_ids(WARNINGS))
+    return passing.with_columns(known_at="bar_close_at", selected=selected, warnings=warnings)
 
 
 def _rejected(failing: pl.DataFrame) -> pl.DataFrame:
     reasons = [pl.when(r.id).then(r.reason) for r in ERRORS]
-    return failing.with_columns(
-        rules=_ids(ERRORS),
-        reason=pl.concat_str(reasons, separator="; ", ignore_nulls=True),
-        rules_version=pl.lit(RULES_VERSION),
-    )
+    reason = pl.concat_str(reasons, separator="; ", ignore_nulls=True)
+    version = pl.lit(RULES_VERSION)
+    return failing.with_columns(rules=_ids(ERRORS), reason=reason, rules_version=version)
 
 
 def _shape(table: Table, frame: pl.DataFrame) -> pl.DataFrame:
