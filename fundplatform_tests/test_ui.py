@@ -1,0 +1,213 @@
+"""`fundplatform ui` as a user: it serves, runs a native backfill, and leaves no process behind."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import psutil
+import pytest
+import requests
+
+from fundplatform.errors import ConfigError
+from fundplatform.settings import Settings
+from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform.ui import end_group, serve
+
+T = TypeVar("T")
+
+# A leader that ignores what asks it to end, with a child that does the same.
+_STUBBORN = """
+import os, signal, sys
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, signal.SIG_IGN)
+child = os.fork()
+if child:
+    print(child, flush=True)
+signal.pause()
+"""
+
+_LAUNCH = """
+mutation($params: LaunchBackfillParams!) {
+  launchPartitionBackfill(backfillParams: $params) {
+    __typename
+    ... on LaunchBackfillSuccess { backfillId }
+    ... on PythonError { message }
+  }
+}"""
+_WATCH = """
+query($id: String!) {
+  partitionBackfillOrError(backfillId: $id) {
+    ... on PartitionBackfill {
+      status
+      runs(limit: 50) { status startTime endTime tags { key value } assetSelection { path } }
+    }
+  }
+}"""
+_STATUS = """
+query($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) {
+    ... on AssetNode {
+      assetPartitionStatuses {
+        ... on TimePartitionStatuses { ranges { startKey endKey status } }
+      }
+    }
+  }
+}"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for(condition: Callable[[], T], seconds: float) -> T:
+    """The first true value of the condition."""
+    pause, deadline = threading.Event(), time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        found = condition()
+        if found:
+            return found
+        pause.wait(0.5)
+    raise TimeoutError(f"{condition} stayed false for {seconds} s")
+
+
+class UI:
+    """A running `fundplatform ui`."""
+
+    def __init__(self, home: Path) -> None:
+        """Start it on a free port; its log goes to `ui.log` in the home."""
+        self.port = free_port()
+        self.log = home / "ui.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name("fundplatform"), "ui", "--port", str(self.port)],
+                env={**os.environ, "FUNDPLATFORM_HOME": str(home)},
+                stdout=log,
+                stderr=log,
+                cwd=home,
+                start_new_session=True,
+            )
+
+    def get(self) -> bool:
+        try:
+            answer = requests.get(f"http://127.0.0.1:{self.port}/server_info", timeout=10)
+        except requests.ConnectionError:
+            assert self.process.poll() is None, self.log.read_text()
+            return False
+        return answer.status_code == 200
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        """One GraphQL request, as the UI's pages send it."""
+        answer = requests.post(
+            f"http://127.0.0.1:{self.port}/graphql",
+            json={"query": query, "variables": variables},
+            timeout=60,
+        )
+        said = answer.json()
+        assert "errors" not in said, said
+        return dict(said["data"])
+
+    def family(self) -> list[psutil.Process]:
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@pytest.fixture
+def ui(settings: Settings) -> Iterator[UI]:
+    running = UI(settings.home)
+    family: list[psutil.Process] = []
+    try:
+        wait_for(running.get, 120)
+        family = running.family()
+        yield running
+    finally:
+        if running.process.poll() is None:
+            family += running.family()
+            running.process.terminate()
+            running.process.wait(90)
+        for process in family:
+            if process.is_running():
+                process.kill()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_backfill_from_the_ui_is_stored_published_and_one_writer_at_a_time(
+    ui: UI, settings: Settings
+) -> None:
+    assets = ["raw/sample/ohlcv", "prices/validated", "prices/rejected", "ops/gates"]
+    # The Thursday and Friday before Martin Luther King Day 2003, and the Tuesday after it.
+    sessions = ["2003-01-16", "2003-01-17", "2003-01-21"]
+    params = {
+        "assetSelection": [{"path": name.split("/")} for name in assets],
+        "partitionNames": sessions,
+        "fromFailure": False,
+        "tags": [],
+    }
+    launched = ui.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
+    assert launched["__typename"] == "LaunchBackfillSuccess", launched
+    ended = wait_for(lambda: finished(ui, launched["backfillId"]), 400)
+    assert ended["status"] == "COMPLETED_SUCCESS", ui.log.read_text()[-5000:]
+    spans = sorted((run["startTime"], run["endTime"]) for run in ended["runs"])
+    assert len(spans) == len(ended["runs"]) == 2
+    assert spans[0][1] <= spans[1][0]
+
+    store = DuckDBStore(settings.warehouse, settings.published)
+    found = store.query(
+        "select session, count(*) as n from prices.validated group by 1 order by 1"
+    ).rows()
+    # AAPL, IBM and MSFT: GOOG and FB were not listed yet.
+    assert found == [(date.fromisoformat(s), 3) for s in sessions]
+    ranges = ui.ask(_STATUS, key={"path": ["raw", "sample", "ohlcv"]})["assetNodeOrError"]
+    done = ranges["assetPartitionStatuses"]["ranges"]
+    assert [(r["startKey"], r["endKey"], r["status"]) for r in done] == [
+        ("2003-01-16", "2003-01-21", "MATERIALIZED")
+    ]
+
+
+def finished(ui: UI, backfill_id: str) -> dict[str, Any] | None:
+    state = ui.ask(_WATCH, id=backfill_id)["partitionBackfillOrError"]
+    return None if state["status"] == "REQUESTED" else dict(state)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_every_process(ui: UI, number: int) -> None:
+    family = ui.family()
+    # dagster dev, webserver, daemon, code server and its gRPC server.
+    assert len(family) >= 5
+    ui.process.send_signal(number)
+    assert ui.process.wait(90) == 0
+    assert [p for p in family if p.is_running()] == []
+    log = ui.log.read_text()
+    assert "SupersessionWarning" not in log
+    assert "BetaWarning" not in log
+
+
+def test_a_stubborn_group_is_killed() -> None:
+    leader = subprocess.Popen(
+        [sys.executable, "-c", _STUBBORN], stdout=subprocess.PIPE, start_new_session=True
+    )
+    assert leader.stdout is not None
+    child = psutil.Process(int(leader.stdout.readline()))
+    end_group(leader, patience=0.3)
+    assert leader.returncode == -signal.SIGKILL
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_taken_port_is_named_with_the_remedy(settings: Settings) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = int(taken.getsockname()[1])
+        with pytest.raises(ConfigError, match=rf"127\.0\.0\.1:{port} cannot be listened on"):
+            serve(settings, "127.0.0.1", port)
