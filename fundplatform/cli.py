@@ -74,7 +74,7 @@ def status() -> None:
     """Per source: last session, rows, missing and rejected rows, held sessions."""
     settings = Settings.from_env()
     _use_calendars(settings)
-    console.print(summary.frame_table(summary.status(_store(settings))))
+    console.print(summary.status_table(_store(settings)))
 
 
 @cli.command()

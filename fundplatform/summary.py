@@ -57,6 +57,18 @@ def status(store: Store) -> pl.DataFrame:
     ).drop("source_id")
 
 
+def status_table(store: Store) -> RichTable:
+    """`status` with headers that fit a terminal."""
+    shown = status(store).drop("coverage_start", "coverage_end")
+    short = {
+        "first_session": "first",
+        "last_session": "last",
+        "rejected_at_load": "at load",
+        "held_sessions": "held",
+    }
+    return frame_table(shown.rename(short))
+
+
 def _missing(listed: pl.DataFrame, source: dict[str, object]) -> int:
     first, last = source["first_session"], source["last_session"]
     if not isinstance(first, date) or not isinstance(last, date):

@@ -12,7 +12,7 @@ from fundplatform.assets.describe import output
 from fundplatform.assets.indices import INDEX_SOURCE, LEVELS
 from fundplatform.assets.partitions import BACKFILL
 from fundplatform.assets.raw import Clock
-from fundplatform.assets.series import PRICE_COLUMNS, daily_returns, with_calendar
+from fundplatform.assets.series import PRICE_COLUMNS, daily_returns, with_basis, with_calendar
 from fundplatform.finance import frames
 from fundplatform.finance.metrics import fund_metrics
 from fundplatform.sources.base import Kind
@@ -53,19 +53,18 @@ def metrics(
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("metrics are computed for a partition or a range of partitions")
-        series = pl.concat(
-            [
-                with_calendar(daily_returns(prices, factors), known_sources).select(*_SERIES),
-                level_returns(levels, instruments),
-            ]
-        )
+        returns = with_basis(daily_returns(prices, factors), prices)
+        own = with_calendar(returns, known_sources).select(*_SERIES)
+        series = pl.concat([own, level_returns(levels, instruments)])
         first, last = window
         policy = Policy(
             first, last, clock().date() - _DAILY_HISTORY, ends_of(known_sources), risk_free_rate
         )
         parts = [
-            on_calendar(str(name), group, policy)
-            for (name,), group in series.partition_by("calendar", as_dict=True).items()
+            on_calendar(str(name), str(basis), group, policy)
+            for (name, basis), group in series.partition_by(
+                "calendar", "return_basis", as_dict=True
+            ).items()
         ]
         return Derived({tables.METRICS: pl.concat([_NONE, *parts])})
 
@@ -99,7 +98,7 @@ def ends_of(sources: pl.DataFrame) -> frozenset[date]:
     return frozenset(sources["coverage_end"].drop_nulls().to_list())
 
 
-_SERIES = ("instrument_id", "session", "ret", "growth", "calendar")
+_SERIES = ("instrument_id", "session", "ret", "growth", "calendar", "return_basis")
 
 
 def level_returns(levels: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
@@ -118,8 +117,8 @@ def level_returns(levels: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFra
     )
 
 
-def on_calendar(name: str, series: pl.DataFrame, policy: Policy) -> pl.DataFrame:
-    """The metric rows of one calendar's instruments."""
+def on_calendar(name: str, return_basis: str, series: pl.DataFrame, policy: Policy) -> pl.DataFrame:
+    """The metric rows of one calendar's instruments on one return basis."""
     calendar = calendars.get(name)
     oldest = series["session"].min()
     if not isinstance(oldest, date):
@@ -131,9 +130,10 @@ def on_calendar(name: str, series: pl.DataFrame, policy: Policy) -> pl.DataFrame
     if not evaluate:
         return _NONE
     return fund_metrics(
-        series.drop("calendar"),
+        series.drop("calendar", "return_basis"),
         sessions,
         evaluate,
         periods_per_year=calendar.periods_per_year,
         risk_free_rate=policy.risk_free_rate,
+        return_basis=return_basis,
     )

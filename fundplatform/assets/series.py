@@ -23,6 +23,15 @@ def daily_returns(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     return session_returns(daily, factors)
 
 
+def with_basis(returns: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
+    """Add `return_basis`: gross_total where the source's prices carry its dividends, else price."""
+    total = (pl.col("adjustment") == "split_div").any()
+    bases = prices.group_by("source_id").agg(
+        return_basis=pl.when(total).then(pl.lit("gross_total")).otherwise(pl.lit("price"))
+    )
+    return returns.join(bases, on="source_id")
+
+
 def with_calendar(returns: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     """Add `calendar`: that of the source of each instrument's last bar."""
     own = (
