@@ -63,7 +63,7 @@ def status_table(store: Store) -> RichTable:
     short = {
         "first_session": "first",
         "last_session": "last",
-        "rejected_at_load": "at load",
+        "rejected_at_load": "at_load",
         "held_sessions": "held",
     }
     return frame_table(shown.rename(short))

@@ -98,9 +98,7 @@ def test_every_contract_asks_for_columns_required_values_and_the_key() -> None:
 
 def test_great_expectations_is_imported_only_when_a_contract_runs() -> None:
     code = "import sys, fundplatform.definitions; print('great_expectations' in sys.modules)"
-    shown = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert shown.stdout.strip() == "False"
 
 
@@ -122,5 +120,5 @@ def gate(raw: int, rejected: int, validated: int, *, held: bool = False) -> pl.D
         (gate(10, 5, 5, held=True), False),
     ],
 )
-def test_row_identity(gates: pl.DataFrame, passed: bool) -> None:  # noqa: FBT001
+def test_row_identity(gates: pl.DataFrame, passed: bool) -> None:
     assert judge_identity(gates).passed is passed

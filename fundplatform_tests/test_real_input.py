@@ -117,7 +117,7 @@ def test_the_flagship_waits_for_the_first_caps(pipeline: Pipeline) -> None:
         pl.col("index_name") == "us_top_100_equal", pl.col("session").dt.year() == 2016
     )
     states = dict(year.group_by("state").len().iter_rows())
-    # 252 sessions in 2016: 19 in January, 15 in February up to the 22nd; the first caps on the 23rd.
+    # 252 sessions in 2016: 19 in January, 15 in February up to the 22nd; caps on the 23rd.
     assert states == {"no_caps": 34, "base": 1, "ok": 217}
     assert year.filter(pl.col("state") == "base")["session"].to_list() == [date(2016, 2, 23)]
     assert set(year.filter(pl.col("state") != "no_caps")["n_constituents"]) == {100}
