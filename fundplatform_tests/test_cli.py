@@ -1,0 +1,213 @@
+"""The `fundplatform` command as a user meets it: what it prints, what it returns, what it says.
+
+In this process, through `main`, on drop folders of a few rows.
+"""
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from fundplatform import calendars, cli
+from fundplatform.settings import Settings
+from fundplatform_tests.dropped import JANUARY, bar, folder, table
+
+DAYS = [f"2024-01-{d:02}" for d in (2, 3, 4, 5, 8)]
+SPAN = ("--from", "2024-01-02", "--to", "2024-01-08")
+GOOD = table(bar(day, symbol) for day in DAYS for symbol in ("AAA", "BBB"))
+# BBB has no row on 2024-01-04; one close is negative; one row is text.
+FLAWED = table(
+    [
+        *(bar(day, "AAA") for day in DAYS),
+        *(bar(day, "BBB") for day in DAYS if day != "2024-01-04"),
+        bar("2024-01-05", "CCC", -1.0),
+        "2024-01-08,DDD,ten,11,9,10,100",
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line on stderr."""
+        (line,) = self.err.strip().splitlines()
+        return line
+
+
+Command = Callable[..., Answer]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path) -> Iterator[Settings]:
+    made = tmp_path_factory.mktemp("home")
+    (made / "calendars").symlink_to(calendar_cache)
+    yield Settings(home=made, sources=())
+    calendars.use_cache(calendar_cache)
+
+
+@pytest.fixture
+def command(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Command:
+    """Runs `fundplatform …` on the module's home."""
+    monkeypatch.setenv("FUNDPLATFORM_HOME", str(home.home))
+    monkeypatch.setenv("FUNDPLATFORM_SOURCES", "")
+
+    def run(*arguments: str) -> Answer:
+        monkeypatch.setattr("sys.argv", ["fundplatform", *arguments])
+        capsys.readouterr()
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        return Answer(code, out, err)
+
+    return run
+
+
+@pytest.mark.parametrize("name", sorted(cli.cli.commands))
+def test_every_command_explains_itself(command: Command, name: str) -> None:
+    answer = command(name, "--help")
+    assert answer.code == 0
+    assert answer.out.startswith(f"Usage: fundplatform {name}")
+    assert len(answer.out.splitlines()[2].strip()) > 20
+
+
+def test_help_lists_every_command(command: Command) -> None:
+    answer = command("--help")
+    assert all(f"  {name} " in answer.out for name in cli.cli.commands)
+
+
+def test_an_unknown_command_is_named(command: Command) -> None:
+    answer = command("backfil")
+    assert answer.code == 2
+    assert "No such command 'backfil'" in answer.err
+
+
+def test_status_before_anything_says_what_to_run(command: Command) -> None:
+    answer = command("status")
+    assert answer.code == 1
+    assert "nothing is published yet" in answer.error
+    assert "fundplatform backfill" in answer.error
+
+
+def test_init_twice(command: Command, home: Settings) -> None:
+    first, second = command("init"), command("init")
+    assert (first.code, second.code) == (0, 0)
+    assert f"created {home.drop}" in first.out
+    assert "applied migration 0001" in first.out
+    assert second.out == f"{home.home} is ready; nothing to do\n"
+
+
+def test_sources_lists_the_good_and_the_bad(command: Command, home: Settings) -> None:
+    (folder(home, "mine") / "bars.csv").write_text(FLAWED)
+    (folder(home, "other") / "bars.csv").write_text(GOOD)
+    folder(home, "wrong", "start: soon\n")
+    answer = command("sources")
+    assert answer.code == 0
+    listed = [line.split()[0] for line in answer.out.splitlines()]
+    assert listed == ["source", "mine", "other"]
+    assert answer.error.startswith("left out: wrong: ")
+    assert "source.yaml: start: 'soon' is no date. Write it like 2015-01-02" in answer.error
+    (home.drop / "wrong" / "source.yaml").unlink()
+    (home.drop / "wrong").rmdir()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("mien",), 1, "error: command line: mien: no such source. Choose from: mine, other"),
+        (("--from", "2024-13-01"), 2, "'2024-13-01' does not match the format '%Y-%m-%d'"),
+        (("--to", "yesterday"), 2, "'yesterday' does not match the format"),
+        (("--from", "2024-02-01", "--to", "2024-01-01"), 2, "2024-02-01 is after --to 2024-01-01"),
+    ],
+)
+def test_wrong_arguments_run_nothing(
+    command: Command, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    answer = command("backfill", *arguments)
+    assert answer.code == code
+    assert said in answer.err
+    assert "done" not in answer.out
+
+
+def test_a_plan_runs_nothing(command: Command, home: Settings) -> None:
+    answer = command("backfill", "mine", *SPAN, "--plan")
+    assert answer.code == 0
+    assert "would run raw/mine/ohlcv 2024-01-02..2024-01-08 (5 partitions)" in answer.out
+    assert "other" not in answer.out
+    assert command("backfill", "mine", *SPAN, "--plan").out == answer.out
+
+
+def test_one_failing_source_makes_the_exit_code_and_the_others_finish(
+    command: Command, home: Settings
+) -> None:
+    broken = folder(home, "broken", JANUARY) / "bars.csv.gz"
+    broken.write_bytes(gzip.compress(GOOD.encode())[:-10])
+    answer = command("backfill", *SPAN)
+    assert answer.code == 1
+    assert "FAILED raw/broken/ohlcv" in answer.out
+    for done in ("raw/mine/ohlcv", "raw/other/ohlcv", "catalog", "prices → indices → metrics"):
+        assert f"done   {done}" in answer.out
+    assert "source broken: file bars.csv.gz is no whole gzip file" in answer.error
+    broken.unlink()
+    (home.drop / "broken" / "source.yaml").unlink()
+    (home.drop / "broken").rmdir()
+
+
+def test_status_counts_missing_and_rejected(command: Command) -> None:
+    answer = command("status")
+    assert answer.code == 0
+    head, *rows = (line.split() for line in answer.out.splitlines())
+    found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    wanted = ("rows", "sessions", "missing", "rejected", "at_load", "held")
+    assert [found["mine"][name] for name in wanted] == ["10", "5", "1", "1", "1", "0"]
+    assert [found["other"][name] for name in wanted] == ["10", "5", "0", "0", "0", "0"]
+    assert found["mine"]["last"] == "2024-01-08"
+
+
+def test_a_second_backfill_has_nothing_to_do(command: Command) -> None:
+    answer = command("backfill", *SPAN)
+    assert answer.code == 0
+    assert "Nothing to do" in answer.out
+    assert "--refetch" in answer.out
+    assert "done" not in answer.out
+
+
+def test_a_source_left_out_makes_the_exit_code_unless_others_are_named(
+    command: Command, home: Settings
+) -> None:
+    folder(home, "wrong", "start: 2024-01-02\nclosing: yes\n")
+    everything, mine = command("backfill", *SPAN), command("backfill", "mine", *SPAN)
+    assert (everything.code, mine.code) == (1, 0)
+    assert everything.error.startswith("left out: wrong: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("FUNDPLATFORM_SOURCES", "sampel", "'sampel' is no built-in source. Known: sample"),
+        ("FUNDPLATFORM_LOCK_TIMEOUT", "long", "'long' is not a number"),
+        ("FUNDPLATFORM_RISK_FREE_RATE", "5%", "'5%' is not a number"),
+    ],
+)
+def test_a_wrong_variable_is_named(
+    command: Command, monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    answer = command("sources")
+    assert answer.code == 1
+    assert answer.error.startswith(f"error: environment: {name}: ")
+    assert said in answer.error
