@@ -1,5 +1,6 @@
 """Shared fixtures: a home of its own for every test, and the optional real data."""
 
+import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,8 +9,10 @@ import pytest
 
 from fundplatform import calendars
 from fundplatform.settings import Settings
+from fundplatform_tests.storage.postgres import Server, served
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+_NUMBERS = itertools.count(1)
 
 
 @pytest.fixture
@@ -38,3 +41,27 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no real data: set FUNDPLATFORM_SHARED_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A real PostgreSQL server, started once; see fundplatform_tests/storage/postgres.py."""
+    with served() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: Server) -> str:
+    """A migrated, empty database to copy: migrating takes longer."""
+    from fundplatform.storage.timescale import TimescaleStore
+
+    postgres.sql("postgres", "CREATE DATABASE migrated")
+    TimescaleStore(postgres.url("migrated")).migrate()
+    return "migrated"
+
+
+@pytest.fixture
+def warehouse_url(postgres: Server, template_database: str) -> Iterator[str]:
+    """A migrated, empty database of the test's own."""
+    with postgres.database(f"warehouse_{next(_NUMBERS)}", template_database) as url:
+        yield url

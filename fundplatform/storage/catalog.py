@@ -3,6 +3,7 @@
 The rules of identity stand in `fundplatform/identity.py`; here their results become rows.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import polars as pl
@@ -16,15 +17,24 @@ from fundplatform.storage.base import WHOLE, Slice, Writer
 _LISTINGS = replace(tables.LISTINGS, keeps_absent=False)
 
 
-def source_id(writer: Writer, spec: SourceSpec) -> int:
+def source_id(writer: Writer, spec: SourceSpec, lock: Callable[[], None] | None = None) -> int:
     """The id of the source by its name: max + 1 for a new one; its row follows the declaration.
+
+    Args:
+        writer: An open transaction.
+        spec: The source.
+        lock: Called before a new id is given; returns once no other transaction gives any.
+            None where there is only one writer.
 
     Raises:
         SchemaError: The source declares no kind of data.
     """
     if not spec.kinds:
         raise SchemaError("catalog.sources", f"{spec.name} has no kinds", "Declare at least one")
-    known = dict(writer.read(tables.SOURCES, columns=["name", "source_id"]).iter_rows())
+    known = _source_ids(writer)
+    if spec.name not in known and lock:
+        lock()
+        known = _source_ids(writer)
     number = known.get(spec.name, max(known.values(), default=0) + 1)
     # Bars decide what a session of the source is; a kind beside them may reach further.
     coverage = spec.kinds.get(Kind.OHLCV) or next(iter(spec.kinds.values()))
@@ -44,8 +54,20 @@ def source_id(writer: Writer, spec: SourceSpec) -> int:
     return int(number)
 
 
-def register(writer: Writer, source: int, listings: pl.DataFrame) -> pl.DataFrame:
+def _source_ids(writer: Writer) -> dict[str, int]:
+    return dict(writer.read(tables.SOURCES, columns=["name", "source_id"]).iter_rows())
+
+
+def register(
+    writer: Writer, source: int, listings: pl.DataFrame, lock: Callable[[], None] | None = None
+) -> pl.DataFrame:
     """Give every listing (LISTING_SCHEMA) its instrument, new or known.
+
+    Args:
+        writer: An open transaction.
+        source: The source's id.
+        listings: LISTING_SCHEMA.
+        lock: As in `source_id`.
 
     Returns:
         vendor_symbol, valid_from, valid_to, instrument_id: the listings of these symbols as they
@@ -55,9 +77,10 @@ def register(writer: Writer, source: int, listings: pl.DataFrame) -> pl.DataFram
         SchemaError: See `identity.resolve`.
     """
     own = Slice({"source_id": source})
-    found = identity.resolve(
-        writer.read(tables.INSTRUMENTS), writer.read(tables.LISTINGS, own), listings, source
-    )
+    found = _resolve(writer, own, listings, source)
+    if found.changed and lock:
+        lock()
+        found = _resolve(writer, own, listings, source)
     if not found.changed:
         return found.mapping
     instruments = pl.concat([found.new_instruments, found.changed_instruments])
@@ -66,3 +89,11 @@ def register(writer: Writer, source: int, listings: pl.DataFrame) -> pl.DataFram
     writer.write(_LISTINGS, rows, own)
     writer.write(tables.PROPOSALS, found.proposals, own)
     return found.mapping
+
+
+def _resolve(
+    writer: Writer, own: Slice, listings: pl.DataFrame, source: int
+) -> identity.Resolution:
+    return identity.resolve(
+        writer.read(tables.INSTRUMENTS), writer.read(tables.LISTINGS, own), listings, source
+    )

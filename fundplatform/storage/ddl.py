@@ -20,14 +20,35 @@ DUCKDB_TYPES: dict[Type, str] = {
     "timestamp": "TIMESTAMP WITH TIME ZONE",
     "bool": "BOOLEAN",
 }
-DIALECTS: dict[str, dict[Type, str]] = {"duckdb": DUCKDB_TYPES}
+POSTGRES_TYPES: dict[Type, str] = {
+    "int16": "SMALLINT",
+    "int32": "INTEGER",
+    "int64": "BIGINT",
+    "float64": "DOUBLE PRECISION",
+    # Sorted by code point, as DuckDB and polars do, whatever the locale of the server.
+    "text": 'TEXT COLLATE "C"',
+    "date": "DATE",
+    "timestamp": "TIMESTAMP WITH TIME ZONE",
+    "bool": "BOOLEAN",
+}
+DIALECTS: dict[str, dict[Type, str]] = {"duckdb": DUCKDB_TYPES, "postgres": POSTGRES_TYPES}
 
 _HEADER = """\
 -- Every table of fundplatform/tables.py and the ledgers of superseded versions.
 -- Generated: python -m fundplatform.storage.ddl {dialect} > sql/{dialect}/0001_tables.sql
+"""
+_KEYS = {
+    "duckdb": """\
 -- Re-runnable. No PRIMARY KEY: it makes a DuckDB load four times slower; the writer keeps the
 -- keys unique and a check proves it.
-"""
+""",
+    "postgres": """\
+-- Re-runnable. Each PRIMARY KEY starts with the partition column: rows come in by session, slices
+-- are read by session, and TimescaleDB wants its dimension in every unique key. A bar's key lacks
+-- `session`, so there the PRIMARY KEY is wider than the key; the writer keeps the key itself unique
+-- within a slice, as in DuckDB.
+""",
+}
 
 
 def all_tables() -> Iterator[Table]:
@@ -43,11 +64,26 @@ def quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def create_table(table: Table, types: dict[Type, str]) -> str:
+def primary_key(table: Table) -> tuple[str, ...]:
+    """The columns of the PRIMARY KEY: the partition column, then the key. None for a ledger.
+
+    A ledger may hold two versions that one transaction superseded, so it has no key.
+    """
+    if table.full_name not in tables.BY_NAME:
+        return ()
+    names = (table.partition, *table.key) if table.partition else table.key
+    return tuple(dict.fromkeys(names))
+
+
+def create_table(table: Table, dialect: str) -> str:
     """CREATE TABLE IF NOT EXISTS with one column a line, then the comments of the dictionary."""
+    types = DIALECTS[dialect]
     lines = [
         f'  "{c.name}" {types[c.type]}{"" if c.nullable else " NOT NULL"}' for c in table.columns
     ]
+    if dialect == "postgres" and primary_key(table):
+        columns = ", ".join(f'"{n}"' for n in primary_key(table))
+        lines.append(f"  PRIMARY KEY ({columns})")
     body = ",\n".join(lines)
     comments = [f"COMMENT ON TABLE {table.full_name} IS {quoted(table.doc)};"]
     comments += [
@@ -60,8 +96,8 @@ def create_table(table: Table, types: dict[Type, str]) -> str:
 def ddl(dialect: str) -> str:
     """The whole of `0001_tables.sql` for a dialect (a key of `DIALECTS`)."""
     schemas = "".join(f"CREATE SCHEMA IF NOT EXISTS {name};\n" for name in tables.SCHEMAS)
-    body = "\n".join(create_table(t, DIALECTS[dialect]) for t in all_tables())
-    return f"{_HEADER.format(dialect=dialect)}\n{schemas}\n{body}"
+    body = "\n".join(create_table(t, dialect) for t in all_tables())
+    return f"{_HEADER.format(dialect=dialect)}{_KEYS[dialect]}\n{schemas}\n{body}"
 
 
 if __name__ == "__main__":
