@@ -1,0 +1,1 @@
+"""Pure computation on frames: rules, adjustment, returns, indices, metrics, tiers."""

@@ -1,0 +1,1 @@
+"""The warehouse: the IO manager, the store protocol and one store per database."""

@@ -2,7 +2,6 @@
 
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 import dagster as dg
 import polars as pl
@@ -43,10 +42,15 @@ def store(settings: Settings) -> DuckDBStore:
 
 
 def run(
-    store: DuckDBStore, assets: list[dg.AssetsDefinition], first: str, last: str, **options: Any
+    store: DuckDBStore,
+    assets: list[dg.AssetsDefinition],
+    first: str,
+    last: str,
+    *,
+    raise_on_error: bool = True,
 ) -> tuple[dg.ExecuteInProcessResult, dg.DagsterInstance]:
     io_manager = WarehouseIOManager(warehouse=Warehouse(store, lambda: NOW))
-    instance = options.pop("instance", None) or dg.DagsterInstance.ephemeral()
+    instance = dg.DagsterInstance.ephemeral()
     result = dg.materialize(
         assets,
         resources={"io_manager": io_manager},
@@ -55,7 +59,7 @@ def run(
             "dagster/asset_partition_range_start": first,
             "dagster/asset_partition_range_end": last,
         },
-        raise_on_error=options.pop("raise_on_error", True),
+        raise_on_error=raise_on_error,
     )
     return result, instance
 
@@ -66,7 +70,7 @@ def producer(returned: object) -> dg.AssetsDefinition:
         partitions_def=DAYS,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
-    def made() -> Any:
+    def made() -> object:
         return returned
 
     return made
