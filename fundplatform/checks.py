@@ -75,6 +75,7 @@ def row_identity() -> dg.AssetChecksDefinition:
 
 def judge_identity(gates: pl.DataFrame) -> dg.AssetCheckResult:
     """The verdict on a frame of ops.gates."""
+    held = gates.filter("held")
     passed = pl.col("rows_validated") + pl.col("rows_rejected")
     wrong = gates.filter(
         pl.when("held").then(pl.col("rows_validated") != 0).otherwise(pl.col("rows_raw") != passed)
@@ -83,8 +84,13 @@ def judge_identity(gates: pl.DataFrame) -> dg.AssetCheckResult:
         "rows raw": int(gates["rows_raw"].sum()),
         "rows validated": int(gates["rows_validated"].sum()),
         "rows rejected": int(gates["rows_rejected"].sum()),
-        "sessions held": int(gates["held"].sum()),
+        "rows held": int(held["rows_raw"].sum()) - int(held["rows_rejected"].sum()),
+        "sessions held": held.height,
     }
+    if held.height:
+        shown = held.head(20).select("source_id", pl.col("session").cast(pl.String), "reason")
+        records = [dg.TableRecord(row) for row in shown.iter_rows(named=True)]
+        metadata["held"] = dg.MetadataValue.table(records)
     if wrong.height:
         columns = [*tables.GATES.key, "rows_raw", "rows_validated", "rows_rejected"]
         shown = wrong.head(5).select(columns)

@@ -14,6 +14,7 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 
 from fundplatform import tables
 from fundplatform.assets.describe import level_report, session_returns, sparkline
+from fundplatform.checks import judge_identity
 from fundplatform.definitions import build_definitions
 from fundplatform.instance import init
 from fundplatform.settings import Settings
@@ -223,3 +224,24 @@ def test_session_returns_by_session() -> None:
         date(2024, 1, 2): {"a session_return": 0.01},
         date(2024, 1, 3): {"a session_return": -0.02},
     }
+
+
+def test_the_identity_check_says_which_sessions_are_held() -> None:
+    gates = pl.DataFrame(
+        {
+            "source_id": [1, 1],
+            "session": [date(2024, 1, 4), date(2024, 1, 5)],
+            "rows_raw": [6, 6],
+            "rows_rejected": [5, 1],
+            "rows_validated": [0, 5],
+            "held": [True, False],
+            "reason": ["5 of 6 rows rejected", None],
+        }
+    )
+    result = judge_identity(gates)
+    assert result.passed
+    # 12 raw = 5 validated + 6 rejected + 1 held.
+    counts = ("rows raw", "rows validated", "rows rejected", "rows held", "sessions held")
+    assert [result.metadata[name].value for name in counts] == [12, 5, 6, 1, 1]
+    (held,) = result.metadata["held"].value.records
+    assert held.data == {"source_id": 1, "session": "2024-01-04", "reason": "5 of 6 rows rejected"}
