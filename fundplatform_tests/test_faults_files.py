@@ -49,7 +49,7 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path) -> 
     for file in files.values():
         file.write_text(GOOD)
     made = make(settings)
-    made.backfill(FIRST, LAST)
+    made.fetch(FIRST, LAST)
     assert [o.errors for o in made.outcomes if o.errors] == []
     for name, (content, _) in FAULTS.items():
         files[name].unlink() if content is None else files[name].write_bytes(content)

@@ -100,7 +100,7 @@ def test_removing_a_folder_keeps_its_data(own: Settings) -> None:
     put(own, "vendor", "", dict(zip(DAYS[:4], TRADED, strict=False)))
     put(own, "other", "priority: 10\n", dict(zip(DAYS[:2], TRADED, strict=False)))
     before = make(own)
-    before.backfill(FIRST, date(2024, 1, 5))
+    before.fetch(FIRST, date(2024, 1, 5))
     bars = before.store.read(tables.OHLCV)
     assert bars.height == 6
     for file in (own.drop / "other").iterdir():
