@@ -1,0 +1,36 @@
+"""A backfill that stops at prices/validated: `python -m bench.to_validated` on FUNDPLATFORM_HOME.
+
+What the command line does, with the chain cut after prices, so that it ends where zipline's ingest
+ends. It prints nothing; a failed run ends it with an error.
+"""
+
+from dataclasses import replace
+
+from bench.inputs import FIRST, LAST
+from fundplatform.backfill import CHAIN, Backfill, Chunk, chain_chunks, chain_days, run_chunk
+from fundplatform.cli import prepare
+from fundplatform.settings import Settings
+
+_PRICES = tuple(key for key in CHAIN if key.path[0] in ("prices", "ops"))
+
+
+def main() -> None:
+    """Fetch, then judge every session."""
+    job = prepare(Settings.from_env(), [], (FIRST, LAST))
+    for chunk in job.fetches():
+        _run(job, chunk)
+    days = chain_days(job.all_sources, job.instance, FIRST, LAST)
+    if days is None:
+        raise RuntimeError("no source has bars")
+    for chunk in chain_chunks(job.all_sources, job.instance, *days):
+        _run(job, replace(chunk, keys=_PRICES))
+
+
+def _run(job: Backfill, chunk: Chunk) -> None:
+    outcome = run_chunk(chunk, job.job, job.instance)
+    if outcome.errors:
+        raise RuntimeError(f"{chunk}: {outcome.errors}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Every benchmark case runs at a tiny size and reports its lines; no time is asserted."""
+
+import pytest
+
+from bench.__main__ import CASES, run
+from bench.result import Line, at_least, at_most, table
+
+QUICK = {
+    "file_to_validated": {"speed, DuckDB's CSV load = 1", "file to validated, s"},
+    "bookkeeping": {"Dagster per partition and asset, ms"},
+}
+SLOW = {
+    "sp_run": {"files to prices/validated, s"},
+    "whole_graph": {"files to metrics, s", "the same in yardsticks"},
+    "demo": {"demo, 1 year, s"},
+    "one_more_day": {"a day on five years / on one year"},
+}
+
+
+def test_every_case_is_tested() -> None:
+    assert {*QUICK, *SLOW} == set(CASES)
+
+
+@pytest.mark.parametrize("case", QUICK)
+def test_quick_case(case: str) -> None:
+    _check(case, QUICK[case])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", SLOW)
+def test_slow_case(case: str) -> None:
+    _check(case, SLOW[case])
+
+
+def _check(case: str, wanted: set[str]) -> None:
+    lines = run([case], quick=True)
+    assert [lines[0].case, lines[-1].case] == ["yardstick", "yardstick"]
+    assert wanted <= {line.what for line in lines if line.case == case}
+    assert all(line.value > 0 for line in lines)
+
+
+def test_verdicts() -> None:
+    assert at_most("c", "w", 3.0, 3).holds is True
+    assert at_most("c", "w", 3.1, 3).holds is False
+    assert at_least("c", "w", 0.3, 0.3).holds is True
+    assert at_least("c", "w", 0.29, 0.3).holds is False
+
+
+def test_the_table_names_a_broken_bound() -> None:
+    text = table([at_most("c", "w", 4.0, 3), Line("c", "x", 1.0)])
+    assert text.splitlines()[2].split("|")[1:6] == [
+        " c    ", " w        ", " 4     ", " <= 3  ", " BROKEN  ",
+    ]  # fmt: skip
+    assert "holds" not in text
