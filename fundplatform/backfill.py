@@ -18,7 +18,8 @@ from fundplatform import calendars, processes
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
-from fundplatform.sources.base import Kind, Source
+from fundplatform.errors import SourceError
+from fundplatform.sources.base import Kind, Source, newest_session
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
@@ -89,11 +90,19 @@ def raw_chunks(
             if refetch or instance.get_latest_materialization_event(key) is None:
                 yield Chunk(label, (key,))
             continue
-        end = min(last, coverage.end or last)
+        end = min(last, coverage.end or _has(source, kind) or last)
         sessions = calendars.get(coverage.calendar).sessions(max(first, coverage.start), end)
         known = set() if refetch else instance.get_materialized_partitions(key)
         wanted = [s.isoformat() not in known for s in sessions]
         yield from _cut(label, (key,), sessions, wanted)
+
+
+def _has(source: Source, kind: Kind) -> date | None:
+    """`newest_session`, or None where the source cannot be read: its run will say why."""
+    try:
+        return newest_session(source, kind)
+    except SourceError:
+        return None
 
 
 def chain_chunks(
@@ -127,17 +136,31 @@ def chain_chunks(
 
 
 def chain_days(
-    sources: Iterable[Source], instance: dg.DagsterInstance, first: date, last: date
+    sources: Iterable[Source],
+    instance: dg.DagsterInstance,
+    first: date,
+    last: date,
+    coming: Iterable[Chunk] = (),
 ) -> tuple[date, date] | None:
-    """The days asked for that these sources cover, and later ones already computed.
+    """The days asked for up to the newest one fetched, and later ones that are already computed.
 
-    The later ones may turn stale: look-backs reach over them.
+    The later ones may turn stale: look-backs reach over them. `coming` are fetches that will have
+    run before.
     """
-    spans = [c for s in sources for kind, c in s.spec.kinds.items() if kind in FEEDS]
-    if not spans:
+    feeds = [
+        (raw_key(s.spec.name, kind), c)
+        for s in sources
+        for kind, c in s.spec.kinds.items()
+        if kind in FEEDS
+    ]
+    keys = {key for key, _ in feeds}
+    fetched = [day for key in keys for day in instance.get_materialized_partitions(key)]
+    fetched += [c.last.isoformat() for c in coming if c.last and keys.intersection(c.keys)]
+    if not fetched:
         return None
-    start = max(first, min(c.start for c in spans))
-    end = max(min(last, c.end or last) for c in spans)
+    start = max(first, min(c.start for _, c in feeds))
+    # Days after the newest session fetched are not empty, they are not known yet.
+    end = min(last, date.fromisoformat(max(fetched)))
     known = instance.get_materialized_partitions(_LAST_OF_CHAIN)
     latest = max((date.fromisoformat(k) for k in known), default=end)
     return (start, max(end, latest)) if start <= max(end, latest) else None

@@ -86,7 +86,7 @@ def submit(
 def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     """What is missing (to fetch, else to compute), and what follows from it."""
     fetches = job.fetches()
-    days = chain_days(job.sources, job.instance, job.first, job.last)
+    days = chain_days(job.sources, job.instance, job.first, job.last, fetches)
     feeds = {raw_key(s.spec.name, kind) for s in job.sources for kind in FEEDS}
     if days is None:
         chain = []

@@ -11,7 +11,7 @@ import dagster as dg
 from fundplatform import calendars
 from fundplatform.assets.describe import table_metadata
 from fundplatform.assets.partitions import BACKFILL, raw_partitions
-from fundplatform.sources.base import Coverage, Kind, Source
+from fundplatform.sources.base import Coverage, Kind, Source, newest_session
 from fundplatform.storage.outputs import Load
 
 Clock = Callable[[], datetime]
@@ -51,10 +51,21 @@ def raw_asset(source: Source, kind: Kind, clock: Clock) -> dg.AssetsDefinition:
             f"{spec.name} {kind}: {batch.rows.height} rows, {batch.rejected.height} rejected, "
             f"{first}..{last}"
         )
-        within = (first, last) if coverage.partitioned else (None, None)
-        return Load(spec, kind, batch, source.listings(kind), *within)
+        if not coverage.partitioned:
+            return Load(spec, kind, batch, source.listings(kind))
+        coming = not_yet(source, kind, first, last)
+        return Load(spec, kind, batch, source.listings(kind), first, last, coming)
 
     return fetch
+
+
+def not_yet(source: Source, kind: Kind, first: date, last: date) -> frozenset[date]:
+    """The days of the range that a growing source has not got yet."""
+    newest = newest_session(source, kind)
+    if newest is None:
+        return frozenset()
+    start = max(first, newest + timedelta(days=1))
+    return frozenset(start + timedelta(days=n) for n in range((last - start).days + 1))
 
 
 def _range(context: dg.AssetExecutionContext, coverage: Coverage) -> tuple[date, date]:

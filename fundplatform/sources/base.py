@@ -189,3 +189,17 @@ class Source(Protocol):
             SourceError: The payload is truncated, empty, unreadable or changed while it was read.
         """
         ...
+
+
+def newest_session(source: Source, kind: Kind) -> date | None:
+    """The last session that a growing source has now; None for an ended or an empty one.
+
+    Sessions after it are not there yet: they are asked for again, never taken as fetched.
+
+    Raises:
+        SourceError: The inventory cannot be read.
+    """
+    if source.spec.kinds[kind].end is not None:
+        return None
+    newest = source.listings(kind)["valid_to"].max()
+    return newest if isinstance(newest, date) else None

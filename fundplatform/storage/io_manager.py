@@ -113,7 +113,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
                 )
         self._wrote = True
         self._describe(context, written.rows, written.facts)
-        if isinstance(obj, Derived) and obj.unrecorded:
+        if obj.unrecorded:
             _leave_out(context, obj.unrecorded)
 
     def _describe(

@@ -24,6 +24,7 @@ class Load:
         listings: LISTING_SCHEMA; covers every vendor symbol of the batch.
         first: First session of the slice, None for unpartitioned kinds.
         last: Last session of the slice, None for unpartitioned kinds.
+        unrecorded: Sessions not to be recorded as materialised (the source has not got them yet).
     """
 
     spec: SourceSpec
@@ -32,6 +33,7 @@ class Load:
     listings: pl.DataFrame
     first: date | None = None
     last: date | None = None
+    unrecorded: frozenset[date] = frozenset()
 
 
 @dataclass(frozen=True)
