@@ -181,10 +181,7 @@ def levels(definitions: Sequence[IndexDefinition]) -> dg.AssetsDefinition:
     )
     def level(context: dg.AssetExecutionContext, performance: pl.DataFrame) -> Derived:
         frame = pl.concat(
-            [
-                index.levels(performance.filter(pl.col("index_name") == d.name), d)
-                for d in definitions
-            ]
+            [index.levels(unbroken(performance, d), d) for d in definitions]
             or [tables.LEVELS.empty().drop(tables.LEVELS.stamps)]
         )
         context.add_asset_metadata(level_report(frame), LEVELS)
@@ -193,6 +190,20 @@ def levels(definitions: Sequence[IndexDefinition]) -> dg.AssetsDefinition:
         )
 
     return level
+
+
+def unbroken(performance: pl.DataFrame, definition: IndexDefinition) -> pl.DataFrame:
+    """The index's rows up to the first session of its calendar that has not been computed yet.
+
+    A product across a hole would be a wrong level; it goes on when the hole is filled.
+    """
+    own = performance.filter(pl.col("index_name") == definition.name).sort("session")
+    if own.is_empty():
+        return own
+    known = set(own["session"])
+    due = calendars.get(definition.calendar).sessions(own["session"][0], own["session"][-1])
+    hole = next((s for s in due if s not in known), None)
+    return own if hole is None else own.filter(pl.col("session") < hole)
 
 
 def listings(frame: pl.DataFrame, definitions: Sequence[IndexDefinition]) -> pl.DataFrame:
