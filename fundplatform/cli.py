@@ -55,9 +55,11 @@ def cli() -> None:
 def init() -> None:
     """Make the home folder, the Dagster instance and the warehouse (re-runnable)."""
     settings = Settings.from_env()
-    done = init_home(settings, _store(settings))
+    store = _store(settings)
+    done = init_home(settings, store)
     for line in done or [f"{settings.home} is ready; nothing to do"]:
         click.echo(line)
+    click.echo(store.describe())
 
 
 @cli.command()
@@ -74,7 +76,9 @@ def status() -> None:
     """Per source: last session, rows, missing and rejected rows, held sessions."""
     settings = Settings.from_env()
     _use_calendars(settings)
-    console.print(summary.status_table(_store(settings)))
+    store = _store(settings)
+    console.print(summary.status_table(store))
+    click.echo(store.describe())
 
 
 @cli.command()
@@ -178,10 +182,8 @@ def run_backfill(job: Backfill, store: Store) -> bool:
         return True
     begun = time.monotonic()
     path = store.publish()
-    console.print(
-        f"{runs} runs in {begun - started:.1f} s; published {path} "
-        f"in {time.monotonic() - begun:.1f} s"
-    )
+    published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
+    console.print(f"{runs} runs in {begun - started:.1f} s{published}")
     for outcome in failed:
         for error in outcome.errors:
             click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)

@@ -22,10 +22,13 @@ from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.event_log import use_batches
 from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager
+from fundplatform.storage.timescale import TimescaleStore
 
 
 def open_store(settings: Settings, notify: Callable[[str], None] = print) -> Store:
-    """The warehouse of these settings."""
+    """The warehouse of these settings: PostgreSQL where they name one, else DuckDB."""
+    if settings.warehouse_url:
+        return TimescaleStore(settings.warehouse_url, settings.lock_timeout, notify)
     return DuckDBStore(
         settings.warehouse, settings.published, lock_timeout=settings.lock_timeout, notify=notify
     )

@@ -8,6 +8,7 @@ from fundplatform.definitions import open_store
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Kind
 from fundplatform.sources.sample import Sample
+from fundplatform.storage.base import Store
 
 NEXT = """[bold]Next[/bold]
   make ui                                    the Dagster UI on http://127.0.0.1:3000
@@ -35,7 +36,13 @@ def run_demo(settings: Settings, years: int, console: Console) -> bool:
         console.print(summary.frame_table(frame, title))
     console.print()
     console.print(
-        NEXT.format(drop=settings.drop, warehouse=settings.published / settings.warehouse.name),
+        NEXT.format(drop=settings.drop, warehouse=_bi_address(settings, store)),
         soft_wrap=True,
     )
     return ok
+
+
+def _bi_address(settings: Settings, store: Store) -> str:
+    if settings.warehouse_url:
+        return store.describe().split(": ")[0]
+    return str(settings.published / settings.warehouse.name)

@@ -6,7 +6,7 @@ source contains is not decided here.
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fundplatform.errors import ConfigError
@@ -23,12 +23,16 @@ class Settings:
         risk_free_rate: FUNDPLATFORM_RISK_FREE_RATE, annual, decimal (0.05 = 5 %), default 0.
         lock_timeout: FUNDPLATFORM_LOCK_TIMEOUT, seconds to wait for a warehouse that another
             process holds, default 120.
+        warehouse_url: FUNDPLATFORM_WAREHOUSE_URL, or the content of the file that
+            FUNDPLATFORM_WAREHOUSE_URL_FILE names: a PostgreSQL warehouse. None: DuckDB below the
+            home. It may hold a password, so `repr` leaves it out.
     """
 
     home: Path
     sources: tuple[str, ...] = ("sample",)
     risk_free_rate: float = 0.0
     lock_timeout: float = 120.0
+    warehouse_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -43,6 +47,7 @@ class Settings:
             ),
             risk_free_rate=_number(env, "FUNDPLATFORM_RISK_FREE_RATE", 0.0),
             lock_timeout=_number(env, "FUNDPLATFORM_LOCK_TIMEOUT", 120.0),
+            warehouse_url=_secret(env, "FUNDPLATFORM_WAREHOUSE_URL"),
         )
 
     @property
@@ -79,6 +84,27 @@ class Settings:
     def payloads(self) -> Path:
         """Parsed and archived payloads, by content hash."""
         return self.home / "payloads"
+
+
+def _secret(env: Mapping[str, str], name: str) -> str | None:
+    """The variable, else the content of the file that `<name>_FILE` names; None without both."""
+    given, file = env.get(name, "").strip(), env.get(f"{name}_FILE", "").strip()
+    if given and file:
+        raise ConfigError(
+            "environment", name, f"both it and {name}_FILE are set", "Unset one of them"
+        )
+    if not file:
+        return given or None
+    try:
+        return Path(file).expanduser().read_text().strip() or None
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise ConfigError(
+            "environment",
+            f"{name}_FILE",
+            f"{file} cannot be read ({reason})",
+            "Name a readable file with one line: postgresql://user:password@host:5432/database",
+        ) from None
 
 
 def _number(env: Mapping[str, str], name: str, default: float) -> float:

@@ -18,7 +18,8 @@ _ROWS = """
 select s.name as source, s.calendar, s.coverage_start, s.coverage_end, s.source_id,
        count(r.session) as rows, count(distinct r.session) as sessions,
        min(r.session) as first_session, max(r.session) as last_session
-from catalog.sources s join raw.ohlcv r using (source_id) group by all order by s.name
+from catalog.sources s join raw.ohlcv r using (source_id)
+group by s.name, s.calendar, s.coverage_start, s.coverage_end, s.source_id order by s.name
 """
 _EXPECTED = """
 select l.source_id, l.vendor_symbol, l.valid_from, l.valid_to, count(distinct r.session) as present
@@ -26,7 +27,7 @@ from catalog.listings l
 join catalog.tracked t using (source_id, vendor_symbol)
 join raw.ohlcv r on r.source_id = l.source_id and r.instrument_id = l.instrument_id
   and r.interval = '1d' and r.session between l.valid_from and l.valid_to
-group by all
+group by l.source_id, l.vendor_symbol, l.valid_from, l.valid_to
 """
 
 
@@ -131,8 +132,9 @@ def _cell(value: object) -> str:
 
 def results(store: Store) -> Sequence[tuple[str, pl.DataFrame]]:
     """The sections of the demo's closing page: title and frame."""
-    sections = [("Rows and sessions by table", _rows_by_table()), *_SECTIONS]
-    return [(title, store.query(sql)) for title, sql in sections]
+    # Sorted here: a server sorts the names of tables by its locale.
+    counted = ("Rows and sessions by table", store.query(_rows_by_table()).sort("table"))
+    return [counted, *((title, store.query(sql)) for title, sql in _SECTIONS)]
 
 
 def _counted(table: Table) -> str:
@@ -145,26 +147,31 @@ def _counted(table: Table) -> str:
 def _rows_by_table() -> str:
     counted = " union all ".join(_counted(t) for t in TABLES if t.schema != "ops")
     columns = '"table", rows, sessions, first, last'
-    return f"select * from ({counted}) as t ({columns}) where rows > 0 order by 1"  # noqa: S608
+    return f"select * from ({counted}) as t ({columns}) where rows > 0"  # noqa: S608
 
 
 _SECTIONS = (
     (
         "Index levels, last session",
         """
-        select l.index_name, l.session, l.level, l.drawdown, p.session_return,
-               p.n_constituents as n, p.turnover
-        from indices.levels l join indices.performance p using (index_name, session, return_basis)
-        qualify row_number() over (partition by l.index_name order by l.session desc) = 1
-        order by 1
+        select index_name, session, level, drawdown, session_return, n, turnover
+        from (
+          select l.index_name, l.session, l.level, l.drawdown, p.session_return,
+                 p.n_constituents as n, p.turnover,
+                 row_number() over (
+                   partition by l.index_name order by l.session desc, l.return_basis) as nth
+          from indices.levels l
+          join indices.performance p using (index_name, session, return_basis)
+        ) as ranked
+        where nth = 1 order by index_name
         """,
     ),
     (
         "Index sessions by state",
         """
         select index_name, state, count(*) as sessions, min(session) as first, max(session) as last,
-               count(*) filter (provisional) as provisional
-        from indices.performance group by all order by 1, 4
+               count(*) filter (where provisional) as provisional
+        from indices.performance group by index_name, state order by 1, 4, 2
         """,
     ),
     (
@@ -174,7 +181,9 @@ _SECTIONS = (
                c.rank_after as "rank to", c.weight_before as "weight from",
                c.weight_after as "weight to"
         from indices.composition_changes c join catalog.instruments i using (instrument_id)
-        qualify rank() over (partition by c.index_name order by c.session desc) = 1
+        where c.session = (
+          select max(l.session) from indices.composition_changes l
+          where l.index_name = c.index_name)
         order by c.index_name, c.change, i.symbol limit 20
         """,
     ),
@@ -194,11 +203,11 @@ _SECTIONS = (
         "Rejected, by rule",
         """
         select s.name as source, 'load' as stage, r.rule as rules, count(*) as rows,
-               any_value(r.reason) as example
-        from raw.rejected r join catalog.sources s using (source_id) group by all
+               min(r.reason) as example
+        from raw.rejected r join catalog.sources s using (source_id) group by s.name, r.rule
         union all
-        select s.name, 'validation', p.rules, count(*), any_value(p.reason)
-        from prices.rejected p join catalog.sources s using (source_id) group by all
+        select s.name, 'validation', p.rules, count(*), min(p.reason)
+        from prices.rejected p join catalog.sources s using (source_id) group by s.name, p.rules
         order by 1, 2, 3
         """,
     ),

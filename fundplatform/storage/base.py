@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -122,4 +122,17 @@ class Store(Protocol):
 
     def publish(self) -> Path | None:
         """Bring out a read-only copy for BI, atomically; None where readers need none."""
+        ...
+
+    def describe(self) -> str:
+        """In a line: which database this is, where (without a password), what features are on."""
+        ...
+
+
+@runtime_checkable
+class Holdable(Protocol):
+    """A store that is slow to open and can stay open for a while."""
+
+    def held(self) -> AbstractContextManager[None]:
+        """Keep the warehouse open for this process; others wait meanwhile."""
         ...

@@ -111,6 +111,19 @@ class DuckDBStore:
         with self._opened() as connection:
             return duckdb_write.count(connection, table, part)
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the file open: what is done inside opens it in no time instead of in 20 ms.
+
+        Other processes wait meanwhile, so this is for computations, never around a fetch.
+
+        Raises:
+            WarehouseError: The file is missing or held by another process.
+        """
+        self._require_file()
+        with self._opened():
+            yield
+
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
         """A read-only query on the published copy.
 
@@ -136,6 +149,10 @@ class DuckDBStore:
         self._require_file()
         with self._writable() as connection:
             return publish(connection, self.path, self.copy)
+
+    def describe(self) -> str:
+        """The file and DuckDB's version."""
+        return f"DuckDB {duckdb.__version__}: {self.path}"
 
     def _opened(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return opened(self.path, lock_timeout=self._lock_timeout, notify=self._notify)

@@ -143,4 +143,4 @@ def test_missing_folder_is_named() -> None:
 def test_wheel_carries_the_migrations() -> None:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text())
     wheel = config["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"] == {"sql": "fundplatform/sql"}
+    assert wheel["force-include"]["sql"] == "fundplatform/sql"
