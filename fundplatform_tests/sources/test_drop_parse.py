@@ -76,7 +76,7 @@ def test_a_bar_as_it_ends_up(drop: Drop) -> None:
 
 PACKED = {
     "plain": ("d.csv", (HEAD + GOOD + MORE).encode()),
-    "gz": ("d.csv.gz", gzip.compress((HEAD + GOOD + MORE).encode())),
+    "gz": ("d.csv.gz", gzip.compress((HEAD + GOOD + MORE).encode(), mtime=0)),
     "zip": ("d.zip", zipped(a__csv=HEAD + GOOD, b__csv=HEAD + MORE)),
     "txt": ("d.txt", (HEAD + GOOD + MORE).encode()),
     "crlf": ("d.csv", (HEAD + GOOD + MORE).replace("\n", "\r\n").encode()),
@@ -464,7 +464,7 @@ def test_names_reach_the_listings(drop: Drop) -> None:
     ("name", "content", "says"),
     [
         ("d.csv", b"", "is empty (zero bytes)"),
-        ("d.csv.gz", gzip.compress((HEAD + GOOD).encode())[:-12], "no whole gzip"),
+        ("d.csv.gz", gzip.compress((HEAD + GOOD).encode(), mtime=0)[:-12], "no whole gzip"),
         ("d.csv.gz", (HEAD + GOOD).encode(), "no whole gzip"),
         ("d.zip", zipped(a__csv=HEAD + GOOD)[:-30], "no whole zip"),
         ("d.zip", zipped(), "no file in it"),
