@@ -154,7 +154,7 @@ TRADES = Table(
         SOURCE_ID,
         INSTRUMENT_ID,
         Column("quote", "text", "Quote currency."),
-        Column("trade_id", "int64", "The vendor's trade id, else the row's ordinal in its file."),
+        Column("trade_id", "int64", "The vendor's id, else the ordinal within symbol and session."),
         SESSION,
         Column("traded_at", "timestamp", "Time of the trade (UTC)."),
         Column("price", "float64", "Price, quote currency."),
@@ -252,7 +252,12 @@ REJECTED_AT_LOAD = Table(
         Column("row_number", "int64", "1-based row in the payload (file order)."),
         Column("session", "date", "Session, where it could be read.", True),
         Column("vendor_symbol", "text", "Symbol, where it could be read.", True),
-        Column("rule", "text", "unparseable, conflicting_duplicate, duplicate or missing_key."),
+        Column(
+            "rule",
+            "text",
+            "unparseable, missing_key, duplicate, conflicting_duplicate, outside_coverage or "
+            "unreadable_file.",
+        ),
         Column("reason", "text", "What is wrong, naming the column and the text found."),
         Column("row", "text", "The row as read, JSON."),
         *_stamps(),
