@@ -172,7 +172,8 @@ def test_one_failing_source_makes_the_exit_code_and_the_others_finish(
 def test_status_counts_missing_and_rejected(command: Command) -> None:
     answer = command("status")
     assert answer.code == 0
-    head, *rows = (line.split() for line in answer.out.splitlines())
+    head, *rows, database = (line.split() for line in answer.out.splitlines())
+    assert database[0] == "DuckDB"
     found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
     wanted = ("rows", "sessions", "missing", "rejected", "at_load", "held")
     assert [found["mine"][name] for name in wanted] == ["10", "5", "1", "1", "1", "0"]

@@ -25,10 +25,10 @@ MISSING = (
     "no PostgreSQL server programs (initdb, postgres): install them, on Debian or Ubuntu "
     "`apt-get install postgresql`, or set FUNDPLATFORM_POSTGRES_BIN to their folder"
 )
-# A test cluster need not survive a power cut.
+# A test cluster need not survive a power cut. It must survive a crash of the server, so commits stay
+# synchronous.
 _CONFIG = """
 fsync = off
-synchronous_commit = off
 full_page_writes = off
 max_connections = 40
 shared_buffers = 64MB
