@@ -116,7 +116,8 @@ def fetch(address: Address, sql: str) -> pl.DataFrame:
         dbapi.connect(conninfo) as connection,
         connection.cursor() as cursor,
     ):
-        cursor.execute(sql)
+        # It is wrapped into COPY (...): no semicolon, and no comment that eats the bracket.
+        cursor.execute(sql.rstrip().rstrip(";") + "\n")
         found = cursor.fetch_arrow_table()
     frame = pl.from_arrow(_plain(found))
     if not isinstance(frame, pl.DataFrame):

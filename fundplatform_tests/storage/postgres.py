@@ -25,8 +25,8 @@ MISSING = (
     "no PostgreSQL server programs (initdb, postgres): install them, on Debian or Ubuntu "
     "`apt-get install postgresql`, or set FUNDPLATFORM_POSTGRES_BIN to their folder"
 )
-# A test cluster need not survive a power cut. It must survive a crash of the server, so commits stay
-# synchronous.
+# A test cluster need not survive a power cut. It must survive a crash of the server, so commits
+# stay synchronous.
 _CONFIG = """
 fsync = off
 full_page_writes = off

@@ -55,7 +55,7 @@ def test_no_server(act: str) -> None:
 
 @pytest.mark.parametrize("act", ACTS)
 def test_wrong_password(postgres: Server, act: str) -> None:
-    text = refused(TimescaleStore(postgres.url("postgres", password="wrong-one")), act)
+    text = refused(TimescaleStore(postgres.url("postgres", password="wrong-one")), act)  # noqa: S106
     assert "password authentication failed" in text
     assert "PGPASSFILE" in text
 
@@ -108,7 +108,7 @@ def test_changed_and_unknown_migrations_are_refused(
 
 def test_statement_timeout(warehouse_url: str) -> None:
     slow = TimescaleStore(f"{warehouse_url}?options=-c%20statement_timeout%3D100")
-    with pytest.raises(WarehouseError, match="statement timeout.*raise statement_timeout"):
+    with pytest.raises(WarehouseError, match=r"statement timeout.*raise statement_timeout"):
         slow.query("SELECT pg_sleep(20)")
     with (
         pytest.raises(WarehouseError, match="statement timeout"),
