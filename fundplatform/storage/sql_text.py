@@ -4,7 +4,7 @@ Literal bounds, not parameters: the planner then leaves out chunks and row group
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 
 import polars as pl
@@ -85,19 +85,13 @@ def bind(sql: str, parameters: Sequence[object]) -> str:
     Raises:
         ValueError: Another number of `?` than of parameters, or a value without a literal form.
     """
-    values = iter(parameters)
-    pieces = [_bound(p, values) if n % 2 == 0 else p for n, p in enumerate(_QUOTED.split(sql))]
-    if next(values, None) is not None:
-        raise ValueError("more parameters than ? in the query")
+    pieces = _QUOTED.split(sql)
+    wanted = sum(piece.count("?") for piece in pieces[::2])
+    if wanted != len(parameters):
+        raise ValueError(f"{len(parameters)} parameters for {wanted} ? in the query")
+    values = iter([_any_literal(v) for v in parameters])
+    pieces[::2] = [re.sub(r"\?", lambda _: next(values), piece) for piece in pieces[::2]]
     return "".join(pieces)
-
-
-def _bound(text: str, values: Iterator[object]) -> str:
-    head, *rest = text.split("?")
-    try:
-        return head + "".join(_any_literal(next(values)) + piece for piece in rest)
-    except StopIteration:
-        raise ValueError("fewer parameters than ? in the query") from None
 
 
 def _any_literal(value: object) -> str:

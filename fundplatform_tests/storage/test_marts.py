@@ -1,14 +1,16 @@
 """The views for BI: their columns are a contract, their rows are worked by hand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 
 import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.storage.base import WHOLE, Stamp
+from fundplatform.storage.base import WHOLE, Stamp, Store
 from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform.storage.timescale import TimescaleStore
 from fundplatform.tables import Table
 
 CONTRACT = {
@@ -122,54 +124,68 @@ CONTENT = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> DuckDBStore:
-    home = tmp_path_factory.mktemp("marts")
-    made = DuckDBStore(home / "warehouse.duckdb", home / "published")
-    made.migrate()
-    with made.transaction(Stamp("r", NOW)) as writer:
-        for table, frame in CONTENT:
-            writer.write(table, frame, WHOLE)
-    made.publish()
-    return made
+@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+def store(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Store]:
+    """The same rows in both databases; the views must give the same."""
+    with ExitStack() as stack:
+        made: Store
+        if request.param == "duckdb":
+            home = tmp_path_factory.mktemp("marts")
+            made = DuckDBStore(home / "warehouse.duckdb", home / "published")
+            made.migrate()
+        else:
+            server = request.getfixturevalue("postgres")
+            template = request.getfixturevalue("template_database")
+            made = TimescaleStore(stack.enter_context(server.database("marts", template)))
+        with made.transaction(Stamp("r", NOW)) as writer:
+            for table, frame in CONTENT:
+                writer.write(table, frame, WHOLE)
+        made.publish()
+        yield made
 
 
-def ask(store: DuckDBStore, columns: str, view: str, order: str = "ALL") -> Sequence[object]:
-    return store.query(f"SELECT {columns} FROM marts.{view} ORDER BY {order}").rows()
+def ask(store: Store, columns: str, view: str, order: str = "") -> Sequence[object]:
+    by = order or ", ".join(str(n + 1) for n in range(columns.count(",") + 1))
+    return store.query(f"SELECT {columns} FROM marts.{view} ORDER BY {by}").rows()
 
 
-def test_every_view_is_in_the_contract_with_its_columns(store: DuckDBStore) -> None:
+def test_every_view_is_in_the_contract_with_its_columns(store: Store) -> None:
     found = store.query(
-        "SELECT table_name, string_agg(column_name, ' ' ORDER BY ordinal_position) AS columns "
+        "SELECT table_name, string_agg(column_name, ' ' ORDER BY ordinal_position) AS names "
         "FROM information_schema.columns WHERE table_schema = 'marts' GROUP BY table_name"
     )
     assert dict(found.rows()) == CONTRACT
 
 
-def test_every_view_says_what_it_is(store: DuckDBStore) -> None:
+def test_every_view_says_what_it_is(store: Store) -> None:
     found = store.query(
         "SELECT view_name, comment FROM duckdb_views() WHERE schema_name = 'marts' AND NOT internal"
+        if isinstance(store, DuckDBStore)
+        else "SELECT relname::text, obj_description(oid, 'pg_class') FROM pg_class "
+        "WHERE relnamespace = 'marts'::regnamespace AND relkind = 'v'"
     )
     comments = dict(found.rows())
     assert set(comments) == set(CONTRACT)
     assert all(text and text.endswith(".") for text in comments.values())
 
 
-def test_sources(store: DuckDBStore) -> None:
+def test_sources(store: Store) -> None:
     assert ask(store, "name, priority", "sources") == [("good", 1), ("spare", 1)]
 
 
-def test_latest_prices_are_the_selected_daily_ones(store: DuckDBStore) -> None:
+def test_latest_prices_are_the_selected_daily_ones(store: Store) -> None:
     assert ask(store, "symbol, session, close, source", "latest_prices") == [
         ("AAPL", MON, 44.86, "good"),
         ("NAN", FRI, 50.0, "good"),
     ]
 
 
-def test_adjusted_prices_multiply_as_traded_rows_only(store: DuckDBStore) -> None:
+def test_adjusted_prices_multiply_as_traded_rows_only(store: Store) -> None:
     found = store.query(
         "SELECT symbol, session, close, volume, close_as_delivered, split_factor, basis "
-        "FROM marts.adjusted_prices WHERE interval = '1d' ORDER BY ALL"
+        "FROM marts.adjusted_prices WHERE interval = '1d' ORDER BY 1, 2"
     ).rows()
     assert found == [
         ("AAPL", FRI, 44.495, 200.0, 88.99, 0.5, "split"),
@@ -178,14 +194,14 @@ def test_adjusted_prices_multiply_as_traded_rows_only(store: DuckDBStore) -> Non
     ]
 
 
-def test_index_levels_show_sessions_without_a_level(store: DuckDBStore) -> None:
+def test_index_levels_show_sessions_without_a_level(store: Store) -> None:
     assert ask(store, "session, state, level", "index_levels", "session") == [
         (THU, "no_caps", None),
         (FRI, "base", 100.0),
     ]
 
 
-def test_index_composition_marks_the_current_one(store: DuckDBStore) -> None:
+def test_index_composition_marks_the_current_one(store: Store) -> None:
     assert ask(store, "index_name, session, symbol, is_current", "index_composition") == [
         ("old", THU, "AAPL", True),
         ("top", THU, "AAPL", False),
@@ -193,18 +209,18 @@ def test_index_composition_marks_the_current_one(store: DuckDBStore) -> None:
     ]
 
 
-def test_index_changes(store: DuckDBStore) -> None:
+def test_index_changes(store: Store) -> None:
     assert ask(store, "symbol, change", "index_changes") == [("AAPL", "removed")]
 
 
-def test_fund_comparison_takes_the_latest_of_each_frame(store: DuckDBStore) -> None:
+def test_fund_comparison_takes_the_latest_of_each_frame(store: Store) -> None:
     assert ask(store, "symbol, frame, session, total_return", "fund_comparison") == [
         ("AAPL", "1M", FRI, 0.2),
         ("AAPL", "1Y", THU, None),
     ]
 
 
-def test_tiers_are_effective_from_the_day_after_the_decision(store: DuckDBStore) -> None:
+def test_tiers_are_effective_from_the_day_after_the_decision(store: Store) -> None:
     assert ask(store, "tier, valid_from, valid_to, is_current", "tiers", "valid_from") == [
         ("T2", date(2024, 1, 3), date(2024, 2, 29), False),
         ("T1", date(2024, 3, 1), date(2024, 4, 30), False),
@@ -212,7 +228,7 @@ def test_tiers_are_effective_from_the_day_after_the_decision(store: DuckDBStore)
     ]
 
 
-def test_coverage_counts_and_the_gate(store: DuckDBStore) -> None:
+def test_coverage_counts_and_the_gate(store: Store) -> None:
     assert ask(store, "source, kind, session, rows_raw, instruments, rows_validated", "coverage",
                "session") == [
         ("good", "ohlcv", FRI, 2, 2, 2),
@@ -220,7 +236,7 @@ def test_coverage_counts_and_the_gate(store: DuckDBStore) -> None:
     ]  # fmt: skip
 
 
-def test_data_quality_counts_every_rule(store: DuckDBStore) -> None:
+def test_data_quality_counts_every_rule(store: Store) -> None:
     assert ask(store, "stage, rule, session, rows_rejected, example", "data_quality") == [
         ("load", "unparseable", None, 1, "open 'x'"),
         ("validation", "high_low", THU, 1, "close -1"),
