@@ -133,16 +133,20 @@ def _great_expectations() -> Any:  # noqa: ANN401  (an untyped library)
     return context
 
 
+@cache
+def _batch_definition(name: str) -> Any:  # noqa: ANN401
+    """Made once per table: it writes the whole context's configuration anew each time."""
+    source = _great_expectations().data_sources.add_or_update_pandas(name)
+    return source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("batch")
+
+
 def _validate(table: Table, batch: pl.DataFrame, wanted: list[Expectation]) -> list[Any]:
-    context = _great_expectations()
+    definition = _batch_definition(table.full_name)
     import great_expectations as gx
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    name = table.full_name
-    source = context.data_sources.add_or_update_pandas(name)
-    definition = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("batch")
     suite = gx.ExpectationSuite(
-        name=name,
+        name=table.full_name,
         expectations=[
             ExpectationConfiguration(type=e.type, kwargs=e.kwargs, meta={"n": n}).to_domain_obj()
             for n, e in enumerate(wanted)

@@ -11,6 +11,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,11 +27,16 @@ from dagster._core.events import (
     AssetMaterializationPlannedData,
 )
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
+from dagster._core.storage.event_log.schema import (
+    AssetCheckExecutionsTable,
+    AssetKeyTable,
+    SqlEventLogStorageTable,
+)
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
     ConsolidatedSqliteEventLogStorage,
 )
-from dagster._serdes import ConfigurableClassData
+from dagster._serdes import ConfigurableClassData, serialize_value
 from filelock import FileLock
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
@@ -182,6 +188,29 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
             {**row, "partition": name, "event": f"{before}{json.dumps(name)}{after}"}
             for name in subset.get_partition_keys()
         ]
+
+    def _store_asset_check_evaluation_planned(
+        self, event: EventLogEntry, event_id: int | None
+    ) -> None:
+        """Dagster's rows, one per partition, but the event is serialized once for all of them."""
+        planned = event.get_dagster_event().asset_check_planned_data
+        at = datetime.fromtimestamp(event.timestamp, UTC).replace(tzinfo=None)
+        row = {
+            "asset_key": planned.asset_key.to_string(),
+            "check_name": planned.check_name,
+            "run_id": event.run_id,
+            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
+            "evaluation_event": serialize_value(event),
+            "evaluation_event_timestamp": at,
+            "evaluation_event_storage_id": event_id,
+        }
+        subset = planned.partitions_subset
+        rows = [
+            {**row, "partition": n} for n in (subset.get_partition_keys() if subset else [None])
+        ]
+        if rows:
+            with self._connect() as connection:
+                connection.execute(AssetCheckExecutionsTable.insert(), rows)
 
     def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
         if _asset_key(event):

@@ -5,6 +5,8 @@ records the partitions. Knows no SQL (that is the `Store`) and no finance.
 """
 
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
@@ -17,7 +19,7 @@ from pydantic import PrivateAttr
 from fundplatform import processes, tables
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import Kind
-from fundplatform.storage.base import WHOLE, Slice, Stamp, Store
+from fundplatform.storage.base import WHOLE, Holdable, Slice, Stamp, Store
 from fundplatform.storage.outputs import Derived, Load, Stored
 from fundplatform.storage.partition_facts import add_partition_metadata
 from fundplatform.storage.transactions import Target, write_derived, write_load
@@ -67,6 +69,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     publish_after_run: bool = True
 
     _wrote: bool = PrivateAttr(default=False)
+    _held: ExitStack | None = PrivateAttr(default=None)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Note on the run which process executes it, so that a killed one can be told."""
@@ -75,6 +78,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The slice of the upstream asset that this step needs."""
+        self._hold(context.step_context.job_def.asset_layer.selected_asset_keys)
         table = table_of(context.asset_key)
         wish = dict(context.definition_metadata or {})
         where: dict[str, int | str] = {}
@@ -86,6 +90,18 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             columns=wish.get("columns"),
         )
 
+    def _hold(self, selected: AbstractSet[dg.AssetKey]) -> None:
+        """Keep a one-file warehouse open until the end of a run that only computes."""
+        fetches = any(key.path[0] == "raw" for key in selected)
+        if self._held is None and not fetches:
+            self._held = ExitStack()
+            self._held.enter_context(self._open())
+
+    def _open(self) -> AbstractContextManager[None]:
+        """One opening for several uses, where the store is one that is opened for each."""
+        store = self.warehouse.store
+        return store.held() if isinstance(store, Holdable) else nullcontext()
+
     def _source_id(self, name: str) -> int:
         known = self.warehouse.store.read(tables.SOURCES, columns=["source_id", "name"])
         found = known.filter(pl.col("name") == name)["source_id"]
@@ -93,6 +109,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store what the asset returned, in one transaction, and say what that did."""
+        with self._open():
+            self._store(context, obj)
+
+    def _store(self, context: dg.OutputContext, obj: object) -> None:
         if isinstance(obj, Stored):
             rows = self.warehouse.store.read(table_of(context.asset_key), _output_slice(context))
             self._describe(context, rows, {}, obj.by_session)
@@ -147,6 +167,9 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
         """Publish the read-only copy once, at the end of a run that wrote."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
         if self.publish_after_run and self._wrote:
             self.warehouse.store.publish()
             self._wrote = False

@@ -77,6 +77,27 @@ def test_lock_is_free_after_an_error(store: DuckDBStore) -> None:
         assert other.poll() is None, "another process could open it"
 
 
+def test_a_held_file_serves_everything_and_is_free_afterwards(store: DuckDBStore) -> None:
+    hasty = DuckDBStore(store.path, store.published, lock_timeout=0.0, notify=lambda _: None)
+    with store.held():
+        put(store, tables.OHLCV, THREE)
+        assert closes(store) == KEPT
+        assert store.publish() == store.copy
+        code = f"import duckdb; duckdb.connect({str(store.path)!r})"
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+        assert b"lock" in done.stderr.lower(), "another process has to wait"
+    with child(holding(store.path)), pytest.raises(WarehouseError, match="held by"):
+        hasty.read(tables.OHLCV)
+    assert closes(hasty) == KEPT
+
+
+def test_a_held_file_is_free_after_an_error(store: DuckDBStore) -> None:
+    with pytest.raises(RuntimeError, match="bug"), store.held():
+        raise RuntimeError("bug")
+    with child(holding(store.path)) as other:
+        assert other.poll() is None, "another process could open it"
+
+
 def test_nothing_to_open_says_init(tmp_path: Path) -> None:
     store = DuckDBStore(tmp_path / "no.duckdb", tmp_path / "published")
     for act in (lambda: store.read(tables.OHLCV), store.publish):

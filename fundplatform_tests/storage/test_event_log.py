@@ -11,15 +11,18 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import sqlalchemy as db
 from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluation,
     AssetCheckEvaluationPlanned,
 )
 from dagster._core.definitions.asset_checks.asset_check_spec import AssetCheckKey
+from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.events import DagsterEvent, DagsterEventType
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.base import EventLogStorage
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
 from fundplatform.storage.event_log import EmbeddedEventLogStorage, use_batches
 from fundplatform_tests.storage.event_log_writer import (
@@ -51,11 +54,13 @@ def stock(tmp_path: Path) -> ConsolidatedSqliteEventLogStorage:
     return ConsolidatedSqliteEventLogStorage(str(tmp_path / "stock"))
 
 
-def check_events() -> list[EventLogEntry]:
-    """A check, planned and then passed."""
+def check_events(partitions: PartitionsSubset | None = None) -> list[EventLogEntry]:
+    """A check, planned (for some partitions) and then passed."""
     kinds = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED, DagsterEventType.ASSET_CHECK_EVALUATION
     data = (
-        AssetCheckEvaluationPlanned(asset_key=PRICES, check_name="positive"),
+        AssetCheckEvaluationPlanned(
+            asset_key=PRICES, check_name="positive", partitions_subset=partitions
+        ),
         AssetCheckEvaluation(asset_key=PRICES, check_name="positive", passed=True, metadata={}),
     )
     return [
@@ -122,6 +127,21 @@ def test_reads_back_as_the_stock_storage(
     assert expected["partitions"] == set(DAYS[:6])
     for what, value in expected.items():
         assert found[what] == value, what
+
+
+def test_a_check_planned_for_partitions_has_the_rows_of_the_stock_storage(
+    ours: EmbeddedEventLogStorage, stock: ConsolidatedSqliteEventLogStorage
+) -> None:
+    found = []
+    subset = DAILY.subset_with_partition_keys(DAYS[:3]).to_serializable_subset()
+    for storage in (stock, ours):
+        storage.store_event(check_events(subset)[0])
+        with storage.index_connection() as connection:
+            columns = [c for c in AssetCheckExecutionsTable.c if c.name != "create_timestamp"]
+            found.append(connection.execute(db.select(*columns)).fetchall())
+    assert len(found[0]) == 3
+    assert {row.partition for row in found[0]} == set(DAYS[:3])
+    assert found[1] == found[0]
 
 
 def test_the_comparison_notices_a_lost_tag(

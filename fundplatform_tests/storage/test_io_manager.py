@@ -169,6 +169,37 @@ def test_inputs_are_slices_of_the_run_range(
     assert seen == expected
 
 
+@pytest.mark.parametrize(
+    ("key", "held"), [(["funds", "metrics"], 1), (["raw", "sample", "ohlcv"], 0)]
+)
+def test_only_a_run_that_fetches_nothing_keeps_the_warehouse_open(
+    store: DuckDBStore, key: list[str], held: int
+) -> None:
+    found: list[int] = []
+
+    @dg.asset(key=key, ins={"a": dg.AssetIn(GATES), "b": dg.AssetIn(["prices", "rejected"])})
+    def reader(a: pl.DataFrame, b: pl.DataFrame) -> None:
+        found.append(_open_files(store))
+
+    dg.materialize(
+        [reader, dg.AssetSpec(GATES), dg.AssetSpec(["prices", "rejected"])],
+        resources={
+            "io_manager": WarehouseIOManager(
+                warehouse=Warehouse(store, lambda: NOW), publish_after_run=False
+            )
+        },
+        selection=[reader],
+        raise_on_error=False,
+    )
+    assert found == [held]
+    assert _open_files(store) == 0
+
+
+def _open_files(store: DuckDBStore) -> int:
+    links = [fd.readlink() for fd in Path("/proc/self/fd").iterdir() if fd.is_symlink()]
+    return sum(link == store.path for link in links)
+
+
 def test_the_copy_for_readers_is_published_at_the_end_of_the_run(
     store: DuckDBStore, settings: Settings
 ) -> None:
