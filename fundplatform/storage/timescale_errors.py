@@ -38,7 +38,11 @@ _BY_STATE = (
         "A statement timeout or an administrator stopped it: raise statement_timeout for this "
         f"login; {_KEPT}",
     ),
-    (r"53100", f"Free space on the server's disk, then run it again; {_KEPT}"),
+    (
+        r"53100",
+        "Free space on the server's disk (VACUUM gives back what the failed load took), then run "
+        f"it again; {_KEPT}",
+    ),
     (
         r"53300",
         "Close idle sessions or raise max_connections on the server, then run it again",

@@ -1,0 +1,87 @@
+"""The server's disk runs full; a dump is restored. With docs/operations.md's own commands."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fundplatform import tables
+from fundplatform.errors import WarehouseError
+from fundplatform.storage.base import Slice
+from fundplatform.storage.timescale import TimescaleStore
+from fundplatform_tests.storage.frames import KEPT, THREE, WEDNESDAY, bars, closes, put
+from fundplatform_tests.storage.postgres import Server
+
+
+@pytest.fixture
+def small_disk(postgres: Server) -> Iterator[Path]:
+    """A file system of 40 MB that the server may write to."""
+    folder = postgres.folder / "small"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        folder.rmdir()
+        pytest.skip("nothing can be mounted by this user")
+    shutil.chown(folder, postgres.user or os.geteuid())
+    yield folder
+    subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_full_disk_keeps_the_old_rows(
+    postgres: Server, template_database: str, small_disk: Path
+) -> None:
+    postgres.sql("postgres", f"CREATE TABLESPACE small LOCATION '{small_disk}'")
+    postgres.sql("postgres", f"CREATE DATABASE small TEMPLATE {template_database} TABLESPACE small")
+    try:
+        store = TimescaleStore(postgres.url("small"))
+        put(store, tables.OHLCV, THREE)
+        many = bars(*((n, WEDNESDAY, float(n)) for n in range(200_000)))
+        day = Slice({"source_id": 1}, WEDNESDAY, WEDNESDAY)
+        with pytest.raises(WarehouseError, match=r"No space left on device.*Free space") as caught:
+            put(store, tables.OHLCV, many, day)
+        assert "nothing of this transaction was stored" in str(caught.value)
+        assert closes(store) == KEPT
+        # What the failed load took stays taken until it is vacuumed.
+        postgres.sql("small", "VACUUM raw.ohlcv")
+        assert put(store, tables.OHLCV, many.head(100), day).inserted == 100, "there is room again"
+    finally:
+        postgres.sql(
+            "postgres", "DROP DATABASE small WITH (FORCE)", "CHECKPOINT", "DROP TABLESPACE small"
+        )
+
+
+def test_a_dump_is_restored(postgres: Server, warehouse_url: str, tmp_path: Path) -> None:
+    store = TimescaleStore(warehouse_url)
+    put(store, tables.OHLCV, THREE)
+    put(store, tables.OHLCV, THREE.with_columns(close=8.0))
+    if "Timescale" in store.describe():
+        pytest.skip("TimescaleDB wants timescaledb_pre_restore() around it")
+    dump = str(tmp_path / "warehouse.dump")
+
+    def run(*command: str) -> None:
+        done = subprocess.run(
+            [str(postgres.programs / command[0]), *command[1:]],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+
+    run("pg_dump", "--format=custom", f"--file={dump}", warehouse_url)
+    with postgres.database("restored", "template0") as url:
+        run("pg_restore", "--no-acl", f"--dbname={url}", dump)
+        restored = TimescaleStore(url)
+        assert restored.migrate() == []
+        for table in (tables.OHLCV, tables.revisions_of(tables.OHLCV)):
+            assert restored.read(table).equals(store.read(table))
+        granted = postgres.sql(
+            "restored", "SELECT has_table_privilege('bi_reader', 'marts.sources', 'SELECT')"
+        )
+        assert granted == [(True,)]
