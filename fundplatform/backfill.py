@@ -8,7 +8,7 @@ do the same through native backfills.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import Any
 
 import dagster as dg
@@ -45,6 +45,8 @@ FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
 # Recorded for every day that was judged, also where the gate held prices/validated back.
 _JUDGED = dg.AssetKey(["prices", "rejected"])
 _LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
+_CHANGES = ("rows_inserted", "rows_updated", "rows_removed")
+_MANY = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,10 @@ def _has(source: Source, kind: Kind) -> date | None:
 def chain_chunks(
     sources: Iterable[Source], instance: dg.DagsterInstance, first: date, last: date
 ) -> Iterator[Chunk]:
-    """The runs of everything downstream, for the days that are new or older than their raw data.
+    """The runs of everything downstream, for the days that are new or older than what they rest on.
 
-    A day that changed before days already computed makes those stale too: look-backs reach over
-    them.
+    That is their own raw data, the days before (look-backs reach over them, and a run may have
+    failed between them or between two of its steps) and the split factors.
     """
     judged, finished = _ids(instance, _JUDGED), _ids(instance, _LAST_OF_CHAIN)
     newest: dict[str, int] = {}
@@ -121,11 +123,11 @@ def chain_chunks(
                 for day, storage_id in _ids(instance, raw_key(source.spec.name, kind)).items():
                     newest[day] = max(newest.get(day, 0), storage_id)
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    stale = [
-        finished.get(d.isoformat(), -1) < 0
-        or judged.get(d.isoformat(), -1) < newest.get(d.isoformat(), 0)
-        for d in days
-    ]
+    keys = [d.isoformat() for d in days]
+    inputs = (max(judged.get(k, 0), newest.get(k, 0)) for k in keys)
+    rests_on = accumulate(inputs, max, initial=_changed(instance, FACTORS))
+    next(rests_on)
+    stale = [finished.get(k, -1) < latest for k, latest in zip(keys, rests_on, strict=True)]
     if True not in stale:
         return
     start = stale.index(True)
@@ -170,6 +172,16 @@ def _latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> int:
     """Storage id of the newest materialisation of any of the assets; -1 without one."""
     found = [instance.fetch_materializations(key, limit=1).records for key in keys]
     return max((records[0].storage_id for records in found if records), default=-1)
+
+
+def _changed(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+    """Storage id of the newest materialisation that changed a row; 0 without one."""
+    found = instance.fetch_materializations(key, limit=_MANY).records
+    for record in found:
+        facts = record.asset_materialization.metadata if record.asset_materialization else {}
+        if any(facts[n].value for n in _CHANGES if n in facts):
+            return record.storage_id
+    return 0
 
 
 def _ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:

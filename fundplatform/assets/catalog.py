@@ -90,11 +90,12 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
         name="catalog_tiers",
         outs={"tiers": output(tables.TIERS)},
         ins={
-            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS}),
+            # Whole even in a run over a range of days: the table is replaced whole.
+            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
-            **every(sources, Kind.MARKET_CAPS),
+            **every(sources, Kind.MARKET_CAPS, whole=True),
         },
         deps=others(sources, Kind.MARKET_CAPS),
         pool="warehouse",
