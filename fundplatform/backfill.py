@@ -46,7 +46,7 @@ FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
 _JUDGED = dg.AssetKey(["prices", "rejected"])
 _LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
 _CHANGES = ("rows_inserted", "rows_updated", "rows_removed")
-_MANY = 1_000_000
+_MANY = 1_000
 
 
 @dataclass(frozen=True)
