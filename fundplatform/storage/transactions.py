@@ -3,7 +3,7 @@
 No Dagster and no SQL: asset names, slices and a `Writer` come in, counts go out.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -12,6 +12,12 @@ from fundplatform.errors import SchemaError
 from fundplatform.storage.base import Counts, Slice, Writer
 from fundplatform.storage.outputs import Derived, Load
 from fundplatform.tables import Table
+
+# Bars that were read before their close: a later reading is news even where no value differs.
+_BARS_READ_AGAIN = replace(
+    tables.OHLCV, stamps=tuple(n for n in tables.OHLCV.stamps if n != "fetched_at")
+)
+_NOT_FINAL = "V11"
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,7 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     mapping = writer.register(source_id, load.listings)
     rows = attach_instruments(load, mapping).with_columns(source_id=pl.lit(source_id))
     within = Slice({"source_id": source_id}, load.first, load.last)
-    counts = writer.write(load.kind.table, rows, within)
+    counts = _write_rows(writer, load.kind.table, rows, within)
     rejected = _write_evidence(writer, load, source_id)
     tracked = mapping.group_by("vendor_symbol").agg(tracked_from=pl.col("valid_from").min())
     if load.spec.tracked is not None:
@@ -51,6 +57,28 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     record = _Record(load.kind.table, counts, rows_in, rejected)
     _write_record(writer, target, record, within)
     return Written(rows, {"rejected_at_load": rejected, **_facts(counts)})
+
+
+def _write_rows(writer: Writer, table: Table, rows: pl.DataFrame, within: Slice) -> Counts:
+    """Store the raw rows; a bar rejected as not final takes the new `fetched_at` in any case.
+
+    Else a bar whose values did not move after the early fetch would stay rejected for ever.
+    """
+    if table != tables.OHLCV:
+        return writer.write(table, rows, within)
+    key = list(table.key)
+    early = (
+        writer.read(tables.REJECTED, within, [*key, "rules"])
+        .filter(pl.col("rules").str.split(",").list.contains(_NOT_FINAL))
+        .select(key)
+    )
+    if early.is_empty():
+        return writer.write(table, rows, within)
+    rows = rows.with_columns(pl.col(n).cast(t) for n, t in early.schema.items())
+    again = rows.join(early, on=key, how="semi")
+    return writer.write(_BARS_READ_AGAIN, again, within) + writer.write(
+        table, rows.join(early, on=key, how="anti"), within
+    )
 
 
 def _write_evidence(writer: Writer, load: Load, source_id: int) -> int:
