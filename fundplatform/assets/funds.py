@@ -12,7 +12,7 @@ from fundplatform.assets.describe import output
 from fundplatform.assets.indices import INDEX_SOURCE, LEVELS
 from fundplatform.assets.partitions import BACKFILL
 from fundplatform.assets.raw import Clock
-from fundplatform.assets.series import PRICE_COLUMNS, daily_returns, with_basis, with_calendar
+from fundplatform.assets.series import PRICE_COLUMNS, returns_by_basis, with_calendar
 from fundplatform.finance import frames
 from fundplatform.finance.metrics import fund_metrics
 from fundplatform.sources.base import Kind
@@ -53,7 +53,7 @@ def metrics(
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("metrics are computed for a partition or a range of partitions")
-        returns = with_basis(daily_returns(prices, factors), prices)
+        returns = returns_by_basis(prices, factors, known_sources)
         own = with_calendar(returns, known_sources).select(*_SERIES)
         series = pl.concat([own, level_returns(levels, instruments)])
         first, last = window

@@ -23,20 +23,38 @@ def daily_returns(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     return session_returns(daily, factors)
 
 
-def with_basis(returns: pl.DataFrame, prices: pl.DataFrame) -> pl.DataFrame:
-    """Add `return_basis`: gross_total where the source's prices carry its dividends, else price."""
-    total = (pl.col("adjustment") == "split_div").any()
-    bases = prices.group_by("source_id").agg(
+def returns_by_basis(
+    prices: pl.DataFrame, factors: pl.DataFrame, sources: pl.DataFrame
+) -> pl.DataFrame:
+    """`daily_returns` of each return basis by itself, labelled `return_basis`.
+
+    gross_total where the source's prices carry its dividends, else price. An instrument with
+    sources of both bases has a series on each: within a basis the source of lowest (priority,
+    source_id) counts, since the bar `selected` among all sources may be of the other one.
+    """
+    total = (pl.col("adjustment") == "split_div").any().over("source_id")
+    daily = prices.filter(pl.col("interval") == "1d").with_columns(
         return_basis=pl.when(total).then(pl.lit("gross_total")).otherwise(pl.lit("price"))
     )
-    return returns.join(bases, on="source_id")
+    if daily["return_basis"].n_unique() > 1:
+        ids = sources.select("source_id", "priority")
+        order = pl.col("priority").cast(pl.Int64) * 2**16 + pl.col("source_id")
+        best = order.min().over("instrument_id", "session", "return_basis")
+        daily = daily.join(ids, on="source_id", how="left").with_columns(selected=order == best)
+    return pl.concat(
+        [daily_returns(daily.clear(), factors).with_columns(return_basis=pl.lit("price"))]
+        + [
+            daily_returns(own, factors).with_columns(return_basis=pl.lit(basis))
+            for (basis,), own in daily.partition_by("return_basis", as_dict=True).items()
+        ]
+    )
 
 
 def with_calendar(returns: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     """Add `calendar`: that of the source of each instrument's last bar."""
     own = (
         returns.group_by("instrument_id")
-        .agg(pl.col("source_id").sort_by("session").last())
+        .agg(pl.col("source_id").sort_by("session", "source_id").last())
         .join(sources.select("source_id", "calendar"), on="source_id")
         .select("instrument_id", "calendar")
     )

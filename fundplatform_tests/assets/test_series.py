@@ -1,12 +1,58 @@
 """Return bases: prices that carry their dividends give total returns and are labelled so."""
 
+from datetime import date
+
 import polars as pl
 
-from fundplatform.assets.series import with_basis
+from fundplatform import tables
+from fundplatform.assets.series import PRICE_COLUMNS, returns_by_basis
+
+NO_SPLITS = tables.ADJUSTMENT_FACTORS.empty()
+SOURCES = pl.DataFrame({"source_id": [1, 2, 3], "priority": [10, 20, 30]}).cast(
+    {"source_id": pl.Int16, "priority": pl.Int32}
+)
+SCHEMA = {n: tables.VALIDATED.polars_schema[n] for n in PRICE_COLUMNS}
+
+
+def bar(
+    source: int, instrument: int, day: int, close: float, adjustment: str, selected: bool
+) -> tuple[object, ...]:
+    return (source, instrument, "1d", date(2024, 1, day), close, 1.0, adjustment, selected)
+
+
+def found(*bars: tuple[object, ...]) -> dict[tuple[int, str], list[float | None]]:
+    """The returns by instrument and basis."""
+    prices = pl.DataFrame(bars, schema=SCHEMA, orient="row")
+    rows = returns_by_basis(prices, NO_SPLITS, SOURCES)
+    groups = rows.partition_by("instrument_id", "return_basis", as_dict=True)
+    return {(int(i), str(b)): own["ret"].to_list() for (i, b), own in groups.items()}
 
 
 def test_dividend_adjusted_prices_are_a_total_return() -> None:
-    prices = pl.DataFrame({"source_id": [1, 2, 3], "adjustment": ["none", "split", "split_div"]})
-    returns = pl.DataFrame({"source_id": [1, 2, 3], "instrument_id": [7, 8, 9]})
-    found = dict(with_basis(returns, prices).select("instrument_id", "return_basis").iter_rows())
-    assert found == {7: "price", 8: "price", 9: "gross_total"}
+    kinds = ((1, 7, "none"), (2, 8, "split"), (3, 9, "split_div"))
+    labels = found(*(bar(source, i, 2, 10.0, kind, True) for source, i, kind in kinds))
+    assert set(labels) == {(7, "price"), (8, "price"), (9, "gross_total")}
+
+
+def test_a_hole_of_one_basis_is_not_filled_from_the_other() -> None:
+    # Source 1 has no bar on the 4th, on which source 3 is selected; it doubles meanwhile.
+    own = [bar(1, 7, day, close, "none", True) for day, close in ((2, 100), (3, 100), (5, 200))]
+    total = [
+        bar(3, 7, day, close, "split_div", day == 4)
+        for day, close in ((2, 40), (3, 40), (4, 80), (5, 88))
+    ]
+    returns = found(*own, *total)
+    assert returns[7, "price"] == [None, 0.0, 1.0]
+    assert [r and round(r, 12) for r in returns[7, "gross_total"]] == [None, 0.0, 1.0, 0.1]
+
+
+def test_of_two_sources_of_a_basis_the_first_by_priority_counts() -> None:
+    bars = [bar(s, 7, d, 10.0 * s * d, "none", False) for s in (1, 2) for d in (2, 3)]
+    bars += [bar(3, 7, d, 1.0, "split_div", True) for d in (2, 3)]
+    prices = pl.DataFrame(bars, schema=SCHEMA, orient="row")
+    rows = returns_by_basis(prices, NO_SPLITS, SOURCES).filter(pl.col("return_basis") == "price")
+    assert rows["close"].to_list() == [20.0, 30.0]
+
+
+def test_no_prices_no_returns() -> None:
+    assert found() == {}
