@@ -30,7 +30,7 @@ def validated(
 ) -> dg.AssetsDefinition:
     """Judge every raw bar; what fails a blocking rule is rejected, what passes is validated."""
     sources = list(sources)
-    bars_in = every(sources, Kind.OHLCV, columns=list(BAR_COLUMNS))
+    bars_in = every(sources, Kind.OHLCV, columns=list(BAR_COLUMNS), any_order=True)
     ((name, bars_of),) = bars_in.items()
 
     @dg.multi_asset(

@@ -107,9 +107,14 @@ class Store(Protocol):
         ...
 
     def read(
-        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        part: Slice = WHOLE,
+        columns: Sequence[str] | None = None,
+        *,
+        ordered: bool = True,
     ) -> pl.DataFrame:
-        """The slice in key order, only the columns asked for (default: all)."""
+        """The slice in key order (unless not `ordered`), only these columns (default: all)."""
         ...
 
     def count(self, table: Table, part: Slice = WHOLE) -> int:

@@ -86,9 +86,16 @@ class DuckDBStore:
             yield DuckDBWriter(connection, stamp)
 
     def read(
-        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        part: Slice = WHOLE,
+        columns: Sequence[str] | None = None,
+        *,
+        ordered: bool = True,
     ) -> pl.DataFrame:
-        """The committed slice in key order; only for runs, since it needs the writer's lock.
+        """The committed slice, in key order unless not `ordered`.
+
+        Only for runs, since it needs the writer's lock.
 
         Raises:
             WarehouseError: The file is missing or held by another process.
@@ -98,7 +105,7 @@ class DuckDBStore:
         # Opened like a writer: DuckDB refuses a read-only connection beside this process's own
         # transaction, and other processes are locked out either way.
         with self._opened() as connection:
-            return duckdb_write.read(connection, table, part, columns)
+            return duckdb_write.read(connection, table, part, columns, ordered=ordered)
 
     def count(self, table: Table, part: Slice = WHOLE) -> int:
         """Number of committed rows in the slice; only for runs, like `read`.

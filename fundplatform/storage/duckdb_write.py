@@ -5,20 +5,33 @@ Each write touches only the part of the table that its slice names (literal boun
 DuckDB skips the other row groups).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
 
 import duckdb
 import polars as pl
 
-from fundplatform import tables
+from fundplatform import packing, tables
 from fundplatform.sources.base import SourceSpec
 from fundplatform.storage import catalog
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
-from fundplatform.storage.sql_text import bounds, literal, names, select, select_count, tight
+from fundplatform.storage.sql_text import (
+    bounds,
+    key_order,
+    literal,
+    names,
+    select,
+    select_count,
+    tight,
+)
 from fundplatform.storage.staging import WRITER_STAMPS, stage
 from fundplatform.tables import Table
 
 _STAGED = "_staged"
+_NONE: Mapping[str, str] = MappingProxyType({})
+# From so many rows on, a text that is the same in all of them is written as a literal.
+_MANY = 10_000
 
 
 def read(
@@ -26,15 +39,21 @@ def read(
     table: Table,
     part: Slice = WHOLE,
     columns: Sequence[str] | None = None,
+    *,
+    ordered: bool = True,
 ) -> pl.DataFrame:
-    """The slice in key order, in the table's exact types.
+    """The slice in key order (unless not `ordered`), in the table's exact types.
 
     Raises:
         SchemaError: The slice or `columns` name what the table does not have.
     """
-    sql, wanted = select(table, part, columns)
-    frame: pl.DataFrame = connection.sql(sql).pl()
-    return frame.cast({n: table.polars_schema[n] for n in wanted})
+    order = key_order(table, part)
+    here = ordered and (columns is None or set(order) <= set(columns))
+    sql, wanted = select(table, part, columns, ordered=ordered and not here)
+    found: pl.DataFrame = connection.sql(sql).pl()
+    frame = found.cast({n: table.polars_schema[n] for n in wanted})
+    # Twice as fast as ORDER BY; no key column may be NULL, and both order text by its bytes.
+    return packing.in_order(frame, order) if here else frame
 
 
 def count(connection: duckdb.DuckDBPyConnection, table: Table, part: Slice = WHOLE) -> int:
@@ -76,12 +95,14 @@ class DuckDBWriter:
                 return Counts()
             part = tight(table, staged, part)
         where = bounds(table, part)
-        self._connection.register(_STAGED, staged.to_arrow(compat_level=pl.CompatLevel.newest()))
         found = f"(SELECT 1 FROM {table.full_name} WHERE {where} LIMIT 1)"  # noqa: S608
         if self._count(found):
+            self._register(staged)
             counts = self._merge(table, staged.height, where)
         else:
-            self._insert(table, "")
+            fixed = _fixed(staged)
+            self._register(staged.drop(fixed))
+            self._insert(table, "", fixed)
             counts = Counts(inserted=staged.height)
         # Not in a `finally`: in an aborted transaction it fails itself and hides the cause.
         self._connection.unregister(_STAGED)
@@ -140,12 +161,27 @@ class DuckDBWriter:
                 f"SELECT *, {until} AS recorded_to FROM {table.full_name} WHERE {old}"
             )
 
-    def _insert(self, table: Table, only: str) -> None:
-        stamps = (literal(self._stamp.recorded_at), literal(self._stamp.run_id))
-        own = ", ".join(f"{v} AS {n}" for v, n in zip(stamps, WRITER_STAMPS, strict=True))
+    def _register(self, staged: pl.DataFrame) -> None:
+        self._connection.register(_STAGED, staged.to_arrow(compat_level=pl.CompatLevel.newest()))
+
+    def _insert(self, table: Table, only: str, fixed: Mapping[str, str] = _NONE) -> None:
+        at, run = WRITER_STAMPS
+        values: dict[str, str | datetime] = {at: self._stamp.recorded_at, run: self._stamp.run_id}
+        values |= fixed
+        own = ", ".join(f'{literal(v)} AS "{n}"' for n, v in values.items())
         order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
         # Staged rows come sorted; a join loses that order.
         self._connection.execute(
             f"INSERT INTO {table.full_name} BY NAME SELECT s.*, {own} FROM {_STAGED} s {only} "  # noqa: S608
             + (f"ORDER BY {names(list(order))}" if only else "")
         )
+
+
+def _fixed(staged: pl.DataFrame) -> dict[str, str]:
+    """The text columns of one value, such as a payload's hash: no need to hand them over by row."""
+    if staged.height < _MANY:
+        return {}
+    texts = [n for n, type_ in staged.schema.items() if type_ == pl.String()]
+    varying = packing.telling(staged, texts)
+    values = {n: staged[n][0] for n in texts if n not in varying}
+    return {n: v for n, v in values.items() if v is not None and "\0" not in v}

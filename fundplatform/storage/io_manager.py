@@ -62,6 +62,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         lookback_days: calendar days before the run's range that are read as well.
         history: True reads everything up to the end of the run's range.
         whole: True reads the whole table.
+        any_order: True where the order of rows does not matter (quicker).
         every_source: True reads all sources of a raw table, also those no longer registered.
     """
 
@@ -88,6 +89,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             table,
             _input_slice(table, wish, dict(context.step_context.run_tags), where),
             columns=wish.get("columns"),
+            ordered=not wish.get("any_order"),
         )
 
     def _hold(self, selected: AbstractSet[dg.AssetKey]) -> None:

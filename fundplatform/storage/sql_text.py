@@ -42,8 +42,10 @@ def bounds(table: Table, part: Slice) -> str:
     return " AND ".join(tests) or "true"
 
 
-def select(table: Table, part: Slice, columns: Sequence[str] | None) -> tuple[str, tuple[str, ...]]:
-    """The SELECT of a slice in key order, and the columns it gives.
+def select(
+    table: Table, part: Slice, columns: Sequence[str] | None, *, ordered: bool = True
+) -> tuple[str, tuple[str, ...]]:
+    """The SELECT of a slice, in key order unless not `ordered`, and the columns it gives.
 
     Raises:
         SchemaError: The slice or `columns` name what the table does not have.
@@ -51,11 +53,16 @@ def select(table: Table, part: Slice, columns: Sequence[str] | None) -> tuple[st
     check_slice(table, part)
     wanted = table.column_names if columns is None else tuple(columns)
     check_slice(table, Slice({n: "" for n in wanted}))
-    order = [n for n in table.key if n not in part.where]
+    order = key_order(table, part) if ordered else []
     sql = f"SELECT {names(wanted)} FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
     if order:
         sql += f" ORDER BY {names(order)}"
     return sql, wanted
+
+
+def key_order(table: Table, part: Slice) -> list[str]:
+    """The key columns that the slice leaves open."""
+    return [n for n in table.key if n not in part.where]
 
 
 def select_count(table: Table, part: Slice) -> str:

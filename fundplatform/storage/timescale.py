@@ -29,8 +29,12 @@ _OWNED = (
     "AND to_regclass('ops.migrations') IS NOT NULL"
 )
 # A correction of a compressed chunk may have to unpack more rows than the server's default
-# allows; without the extension this is a setting that nobody reads.
-_UNPACK = "SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0"
+# allows; without the extension this is a setting that nobody reads. Rows just copied in or unpacked
+# have no statistics: a nested loop over them ran for minutes where a hash join takes a second.
+_FOR_WRITES = (
+    "SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0; "
+    "SET LOCAL enable_nestloop = off"
+)
 
 
 class TimescaleStore:
@@ -99,19 +103,24 @@ class TimescaleStore:
         """
         with connected(self._address, f"fundplatform run {stamp.run_id}") as connection:
             self._require_current(connection)
-            connection.execute(_UNPACK)
+            connection.execute(_FOR_WRITES)
             yield TimescaleWriter(connection, stamp, self._notify)
 
     def read(
-        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        part: Slice = WHOLE,
+        columns: Sequence[str] | None = None,
+        *,
+        ordered: bool = True,
     ) -> pl.DataFrame:
-        """The committed slice in key order, in the table's exact types.
+        """The committed slice in key order (unless not `ordered`), in the table's exact types.
 
         Raises:
             WarehouseError: The server cannot be reached or its schema is older.
             SchemaError: The slice or `columns` name what the table does not have.
         """
-        sql, wanted = sql_text.select(table, part, columns)
+        sql, wanted = sql_text.select(table, part, columns, ordered=ordered)
         return fetch(self._address, sql).cast({n: table.polars_schema[n] for n in wanted})
 
     def count(self, table: Table, part: Slice = WHOLE) -> int:

@@ -494,3 +494,17 @@ def test_a_header_alone_is_no_row(drop: Drop) -> None:
         0,
         [0],
     )
+
+
+def test_many_dates_are_read_as_few_are(drop: Drop) -> None:
+    """From 10,000 rows on each different date is read once; what is no date is still refused."""
+    good = [f"2020-01-{n % 28 + 1:02},S{n // 28}" for n in range(11_200)]
+    text = "date,symbol,close\n" + "".join(f"{row},1\n" for row in [*good, "2020-1-2,AAA", ",AAA"])
+    batch = read(drop, text)
+    assert batch.rows.height == 11_200
+    assert batch.rows["session"].unique().sort().to_list() == [
+        date(2020, 1, n) for n in range(1, 29)
+    ]
+    assert [(n, rule) for n, rule, _ in rejects(batch)] == [
+        (11_201, "unparseable"), (11_202, "missing_key"),
+    ]  # fmt: skip

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from datetime import date, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,7 +13,7 @@ import pytest
 
 from fundplatform import tables
 from fundplatform.errors import WarehouseError
-from fundplatform.storage.base import Counts, Store
+from fundplatform.storage.base import Counts, Slice, Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.duckdb_open import opened
 from fundplatform_tests.storage.frames import FIRST, KEPT, MONDAY, THREE, WEEK, bars, closes, put
@@ -206,3 +207,24 @@ def test_nothing_else_opened_the_file_through_duckdb_directly(store: DuckDBStore
     """A second configuration in this process would be refused: the store uses exactly one."""
     with opened(store.path), pytest.raises(duckdb.ConnectionException):
         duckdb.connect(str(store.path), read_only=True)
+
+
+def test_texts_that_are_the_same_in_many_rows(store: DuckDBStore) -> None:
+    """Written as literals; a quote in one must come back as it is."""
+    days = [date(1980, 1, 1) + timedelta(days=n) for n in range(12_000)]
+    frame = bars(*((n % 7, day, float(n)) for n, day in enumerate(days))).with_columns(
+        payload_hash=pl.lit("it's 'one' hash")
+    )
+    assert put(store, tables.OHLCV, frame, Slice()) == Counts(inserted=12_000)
+    found = store.read(tables.OHLCV)
+    assert found["payload_hash"].unique().to_list() == ["it's 'one' hash"]
+    assert found["run_id"].unique().to_list() == [FIRST.run_id]
+    given = frame.select("instrument_id", "session", "close").sort("instrument_id", "session")
+    assert found.select(given.columns).rows() == given.rows()
+    assert put(store, tables.OHLCV, frame, Slice()) == Counts(unchanged=12_000)
+
+
+def test_rows_in_any_order_are_the_same_rows(store: DuckDBStore) -> None:
+    put(store, tables.OHLCV, THREE)
+    loose = store.read(tables.OHLCV, ordered=False)
+    assert loose.sort(tables.OHLCV.key).equals(store.read(tables.OHLCV))

@@ -122,7 +122,7 @@ def _at_once(
 ) -> pl.DataFrame | None:
     """The whole text through polars; None unless every line has exactly these columns."""
     quoted = b'"' in body
-    if body.count(b"\r") != body.count(b"\r\n"):
+    if b"\r" in body and body.count(b"\r") != body.count(b"\r\n"):
         return None
     if not quoted:
         ends = body.count(b"\n") + (not body.endswith(b"\n"))

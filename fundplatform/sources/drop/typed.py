@@ -4,7 +4,7 @@ Nothing is guessed: dates are ISO unless `date_format` says otherwise. An empty 
 and inf written as numbers stay, for the validation rules to judge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,6 +19,8 @@ _ISO_DAY = r"^\d{4}-\d{2}-\d{2}$"
 # Midnight written out, as exchange-zone daily bars often are: the date before it is the session.
 _MIDNIGHT = r"^(\d{4}-\d{2}-\d{2})[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
+# Fewer cells than this are as quickly read as sorted out.
+_MANY = 10_000
 _WANTED: dict[Role, str] = {
     "number": "is no number",
     "whole": "is no whole number",
@@ -113,9 +115,17 @@ def _read(cells: pl.Series, name: str, role: Role, style: Style) -> pl.Series:
             value = _number(cells, style).fill_nan(None)
             return value.set(value != value.floor(), None).cast(pl.Int64(), strict=False)
         case "date":
-            return _date(cells, style)
+            return _each_once(cells, lambda different: _date(different, style))
         case "instant":
             return _instant(cells, style)
+
+
+def _each_once(cells: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """`read` of every cell, called with each different text once: a file has few days."""
+    if cells.dtype != pl.String() or len(cells) < _MANY:
+        return read(cells)
+    different = cells.drop_nulls().unique()
+    return cells.replace_strict(different, read(different), default=None, return_dtype=pl.Date())
 
 
 def _number(cells: pl.Series, style: Style) -> pl.Series:
