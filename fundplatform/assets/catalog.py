@@ -122,7 +122,9 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
 def tiers_of(
     calendar: str, series: pl.DataFrame, instruments: pl.DataFrame, caps: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """The tier rows of one calendar's instruments."""
+    """The tier rows of one calendar's instruments; thresholds are in USD, so are the caps used."""
+    if caps is not None:
+        caps = caps.filter(pl.col("currency") == "USD")
     span = series.select(a=pl.col("session").min(), b=pl.col("session").max()).row(0)
     closes = calendars.get(calendar).closes(span[0], span[1] + timedelta(days=31))
     own = instruments.join(series.select("instrument_id").unique(), on="instrument_id", how="semi")

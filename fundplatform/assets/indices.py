@@ -138,10 +138,15 @@ def one_index(
 def _named(
     caps: pl.DataFrame, definition: IndexDefinition, instruments: pl.DataFrame
 ) -> pl.DataFrame:
-    """The snapshots of the universe's instruments, priced here or not, with their symbols."""
+    """The USD snapshots of the universe's instruments, priced here or not, with their symbols.
+
+    Ranks compare caps as they are, so one in another currency is not known rather than wrong.
+    """
     names = definition.universe.select(instruments).select("instrument_id", "symbol")
-    return caps.join(names, on="instrument_id").select(
-        "instrument_id", "symbol", "known_at", "session", "market_cap"
+    return (
+        caps.filter(pl.col("currency") == "USD")
+        .join(names, on="instrument_id")
+        .select("instrument_id", "symbol", "known_at", "session", "market_cap")
     )
 
 

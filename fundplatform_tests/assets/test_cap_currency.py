@@ -1,0 +1,47 @@
+"""Caps are ranked in USD: a snapshot in another currency is not taken for one."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+
+from fundplatform import tables
+from fundplatform.assets.catalog import tiers_of
+from fundplatform.assets.indices import _named
+from fundplatform.finance.index_definition import IndexDefinition, Universe
+from fundplatform.finance.returns import SCHEMA
+
+DAY = date(2024, 1, 31)
+ONE = pl.DataFrame(
+    {"instrument_id": [1], "asset_class": ["equity"], "symbol": ["AAA"], "valid_from": [DAY]}
+).cast({"instrument_id": pl.Int32})
+
+
+def caps(*currencies: str) -> pl.DataFrame:
+    """Snapshots of instrument 1, one per currency."""
+    rows = [
+        (1, 1, datetime(2024, 1, 2, 22, n, tzinfo=UTC), date(2024, 1, 2), 3e13, currency)
+        for n, currency in enumerate(currencies)
+    ]
+    own = tables.MARKET_CAPS.empty().drop(tables.MARKET_CAPS.stamps).schema
+    return pl.DataFrame(rows, schema=own, orient="row")
+
+
+def test_an_index_ranks_by_caps_in_usd_alone() -> None:
+    index = IndexDefinition("top", "Top", Universe(), 1, "market_cap")
+    assert _named(caps("USD", "JPY"), index, ONE)["known_at"].dt.minute().to_list() == [0]
+
+
+def tier_caps(currency: str) -> list[float | None]:
+    """The caps that the tiers of 25 sessions with a volume rest on."""
+    days = pl.date_range(date(2023, 12, 20), DAY, eager=True)
+    series = pl.DataFrame({"session": days.filter(days.dt.weekday() < 6)}).with_columns(
+        instrument_id=1, source_id=1, close=10.0, dollar_volume=1e9, ret=0.0, growth=1.0
+    )
+    own = series.select(pl.col(n).cast(t) for n, t in SCHEMA.items())
+    known = ONE.with_columns(valid_from=pl.lit(date(2023, 12, 20)))
+    return tiers_of("24/5", own, known, caps(currency))["market_cap"].to_list()
+
+
+def test_tiers_take_caps_in_usd_alone() -> None:
+    assert any(tier_caps("USD"))
+    assert not any(tier_caps("JPY"))
