@@ -140,7 +140,14 @@ def _preloads(folder: Path) -> Sequence[str]:
         [str(folder / "pg_config"), "--sharedir"], capture_output=True, text=True, check=False
     ).stdout.strip()
     installed = shared and (Path(shared) / "extension/timescaledb.control").exists()
-    return ["shared_preload_libraries = 'timescaledb'"] if installed else []
+    if not installed:
+        return []
+    return [
+        "shared_preload_libraries = 'timescaledb'",
+        # A worker of the extension in the template would keep it from being copied.
+        "timescaledb.max_background_workers = 0",
+        "timescaledb.telemetry_level = off",
+    ]
 
 
 @contextmanager

@@ -8,9 +8,10 @@ DECLARE
   wish record;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'timescaledb') THEN
-    -- Without the preload, CREATE EXTENSION would end the connection.
+    -- Without the preload, CREATE EXTENSION would end the connection. The preloaded part has this
+    -- setting; shared_preload_libraries itself is for superusers to read.
     IF NOT EXISTS (SELECT FROM pg_available_extensions WHERE name = 'timescaledb')
-       OR current_setting('shared_preload_libraries') NOT LIKE '%timescaledb%' THEN
+       OR current_setting('timescaledb.disable_load', true) IS NULL THEN
       RETURN 'plain PostgreSQL';
     END IF;
     BEGIN
@@ -23,10 +24,10 @@ BEGIN
   -- 1-year chunks for daily bars (7-day chunks measured 2-5 times slower), shorter for trades.
   FOR wish IN
     SELECT * FROM (VALUES
-      ('raw.ohlcv', INTERVAL '1 year', 'source_id, instrument_id'),
-      ('raw.trades', INTERVAL '1 month', 'source_id, instrument_id'),
-      ('prices.validated', INTERVAL '1 year', 'source_id, instrument_id'),
-      ('funds.metrics', INTERVAL '1 year', 'instrument_id')
+      ('raw.ohlcv', INTERVAL '365 days', 'source_id, instrument_id'),
+      ('raw.trades', INTERVAL '30 days', 'source_id, instrument_id'),
+      ('prices.validated', INTERVAL '365 days', 'source_id, instrument_id'),
+      ('funds.metrics', INTERVAL '365 days', 'instrument_id')
     ) AS t (name, width, segments)
   LOOP
     IF NOT EXISTS (SELECT FROM timescaledb_information.hypertables AS h
@@ -43,7 +44,7 @@ BEGIN
                      'timescaledb.compress_segmentby = %L, timescaledb.compress_orderby = %L)',
                      wish.name, wish.segments, 'session, bar_open_at');
       -- Vendors correct last year's bars; older ones hardly ever.
-      PERFORM add_compression_policy(wish.name::regclass, INTERVAL '1 year');
+      PERFORM add_compression_policy(wish.name::regclass, INTERVAL '365 days');
     END IF;
   END LOOP;
   RETURN ops.features();

@@ -1,0 +1,117 @@
+"""What TimescaleDB adds, where the test server has it; without it, that nothing claims to be on."""
+
+from datetime import date, timedelta
+
+import polars as pl
+import pytest
+
+from fundplatform import tables
+from fundplatform.storage import migrations
+from fundplatform.storage.base import Counts, Slice
+from fundplatform.storage.timescale import _LEDGER as LEDGER
+from fundplatform.storage.timescale import TimescaleStore
+from fundplatform_tests.storage.frames import SECOND, bars, put
+from fundplatform_tests.storage.postgres import Server
+
+OLD = date(2010, 1, 1)
+DAYS = [OLD + timedelta(n) for n in range(800)]
+HISTORY = Slice({"source_id": 1}, DAYS[0], DAYS[-1])
+
+
+@pytest.fixture
+def store(warehouse_url: str) -> TimescaleStore:
+    return TimescaleStore(warehouse_url)
+
+
+@pytest.fixture
+def database(warehouse_url: str) -> str:
+    return warehouse_url.rsplit("/", 1)[1]
+
+
+@pytest.fixture
+def timescale(store: TimescaleStore) -> TimescaleStore:
+    if "TimescaleDB" not in store.describe():
+        pytest.skip("this PostgreSQL has no TimescaleDB to preload")
+    return store
+
+
+def history(close: float) -> pl.DataFrame:
+    return bars(*((n, day, close) for n in range(200) for day in DAYS))
+
+
+def test_describe_says_what_is_there(
+    store: TimescaleStore, postgres: Server, database: str
+) -> None:
+    extension = postgres.sql(
+        database, "SELECT extversion FROM pg_extension WHERE extname ~ 'timescale'"
+    )
+    said = store.describe()
+    assert said.startswith(f"{store.name}: PostgreSQL 1")
+    if extension:
+        assert f"TimescaleDB {extension[0][0]} (TSL): hypertables, columnstore" in said
+    else:
+        assert said.endswith(", plain PostgreSQL")
+
+
+def test_hypertables_with_chunks_of_a_year(
+    timescale: TimescaleStore, postgres: Server, database: str
+) -> None:
+    found = postgres.sql(
+        database,
+        "SELECT hypertable_schema || '.' || hypertable_name, time_interval::text "
+        "FROM timescaledb_information.dimensions ORDER BY 1",
+    )
+    assert dict(found) == {
+        "funds.metrics": "365 days",
+        "prices.validated": "365 days",
+        "raw.ohlcv": "365 days",
+        "raw.trades": "30 days",
+    }
+    put(timescale, tables.OHLCV, history(1.0), HISTORY)
+    chunks = postgres.sql(
+        database,
+        "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'ohlcv'",
+    )
+    assert chunks in ([(3,)], [(4,)])
+    jobs = postgres.sql(
+        database,
+        "SELECT count(*) FROM timescaledb_information.jobs WHERE hypertable_schema IS NOT NULL",
+    )
+    assert jobs == [(2,)]
+    assert timescale.migrate() == []
+
+
+def test_corrections_of_compressed_rows(
+    timescale: TimescaleStore, postgres: Server, database: str
+) -> None:
+    """160,000 rows: more than the server's default lets one statement unpack."""
+    put(timescale, tables.OHLCV, history(1.0), HISTORY)
+    packed = postgres.sql(
+        database, "SELECT count(compress_chunk(c)) FROM show_chunks('raw.ohlcv') c"
+    )
+    assert packed in ([(3,)], [(4,)])
+    rows = len(DAYS) * 200
+    assert put(timescale, tables.OHLCV, history(1.0), HISTORY, SECOND) == Counts(unchanged=rows)
+    assert put(timescale, tables.OHLCV, history(2.0), HISTORY, SECOND) == Counts(updated=rows)
+    assert timescale.count(tables.OHLCV) == rows
+    assert timescale.read(tables.OHLCV, columns=["close"])["close"].unique().to_list() == [2.0]
+    assert timescale.count(tables.revisions_of(tables.OHLCV)) == rows
+
+
+def test_rows_move_along_when_the_extension_comes_later(
+    timescale: TimescaleStore, postgres: Server
+) -> None:
+    """Made and loaded as plain PostgreSQL; the next `init` finds the extension."""
+    first, *rest = migrations.migrations(migrations.sql_folder("postgres"))
+    with postgres.database("later", "template0") as url:
+        store = TimescaleStore(url)
+        postgres.sql("later", *(m.sql for m in (first, *rest)), LEDGER)
+        for migration in (first, *rest):
+            values = f"('{migration.name}', '{migration.sha256}', now())"
+            postgres.sql("later", f"INSERT INTO ops.migrations VALUES {values}")
+        assert store.describe().endswith("plain PostgreSQL")
+        put(store, tables.OHLCV, history(1.0), HISTORY)
+        assert store.migrate() == []
+        assert "hypertables" in store.describe()
+        assert store.count(tables.OHLCV) == len(DAYS) * 200
+        assert put(store, tables.OHLCV, history(1.0), HISTORY).unchanged == len(DAYS) * 200
