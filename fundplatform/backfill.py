@@ -19,7 +19,7 @@ from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES,
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
 from fundplatform.errors import SourceError
-from fundplatform.sources.base import Kind, Source, newest_session
+from fundplatform.sources.base import Coverage, Kind, Source, newest_session
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
@@ -155,17 +155,33 @@ def chain_days(
         for kind, c in s.spec.kinds.items()
         if kind in FEEDS
     ]
-    keys = {key for key, _ in feeds}
-    fetched = [day for key in keys for day in instance.get_materialized_partitions(key)]
-    fetched += [c.last.isoformat() for c in coming if c.last and keys.intersection(c.keys)]
-    if not fetched:
+    planned = list(coming)
+    reached = [
+        _reach(c, [*instance.get_materialized_partitions(key), *_lasts(planned, key)])
+        for key, c in feeds
+    ]
+    if not any(reached):
         return None
     start = max(first, min(c.start for _, c in feeds))
     # Days after the newest session fetched are not empty, they are not known yet.
-    end = min(last, date.fromisoformat(max(fetched)))
+    end = min(last, max(day for day in reached if day))
     known = instance.get_materialized_partitions(_LAST_OF_CHAIN)
     latest = max((date.fromisoformat(k) for k in known), default=end)
     return (start, max(end, latest)) if start <= max(end, latest) else None
+
+
+def _lasts(chunks: Iterable[Chunk], key: dg.AssetKey) -> list[str]:
+    return [c.last.isoformat() for c in chunks if c.last and key in c.keys]
+
+
+def _reach(coverage: Coverage, fetched: Sequence[str]) -> date | None:
+    """The last day known: the newest session fetched, or the end of a data set fetched whole."""
+    if not fetched:
+        return None
+    newest = date.fromisoformat(max(fetched))
+    if coverage.end and calendars.get(coverage.calendar).next_session(newest) > coverage.end:
+        return max(newest, coverage.end)
+    return newest
 
 
 def _latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> int:

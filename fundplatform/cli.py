@@ -175,6 +175,8 @@ def run_backfill(job: Backfill, store: Store) -> bool:
 
         ok = job.run(on_start, on_done)
     if not runs:
+        # A backfill killed after its last run has not published yet; else this costs nothing.
+        store.publish()
         console.print(
             "Nothing to do: every session asked for is already there. No row changed. "
             "For files that changed since: --refetch"

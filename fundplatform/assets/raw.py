@@ -71,11 +71,14 @@ def not_yet(source: Source, kind: Kind, first: date, last: date) -> frozenset[da
 def _range(context: dg.AssetExecutionContext, coverage: Coverage) -> tuple[date, date]:
     """The days a run covers: up to the day before the next session, so that no row falls between.
 
-    A vendor's row on a closed day belongs to the session before it and is rejected there (V09).
+    A vendor's row on a closed day belongs to the session before it and is rejected there (V09);
+    the first session's run starts with the coverage, which may begin on a closed day.
     """
     if not coverage.partitioned:
         return coverage.start, coverage.end or date.max
     keys = context.partition_key_range
-    last = date.fromisoformat(keys.end)
-    following = calendars.get(coverage.calendar).next_session(last)
-    return date.fromisoformat(keys.start), following - timedelta(days=1)
+    first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    calendar = calendars.get(coverage.calendar)
+    if calendar.sessions(coverage.start, first) == [first]:
+        first = coverage.start
+    return first, calendar.next_session(last) - timedelta(days=1)
