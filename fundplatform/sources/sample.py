@@ -76,7 +76,7 @@ SPEC = SourceSpec(
         Kind.FX: Coverage("TARGET", date(1999, 1, 4), FX_END),
     },
     description=_DESCRIPTION.strip(),
-    url="https://pypi.org/project/bokeh-sampledata/",
+    url="https://github.com/bokeh/bokeh_sampledata",
 )
 
 
