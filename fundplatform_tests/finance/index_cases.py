@@ -91,10 +91,13 @@ def market(
 
 
 def caps(
-    rows: Sequence[tuple[str, datetime, float | None]], ids: Mapping[str, int]
+    rows: Sequence[tuple[str, datetime, float | None]],
+    ids: Mapping[str, int],
+    dated: date | None = None,
 ) -> pl.DataFrame:
+    """Snapshots, `dated` or of the day on which they were known; a night lasts until 04:00."""
     return pl.DataFrame(
-        [(ids[s], s, known, known.date(), cap) for s, known, cap in rows],
+        [(ids[s], s, known, dated or (known - CUTOFF_LAG).date(), cap) for s, known, cap in rows],
         schema={
             "instrument_id": pl.Int32,
             "symbol": pl.String,

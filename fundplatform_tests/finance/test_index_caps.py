@@ -51,6 +51,46 @@ def test_a_snapshot_counts_from_the_session_whose_cutoff_it_meets() -> None:
     assert first_names(late) == [1, 1, 2, 2]
 
 
+@pytest.mark.parametrize(("dated", "expected"), [(1, [1, 2, 2, 2]), (2, [1, 1, 2, 2])])
+def test_a_snapshot_waits_for_its_date(dated: int, expected: list[int]) -> None:
+    # Known at 00:30 of day 2, within the cutoff of day 1 (01:00): usable there if dated day 1.
+    early = caps([("B", close_at(1) + timedelta(hours=3.5), 3.0)], IDS, sessions(4)[dated])
+    base = caps([("A", close_at(0), 2.0), ("B", close_at(0), 1.0)], IDS)
+    given = pl.concat([base, early])
+
+    def names(last: int) -> list[int]:
+        # What the IO manager reads: snapshots dated up to the end of the run's range.
+        read = given.filter(pl.col("session") <= sessions(4)[last])
+        result = build(
+            by_cap(1),
+            market(FLAT, ids={"A": 1, "B": 2}),
+            sessions(last + 1),
+            first=START,
+            last=sessions(4)[last],
+            caps=read,
+            cutoffs=cutoffs(4),
+        )
+        return first_names(result)
+
+    assert names(3) == expected
+    assert names(1) == expected[:2]
+
+
+def test_a_snapshot_dated_tomorrow_grows_from_the_price_it_was_taken_at() -> None:
+    # Taken after the close of day 0 at 10, dated day 1 at 15: the cap at day 1 is 1.5 times it.
+    result = build(
+        by_cap(1),
+        market({"A": [10.0, 15.0]}),
+        sessions(2),
+        first=START,
+        last=sessions(2)[1],
+        caps=caps([("A", close_at(0) + timedelta(hours=1), 100.0)], IDS, sessions(2)[1]),
+        cutoffs=cutoffs(2),
+    )
+    assert result.compositions["measure"].to_list() == pytest.approx([150.0], rel=1e-14)
+    assert result.performance["state"].to_list() == ["no_caps", "base"]
+
+
 def test_a_snapshot_grows_with_the_price_since_the_last_close_before_it() -> None:
     closes: Closes = {"A": [10.0, 20.0, 30.0], "B": [1.0, 1.0, 1.0]}
     # Taken before the close of day 1: its price session is day 0.

@@ -26,8 +26,9 @@ class Snapshots:
 
     Attributes:
         frame: instrument_id, symbol, market_cap, day (days since 1970 of the snapshot), use_pos
-            (first session whose cutoff is not before known_at), price_pos (last session whose
-            close is not after known_at; -1 before the first).
+            (first session, not before the snapshot's own date, whose cutoff is not before
+            known_at), price_pos (last session whose close is not after known_at; -1 before the
+            first).
         days: Days since 1970 of every session.
         max_age: Days after which a snapshot is not used.
     """
@@ -85,6 +86,10 @@ _NO_CAPS = pl.DataFrame(
 def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
     cutoff, close = (_instants(clock[name]) for name in ("cutoff", "close_at"))
     known = _instants(caps["known_at"])
+    # A snapshot dated tomorrow may be known before today's cutoff (a market that never closes, a
+    # date in another zone). It waits for its date: a session rests on no partition after its own.
+    dated = np.searchsorted(_days(clock["session"]), _days(caps["session"]), "left")
+    use = np.maximum(np.searchsorted(cutoff, known, "left"), dated)
     replaced = [pl.col(c) == pl.col(c).shift(-1) for c in ("instrument_id", "use_pos")]
     return (
         caps.select(
@@ -93,7 +98,7 @@ def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
             "market_cap",
             "known_at",
             pl.col("session").to_physical().alias("day"),
-            pl.Series("use_pos", np.searchsorted(cutoff, known, "left"), dtype=pl.Int32),
+            pl.Series("use_pos", use, dtype=pl.Int32),
             pl.Series("price_pos", np.searchsorted(close, known, "right") - 1, dtype=pl.Int32),
         )
         .filter(pl.col("use_pos") < clock.height)
@@ -105,6 +110,10 @@ def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
 
 def _instants(values: pl.Series) -> Ints:
     return values.dt.epoch("us").to_numpy()
+
+
+def _days(values: pl.Series) -> npt.NDArray[np.int32]:
+    return values.to_physical().to_numpy()
 
 
 def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl.DataFrame:
