@@ -105,6 +105,24 @@ def test_chunks_find_the_base_by_themselves(definition: IndexDefinition) -> None
     assert_frame_equal(pl.concat(parts), whole, check_exact=True)
 
 
+@pytest.mark.parametrize("size", [1, 7])
+def test_chunks_agree_on_a_restart_after_sessions_without_caps(size: int) -> None:
+    # Caps age out after 3 sessions; the next snapshot comes 20 sessions later.
+    returns = market({"A": [10.0] * COUNT})
+    known = caps([("A", close_at(n), 2.0) for n in (30, 53)], {"A": 1})
+    short = by_cap(1, max_cap_age_days=3, flag_cap_age_days=3, stale_sessions=2)
+    whole = run(short, (returns, known), 0, COUNT - 1).performance
+    parts = [
+        run(short, (returns, known), i, min(i + size, COUNT) - 1).performance
+        for i in range(0, COUNT, size)
+    ]
+    assert_frame_equal(pl.concat(parts), whole, check_exact=True)
+    assert whole.filter(state="base")["session"].to_list() == [sessions(COUNT)[n] for n in (30, 53)]
+    # Sessions 31 to 34 and 54 to 57 earned something: a level each, and two for the starts' sake.
+    chained = levels(whole, short)["session"].to_list()
+    assert chained == [sessions(COUNT)[n] for n in (30, 31, 32, 33, 34, 54, 55, 56, 57)]
+
+
 @pytest.mark.parametrize("definition", [VOLUME, CAP], ids=["volume", "cap"])
 @pytest.mark.parametrize("cut", [25, 44, 52])
 def test_the_future_changes_nothing(definition: IndexDefinition, cut: int) -> None:

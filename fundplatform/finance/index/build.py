@@ -6,6 +6,7 @@ the universe, the index's sessions, cap snapshots. Out: the rows of five tables,
 """
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -88,14 +89,13 @@ def build(
             look-back's end, and one older (else stale_caps reads no_caps).
         cutoffs: For rank_by market_cap: session, close_at, cutoff of every session. A snapshot
             counts for t when known_at <= cutoff(t).
-        base_session: The index's base session where already known. Else it is the first session
-            in the data, not before base_date, with a composition. A range after a session
-            without any composition needs it.
+        base_session: No composition before it; default: the definition's base_date, if any.
 
     Returns:
-        Frames sorted by session and rank or symbol. The state of a session is `base`; before it
-        no_caps, stale_caps or no_history; `ok` with a return; after the base without one
-        (nothing was held) no_return, or the reason why nothing could be chosen.
+        Frames sorted by session and rank or symbol. The state of a session is `ok` with a return;
+        `base` where names were chosen but none was held before (the first session, and a start
+        anew after sessions without a composition); else why nothing could be chosen: no_caps,
+        stale_caps or no_history.
 
     Raises:
         SchemaError: Sessions out of order, or cutoffs missing.
@@ -110,13 +110,14 @@ def build(
     # C(first - 1) and the compositions that a name which comes back may have left.
     needed = span[0] - 1 - definition.stale_sessions
     ranked = rank(bars.filter(pl.col("pos") <= span[1]), definition, needed)
-    chosen, base = _from_base(choose(ranked, definition.n), definition, sessions, base_session)
+    start = base_session or definition.base_date or sessions[0]
+    chosen = _since(choose(ranked, definition.n), sessions, start)
     earned = earn(chosen, ranked, span)
     absent = unpriced(ranked, known, definition, span) if known else _NOTHING_UNPRICED
     gaps = not_earned(chosen, ranked, definition.stale_sessions)
     note = notes(definition, span, chosen, earned, absent, gaps)
     states = cap_states(known) if known else ["no_history"] * len(sessions)
-    performance = _performance(definition, span, states, base, chosen, earned, note)
+    performance = _performance(definition, span, states, chosen, earned, note)
     own = chosen.filter(pl.col("pos").is_between(*span))
     frames = (own, performance, earned.changes, earned.contributions, absent)
     return IndexResult(
@@ -155,26 +156,15 @@ def _measured(
     return pl.concat([bars, measured], how="horizontal"), known
 
 
-def _from_base(
-    chosen: pl.DataFrame,
-    definition: IndexDefinition,
-    sessions: Sequence[date],
-    base_session: date | None,
-) -> tuple[pl.DataFrame, int]:
-    """The compositions from the base on, and its position (the number of sessions if none)."""
-    earliest = base_session or definition.base_date or sessions[0]
-    start = next((i for i, s in enumerate(sessions) if s >= earliest), len(sessions))
-    chosen = chosen.filter(pl.col("pos") >= start)
-    if base_session is not None:
-        return chosen, start if sessions[0] <= base_session else -1
-    return chosen, int(chosen["pos"][0]) if chosen.height else len(sessions)
+def _since(chosen: pl.DataFrame, sessions: Sequence[date], start: date) -> pl.DataFrame:
+    """The compositions from the first session on that is not before `start`."""
+    return chosen.filter(pl.col("pos") >= bisect_left(sessions, start))
 
 
 def _performance(
     definition: IndexDefinition,
     span: tuple[int, int],
     states: list[str],
-    base: int,
     chosen: pl.DataFrame,
     earned: Earned,
     note: dict[int, str],
@@ -188,8 +178,8 @@ def _performance(
     stale = earned.contributions.filter("stale")["pos"].to_numpy()
     has_return = ~np.isnan(earned.returns)
     state = np.array(states[first : last + 1], dtype=object)
-    state[(positions > base) & (count > 0)] = "no_return"
-    state[positions == base] = "base"
+    # Whether it is the first one ever cannot be told from a range, and need not: see `levels`.
+    state[count > 0] = "base"
     state[has_return] = "ok"
     return pl.DataFrame(
         {

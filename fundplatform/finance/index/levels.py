@@ -12,7 +12,7 @@ from fundplatform.tables import LEVELS
 
 
 def levels(performance: pl.DataFrame, definition: IndexDefinition) -> pl.DataFrame:
-    """The level of the base session and of every later session with a return.
+    """The level of the base session (the first `base` row) and of every later one with a return.
 
     level(base) = base_level; level(t) = level(before) * (1 + session_return(t)). A session without
     a return (nothing was held: no usable caps) has no level, rather than one that pretends to have
