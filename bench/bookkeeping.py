@@ -4,7 +4,8 @@ A chain of three assets with next to no compute runs over daily partitions in ch
 process, on a fresh persistent instance. What remains is Dagster itself and its storage. Nothing
 of the warehouse is measured here.
 
-Run it: `python -m bench.bookkeeping [--sessions 1259] [--assets 3] [--chunk 250] [--stock]`
+Run it: `python -m bench.bookkeeping [--sessions 1259] [--assets 3] [--chunk 250] [--stock]`, with
+`--postgres URL` of an empty database for production's storage.
 """
 
 import argparse
@@ -15,6 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import dagster as dg
+
+from fundplatform.storage.event_log_postgres import address
 
 START = date(2016, 1, 1)
 
@@ -47,10 +50,20 @@ def chain(sessions: int, assets: int) -> list[dg.AssetsDefinition]:
     return made
 
 
-def instance_config(home: str, *, stock: bool) -> dict[str, object]:
+def instance_config(home: str, *, stock: bool, postgres: str = "") -> dict[str, object]:
     """The part of dagster.yaml that decides the cost."""
     config: dict[str, object] = {"telemetry": {"enabled": False}}
-    if not stock:
+    if postgres and stock:
+        config["storage"] = {"postgres": {"postgres_url": address(postgres)}}
+    elif postgres:
+        config["storage"] = {
+            "custom": {
+                "module": "fundplatform.storage.event_log_postgres",
+                "class": "ProductionStorage",
+                "config": {"postgres_url": postgres},
+            }
+        }
+    elif not stock:
         config["event_log_storage"] = {
             "module": "fundplatform.storage.event_log",
             "class": "EmbeddedEventLogStorage",
@@ -60,7 +73,12 @@ def instance_config(home: str, *, stock: bool) -> dict[str, object]:
 
 
 def measure(
-    sessions: int = 1259, assets: int = 3, chunk: int = 250, *, stock: bool = False
+    sessions: int = 1259,
+    assets: int = 3,
+    chunk: int = 250,
+    *,
+    stock: bool = False,
+    postgres: str = "",
 ) -> dict[str, float]:
     """Run the chain on a fresh instance.
 
@@ -77,7 +95,8 @@ def measure(
     )
     job = definitions.resolve_job_def("all")
     with TemporaryDirectory() as home:
-        (Path(home) / "dagster.yaml").write_text(json.dumps(instance_config(home, stock=stock)))
+        config = instance_config(home, stock=stock, postgres=postgres)
+        (Path(home) / "dagster.yaml").write_text(json.dumps(config))
         with dg.DagsterInstance.from_config(home) as instance:
             wall, cpu = time.perf_counter(), time.process_time()
             for first in range(0, sessions, chunk):
@@ -119,6 +138,7 @@ def main() -> None:
     parser.add_argument("--assets", type=int, default=3)
     parser.add_argument("--chunk", type=int, default=250)
     parser.add_argument("--stock", action="store_true", help="Dagster's default storage")
+    parser.add_argument("--postgres", default="", help="URL of an empty database")
     arguments = parser.parse_args()
     for name, value in measure(**vars(arguments)).items():
         print(f"{name:>28} {value:10.3f}")

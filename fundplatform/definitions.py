@@ -13,14 +13,14 @@ from fundplatform import calendars
 from fundplatform.assets import catalog, funds, indices, prices
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
-from fundplatform.checks import contract_checks
+from fundplatform.checks import Contracts, contract_checks
 from fundplatform.finance.index_definition import SHIPPED, load_definitions
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
-from fundplatform.storage.event_log import use_batches
+from fundplatform.storage.event_rows import use_batches
 from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager
 from fundplatform.storage.timescale import TimescaleStore
 
@@ -72,7 +72,7 @@ def build_definitions(
     return dg.Definitions(
         assets=_assets(sources, settings, clock),
         asset_checks=contract_checks(),
-        resources={"io_manager": io_manager},
+        resources={"io_manager": io_manager, "contracts": Contracts()},
         executor=dg.in_process_executor,
         loggers=loggers,
     )

@@ -2,66 +2,40 @@
 
 In: Dagster's events, one by one or in batches. Out: the tables of Dagster's own consolidated
 SQLite storage, row for row (docs/decisions/0002-embedded-event-log.md says why and how fast).
-No market data, no warehouse, no runs or schedules here. Production's event log is Postgres.
+No market data, no warehouse, no runs or schedules here. Production's is `event_log_postgres.py`;
+what a batch becomes, in both, stands in `event_rows.py`.
 """
 
-import json
 import os
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import dagster._check as check
 import sqlalchemy as db
 from dagster._config import StringSource, UserConfigSchema
-from dagster._core.definitions.events import AssetKey
-from dagster._core.definitions.partitions.subset import PartitionsSubset
-from dagster._core.events import (
-    ASSET_CHECK_EVENTS,
-    ASSET_EVENTS,
-    AssetMaterializationPlannedData,
-)
+from dagster._core.events import ASSET_CHECK_EVENTS
 from dagster._core.events.log import EventLogEntry
-from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import (
-    AssetCheckExecutionsTable,
-    AssetKeyTable,
-    SqlEventLogStorageTable,
-)
+from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
     ConsolidatedSqliteEventLogStorage,
 )
-from dagster._serdes import ConfigurableClassData, serialize_value
+from dagster._serdes import ConfigurableClassData
 from filelock import FileLock
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
+from fundplatform.storage.event_rows import BulkRows, asset_key, planned_subset, use_batches
 from fundplatform.storage.event_watch import EventCallback, EventWatch
 
-BATCH_SIZE = 1000
 BUSY_TIMEOUT = 60.0
-# Stands for the partition in a planned event that is serialized once for all of them.
-PLACEHOLDER = "partition-8d0b7a5f1c2e4f0e"
 
 
-def use_batches(size: int = BATCH_SIZE) -> None:
-    """Let Dagster hand its events over in batches, unless the user has set another size.
-
-    Dagster reads the size from the environment at each event; child processes inherit it.
-
-    Args:
-        size: Most events in one batch.
-    """
-    os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(size))
-
-
-class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
+class EmbeddedEventLogStorage(BulkRows, ConsolidatedSqliteEventLogStorage):
     """Consolidated SQLite storage with pooled connections and one transaction per batch.
 
     Constructing it calls `use_batches`, so every process that opens the instance writes in
@@ -125,17 +99,9 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
             self._known_tables.add(table_name)
         return True
 
-    @property
-    def supports_partition_subset_in_asset_materialization_planned_events(self) -> bool:
-        """True: a run hands over one planned event per asset; `_rows` makes one per partition.
-
-        Without those rows a failed run would leave its partitions unmarked.
-        """
-        return True
-
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event with its tags, asset record and check record, all or nothing."""
-        if _planned_subset(event) is not None:
+        if planned_subset(event) is not None:
             self.store_event_batch([event])
             return
         with self._transaction():
@@ -145,7 +111,7 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
         """Store the events as `store_event` would one by one, all or nothing."""
         with self._transaction() as connection:
             numbered = self._insert(connection, events)
-            of_assets = [pair for pair in numbered if _asset_key(pair[0])]
+            of_assets = [pair for pair in numbered if asset_key(pair[0])]
             if of_assets:
                 self._store_asset_event_tags(connection, *zip(*of_assets, strict=True))
                 self._upsert_assets(connection, of_assets)
@@ -172,72 +138,20 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
             connection.execute(SqlEventLogStorageTable.insert(), rows)
         return numbered
 
-    def _rows(self, event: EventLogEntry) -> list[dict[str, Any]]:
-        """The event's rows: one, or one per partition of a planned materialization's subset."""
-        subset = _planned_subset(event)
-        if subset is None:
-            return [self._event_to_row(event)]
-        planned = event.get_dagster_event()
-        key = check.not_none(planned.asset_key)
-        pattern = planned._replace(
-            event_specific_data=AssetMaterializationPlannedData(key, partition=PLACEHOLDER)
-        )
-        row = self._event_to_row(event._replace(dagster_event=pattern))
-        before, after = row.pop("event").split(json.dumps(PLACEHOLDER))
-        return [
-            {**row, "partition": name, "event": f"{before}{json.dumps(name)}{after}"}
-            for name in subset.get_partition_keys()
-        ]
-
-    def _store_asset_check_evaluation_planned(
-        self, event: EventLogEntry, event_id: int | None
-    ) -> None:
-        """Dagster's rows, one per partition, but the event is serialized once for all of them."""
-        planned = event.get_dagster_event().asset_check_planned_data
-        at = datetime.fromtimestamp(event.timestamp, UTC).replace(tzinfo=None)
-        row = {
-            "asset_key": planned.asset_key.to_string(),
-            "check_name": planned.check_name,
-            "run_id": event.run_id,
-            "execution_status": AssetCheckExecutionRecordStatus.PLANNED.value,
-            "evaluation_event": serialize_value(event),
-            "evaluation_event_timestamp": at,
-            "evaluation_event_storage_id": event_id,
-        }
-        subset = planned.partitions_subset
-        rows = [
-            {**row, "partition": n} for n in (subset.get_partition_keys() if subset else [None])
-        ]
-        if rows:
-            with self._connect() as connection:
-                connection.execute(AssetCheckExecutionsTable.insert(), rows)
-
     def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
-        if _asset_key(event):
+        if asset_key(event):
             self._upsert_assets(conn, [(event, event_id)])
 
     def _upsert_assets(
         self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]
     ) -> None:
         """Bring each asset's record to where its events, in this order, would leave it."""
-        # Which values an event sets depends on its type alone: the last one of each type counts.
-        last: dict[tuple[str, str], tuple[EventLogEntry, int]] = {}
-        for event, event_id in events:
-            of_event = event.get_dagster_event()
-            key = (check.not_none(of_event.asset_key).to_string(), of_event.event_type_value)
-            last.pop(key, None)
-            last[key] = (event, event_id)
-        values: dict[str, dict[str, Any]] = {}
-        for (asset_key, _), (event, event_id) in last.items():
-            own = self._get_asset_entry_values(event, event_id, has_asset_key_index_cols=True)
-            values.setdefault(asset_key, {}).update(own)
-        for asset_key, own in values.items():
-            if own:
-                connection.execute(
-                    sqlite.insert(AssetKeyTable)
-                    .values(asset_key=asset_key, **own)
-                    .on_conflict_do_update(index_elements=[AssetKeyTable.c.asset_key], set_=own)
-                )
+        for asset, own in self._asset_values(events).items():
+            connection.execute(
+                sqlite.insert(AssetKeyTable)
+                .values(asset_key=asset, **own)
+                .on_conflict_do_update(index_elements=[AssetKeyTable.c.asset_key], set_=own)
+            )
 
     def watch(self, run_id: str, cursor: str | None, callback: EventCallback) -> None:
         """Call back on each event of the run after the cursor, whichever process stores it."""
@@ -261,16 +175,6 @@ class EmbeddedEventLogStorage(ConsolidatedSqliteEventLogStorage):
             if watch is not threading.current_thread():
                 watch.join()
         self._engine.dispose()
-
-
-def _planned_subset(event: EventLogEntry) -> PartitionsSubset[str] | None:
-    return event.dagster_event.partitions_subset if event.dagster_event else None
-
-
-def _asset_key(event: EventLogEntry) -> AssetKey | None:
-    if event.dagster_event and event.dagster_event_type in ASSET_EVENTS:
-        return event.dagster_event.asset_key
-    return None
 
 
 def _create(base_dir: Path) -> None:

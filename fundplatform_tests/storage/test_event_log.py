@@ -24,7 +24,8 @@ from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.base import EventLogStorage
 from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 
-from fundplatform.storage.event_log import EmbeddedEventLogStorage, use_batches
+from fundplatform.storage.event_log import EmbeddedEventLogStorage
+from fundplatform.storage.event_rows import use_batches
 from fundplatform_tests.storage.event_log_writer import (
     AT,
     PRICES,
