@@ -28,6 +28,16 @@ _OWNED = (
     "SELECT pg_has_role(nspowner, 'USAGE') FROM pg_namespace WHERE nspname = 'ops' "
     "AND to_regclass('ops.migrations') IS NOT NULL"
 )
+# In this order: aggregates stand on hypertables and are handed to a role.
+_EVERY_TIME = (
+    "SELECT ops.use_timescale()",
+    "SELECT ops.grant_roles()",
+    "SELECT ops.use_aggregates()",
+)
+_AGGREGATES = (
+    "SELECT format('%I.%I', view_schema, view_name) "
+    "FROM timescaledb_information.continuous_aggregates WHERE pg_has_role(view_owner, 'USAGE')"
+)
 # A correction of a compressed chunk may have to unpack more rows than the server's default
 # allows; without the extension this is a setting that nobody reads. Rows just copied in or unpacked
 # have no statistics: a nested loop over them ran for minutes where a hash join takes a second.
@@ -90,7 +100,8 @@ class TimescaleStore:
                 )
             owned = connection.execute(_OWNED).fetchone()
             if owned and owned[0]:
-                connection.execute("SELECT ops.use_timescale(), ops.grant_roles()")
+                for step in _EVERY_TIME:
+                    connection.execute(step)
         return [m.name for m in todo]
 
     @contextmanager
@@ -142,7 +153,20 @@ class TimescaleStore:
         return fetch(self._address, sql_text.bind(sql, parameters) if parameters else sql)
 
     def publish(self) -> Path | None:
-        """None: readers see what is committed."""
+        """None: readers see what is committed.
+
+        Continuous aggregates, where there are any, take up what was written since the last time.
+
+        Raises:
+            WarehouseError: The server cannot be reached, or another refresh takes too long.
+        """
+        with connected(self._address, "fundplatform publish", autocommit=True) as connection:
+            if _number(connection, "SELECT count(to_regclass('prices.weekly_bars_aggregate'))"):
+                # Two refreshes of one aggregate at once: the server refuses one of them.
+                connection.execute("SELECT pg_advisory_lock(hashtextextended('refresh', 0))")
+                for (name,) in connection.execute(_AGGREGATES).fetchall():
+                    call = f"CALL refresh_continuous_aggregate('{name}', NULL, NULL)"
+                    connection.execute(call.encode())
         return None
 
     def describe(self) -> str:
@@ -168,6 +192,11 @@ class TimescaleStore:
                 "Run `fundplatform init`",
             )
         self._current = True
+
+
+def _number(connection: Connection, sql: str) -> int:
+    row = connection.execute(sql.encode()).fetchone()
+    return int(str(row[0])) if row else 0
 
 
 def _applied(connection: Connection) -> dict[str, str]:

@@ -76,14 +76,19 @@ class Address:
 
 
 @contextmanager
-def connected(address: Address, program: str = "fundplatform") -> Iterator[Connection]:
+def connected(
+    address: Address, program: str = "fundplatform", *, autocommit: bool = False
+) -> Iterator[Connection]:
     """One transaction: commits at the end of the block, rolls back on any exception.
+
+    With `autocommit` each statement is one instead.
 
     Raises:
         WarehouseError: See `timescale_errors.translated`.
     """
     with translated(address.name):
         connection = _connected(address.conninfo(program, read_only=False))
+        connection.autocommit = autocommit
         with connection:
             yield connection
 

@@ -1,17 +1,14 @@
 """The views for BI: their columns are a contract, their rows are worked by hand."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from datetime import date
 
-import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.storage.base import WHOLE, Stamp, Store
+from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
-from fundplatform.storage.timescale import TimescaleStore
-from fundplatform.tables import Table
+from fundplatform_tests.storage.marts import DATABASES, ask, bar, chosen, filled, rows
 
 CONTRACT = {
     "sources": "source_id name title asset_class calendar coverage_start coverage_end priority "
@@ -33,42 +30,18 @@ CONTRACT = {
     "valid_to is_current",
     "coverage": "source kind session rows_raw instruments rows_rejected rows_validated held reason",
     "data_quality": "source stage kind session rule rows_rejected example",
+    "weekly_bars": "instrument_id symbol asset_class quote week first_session last_session "
+    "sessions open high low close volume close_as_delivered basis",
+    "monthly_bars": "instrument_id symbol asset_class quote month first_session last_session "
+    "sessions open high low close volume close_as_delivered basis",
+    "daily_vwap": "instrument_id symbol asset_class source quote session origin adjustment vwap "
+    "volume observations estimated selected",
+    "source_health": "source title asset_class calendar first_session last_session sessions "
+    "held_sessions rows_raw rows_rejected rows_rejected_at_load payloads last_fetched_at "
+    "last_success_at",
 }
 
 THU, FRI, MON = date(2005, 2, 24), date(2005, 2, 25), date(2005, 2, 28)
-NOW = datetime(2024, 1, 1, tzinfo=UTC)
-# What a test does not state.
-_FILLER = {
-    "int16": 1, "int32": 1, "int64": 1, "float64": 1.0, "text": "x", "date": THU,
-    "timestamp": NOW, "bool": False,
-}  # fmt: skip
-
-
-def rows(table: Table, *stated: dict[str, object]) -> tuple[Table, pl.DataFrame]:
-    """Rows of the table; what is not stated is NULL, or a filler where NULL may not stand."""
-    own = [c for c in table.columns if c.name not in ("recorded_from", "run_id")]
-    full = [
-        {c.name: row.get(c.name, None if c.nullable else _FILLER[c.type]) for c in own}
-        for row in stated
-    ]
-    schema = {c.name: tables.POLARS[c.type] for c in own}
-    for row in stated:
-        assert set(row) <= set(schema), row
-    return table, pl.DataFrame(full, schema=schema)
-
-
-def chosen(session: date, close: float, **more: object) -> dict[str, object]:
-    return {**bar(session, close), "selected": True, **more}
-
-
-def bar(session: date, close: float, **more: object) -> dict[str, object]:
-    at = datetime(session.year, session.month, session.day, tzinfo=UTC)
-    base: dict[str, object] = {
-        "interval": "1d", "quote": "USD", "session": session, "bar_open_at": at, "close": close,
-        "open": close, "high": close, "low": close, "volume": 100.0, "adjustment": "none",
-    }  # fmt: skip
-    return {**base, **more}
-
 
 CONTENT = (
     rows(tables.SOURCES, {"name": "good", "priority": 1}, {"source_id": 2, "name": "spare"}),
@@ -124,31 +97,13 @@ CONTENT = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
+@pytest.fixture(scope="module", params=DATABASES)
 def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Store]:
     """The same rows in both databases; the views must give the same."""
-    with ExitStack() as stack:
-        made: Store
-        if request.param == "duckdb":
-            home = tmp_path_factory.mktemp("marts")
-            made = DuckDBStore(home / "warehouse.duckdb", home / "published")
-            made.migrate()
-        else:
-            server = request.getfixturevalue("postgres")
-            template = request.getfixturevalue("template_database")
-            made = TimescaleStore(stack.enter_context(server.database("marts", template)))
-        with made.transaction(Stamp("r", NOW)) as writer:
-            for table, frame in CONTENT:
-                writer.write(table, frame, WHOLE)
-        made.publish()
+    with filled(request, tmp_path_factory, "marts", CONTENT) as made:
         yield made
-
-
-def ask(store: Store, columns: str, view: str, order: str = "") -> Sequence[object]:
-    by = order or ", ".join(str(n + 1) for n in range(columns.count(",") + 1))
-    return store.query(f"SELECT {columns} FROM marts.{view} ORDER BY {by}").rows()
 
 
 def test_every_view_is_in_the_contract_with_its_columns(store: Store) -> None:

@@ -7,11 +7,12 @@ import pytest
 
 from fundplatform import tables
 from fundplatform.storage import migrations
-from fundplatform.storage.base import Counts, Slice
+from fundplatform.storage.base import WHOLE, Counts, Slice
 from fundplatform.storage.timescale import _LEDGER as LEDGER
 from fundplatform.storage.timescale import TimescaleStore
 from fundplatform_tests.storage.frames import SECOND, bars, put
 from fundplatform_tests.storage.postgres import Server
+from fundplatform_tests.storage.test_timescale_schema import login
 
 OLD = date(2010, 1, 1)
 DAYS = [OLD + timedelta(n) for n in range(800)]
@@ -48,7 +49,11 @@ def test_describe_says_what_is_there(
     said = store.describe()
     assert said.startswith(f"{store.name}: PostgreSQL 1")
     if extension:
-        assert f"TimescaleDB {extension[0][0]} (TSL): hypertables, columnstore" in said
+        assert (
+            f"TimescaleDB {extension[0][0]} (TSL): hypertables, columnstore, continuous aggregates"
+            in said
+        )
+        assert said.endswith(", no retention")
     else:
         assert said.endswith(", plain PostgreSQL")
 
@@ -59,7 +64,7 @@ def test_hypertables_with_chunks_of_a_year(
     found = postgres.sql(
         database,
         "SELECT hypertable_schema || '.' || hypertable_name, time_interval::text "
-        "FROM timescaledb_information.dimensions ORDER BY 1",
+        "FROM timescaledb_information.dimensions WHERE hypertable_schema !~ '^_'",
     )
     assert dict(found) == {
         "funds.metrics": "365 days",
@@ -79,6 +84,50 @@ def test_hypertables_with_chunks_of_a_year(
     )
     assert jobs == [(2,)]
     assert timescale.migrate() == []
+
+
+def selected(close: float) -> pl.DataFrame:
+    """prices.validated of one instrument over all days."""
+    frame = bars(*((1, day, close) for day in DAYS)).drop("fetched_at", "payload_hash")
+    known = pl.lit(SECOND.recorded_at).cast(pl.Datetime("us", "UTC"))
+    return frame.with_columns(
+        known_at=known, selected=pl.lit(True), warnings=pl.lit(None, pl.String)
+    )
+
+
+def test_runs_refresh_the_aggregates_when_they_publish(
+    timescale: TimescaleStore, postgres: Server, database: str
+) -> None:
+    """By the login of a run, which owns nothing else."""
+    runner = TimescaleStore(login(postgres, database, "fundplatform_writer"))
+    listed = pl.DataFrame(
+        {"instrument_id": [1], "asset_class": "equity", "market": "US", "symbol": "A",
+         "quote": "USD", "name": None, "valid_from": OLD, "valid_to": DAYS[-1]}
+    )  # fmt: skip
+    put(runner, tables.INSTRUMENTS, listed, WHOLE)
+    low = "SELECT max(close) AS c, count(*) AS n FROM marts.weekly_bars WHERE first_session < '{}'"
+    whole = Slice({}, DAYS[0], DAYS[-1])
+    for close in (1.0, 2.0):
+        put(runner, tables.VALIDATED, selected(close), whole)
+        runner.publish()
+        # 2010-01-01 was a Friday: 2010 touches 53 weeks.
+        assert runner.query(low.format("2011-01-01")).rows() == [(close, 53)]
+    packed = postgres.sql(
+        database,
+        "SELECT count(*) FROM timescaledb_information.continuous_aggregates "
+        "WHERE view_owner = 'fundplatform_writer' AND NOT materialized_only",
+    )
+    assert packed == [(4,)]
+    held = postgres.sql(database, "SELECT count(*) FROM prices.weekly_bars_aggregate")
+    # 800 days from a Friday on: 3 days, 113 whole weeks, 6 days.
+    assert held == [(115,)]
+
+
+def test_retention_is_said_where_it_is_on(
+    timescale: TimescaleStore, postgres: Server, database: str
+) -> None:
+    postgres.sql(database, "SELECT add_retention_policy('raw.trades', INTERVAL '2 years')")
+    assert timescale.describe().endswith(", retention (raw.trades 2 years)")
 
 
 def test_corrections_of_compressed_rows(

@@ -15,7 +15,7 @@ from fundplatform_tests.storage.frames import FIRST, KEPT, SPEC, THREE, closes, 
 from fundplatform_tests.storage.postgres import PASSWORD, Server
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMES = ["0001_tables", "0002_marts", "0003_timescale", "0004_roles"]
+NAMES = sorted(p.stem for p in (ROOT / "sql/postgres").glob("*.sql"))
 _DESCRIBED = """
 SELECT c.table_schema || '.' || c.table_name, c.column_name, c.data_type, c.is_nullable = 'YES',
        c.collation_name
@@ -105,7 +105,7 @@ def test_a_broken_migration_leaves_nothing(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     every = migrations.migrations(migrations.sql_folder("postgres"))
-    broken = [*every, migrations.Migration("0005_broken", "CREATE TABEL oops ()", "x")]
+    broken = [*every, migrations.Migration("9000_broken", "CREATE TABEL oops ()", "x")]
     monkeypatch.setattr(migrations, "migrations", lambda _: broken)
     with postgres.database("broken") as url:
         with pytest.raises(WarehouseError, match="syntax error"):
