@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars, tables
-from fundplatform.assets.series import PRICE_COLUMNS, daily_returns
+from fundplatform.assets.series import PRICE_COLUMNS, price_returns
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import JANUARY, bar, folder, table
 from fundplatform_tests.pipeline import Pipeline, make
@@ -83,9 +83,10 @@ def test_a_better_source_added_later_wins_from_its_first_day_on(own: Settings) -
 
 def check_returns(pipeline: Pipeline) -> None:
     """Each return is one source's own; over the split it is 104 * 2 / 206 - 1, never -49.5 %."""
-    series = daily_returns(
+    series = price_returns(
         pipeline.store.read(tables.VALIDATED, columns=PRICE_COLUMNS),
         pipeline.store.read(tables.ADJUSTMENT_FACTORS),
+        pipeline.store.read(tables.SOURCES),
     )
     expected = [None, *(b / a - 1 for a, b in pairwise(ADJUSTED))]
     found = series.sort("session")["ret"].to_list()

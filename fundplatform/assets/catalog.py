@@ -13,7 +13,7 @@ import polars as pl
 from fundplatform import calendars, tables
 from fundplatform.assets.describe import output
 from fundplatform.assets.raw import raw_key
-from fundplatform.assets.series import PRICE_COLUMNS, daily_returns, with_calendar
+from fundplatform.assets.series import PRICE_COLUMNS, best_returns, with_calendar
 from fundplatform.finance import adjustment, tier_history
 from fundplatform.finance.tier_rules import load_rules
 from fundplatform.sources.base import Kind, Source
@@ -107,7 +107,7 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
         known_sources: pl.DataFrame,
         **caps: pl.DataFrame,
     ) -> Derived:
-        series = with_calendar(daily_returns(prices, factors), known_sources)
+        series = with_calendar(best_returns(prices, factors, known_sources), known_sources)
         given = caps.get(str(Kind.MARKET_CAPS))
         parts = [
             tiers_of(str(calendar), group, instruments, given)
@@ -122,9 +122,13 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
 def tiers_of(
     calendar: str, series: pl.DataFrame, instruments: pl.DataFrame, caps: pl.DataFrame | None
 ) -> pl.DataFrame:
-    """The tier rows of one calendar's instruments; thresholds are in USD, so are the caps used."""
+    """The tier rows of one calendar's instruments; thresholds are in USD, so is what they judge."""
     if caps is not None:
-        caps = caps.filter(pl.col("currency") == "USD")
+        foreign = instruments.filter(pl.col("quote") != "USD").select("instrument_id")
+        # A cap in USD moved with a price in euro would be neither.
+        caps = caps.filter(pl.col("currency") == "USD").join(
+            foreign, on="instrument_id", how="anti"
+        )
     span = series.select(a=pl.col("session").min(), b=pl.col("session").max()).row(0)
     closes = calendars.get(calendar).closes(span[0], span[1] + timedelta(days=31))
     own = instruments.join(series.select("instrument_id").unique(), on="instrument_id", how="semi")

@@ -1,6 +1,7 @@
 """indices/*: compositions, returns, changes and contributions by session; levels as a whole."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import dagster as dg
@@ -17,7 +18,8 @@ from fundplatform.assets.catalog import (
 )
 from fundplatform.assets.describe import level_report, output, session_returns
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
-from fundplatform.assets.series import PRICE_COLUMNS, daily_returns
+from fundplatform.assets.series import PRICE_COLUMNS, price_returns
+from fundplatform.assets.universe import left_out, members, usable_caps
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
@@ -90,14 +92,8 @@ def built(
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
-        returns = daily_returns(prices, factors)
-        results = [
-            one_index(
-                definition, returns, instruments, known_sources,
-                caps.get(str(Kind.MARKET_CAPS)), *window,
-            )
-            for definition in definitions
-        ]  # fmt: skip
+        known = Known(prices, factors, instruments, known_sources, caps.get(str(Kind.MARKET_CAPS)))
+        results = [one_index(definition, known, *window) for definition in definitions]
         frames = {
             t: pl.concat([getattr(r, t.name) for r in results], how="vertical")
             if results
@@ -110,59 +106,57 @@ def built(
     return build
 
 
+@dataclass(frozen=True)
+class Known:
+    """What the indices of a run are built from.
+
+    Attributes:
+        prices: PRICE_COLUMNS of prices.validated, look-back included.
+        factors: catalog.adjustment_factors.
+        instruments: catalog.instruments.
+        sources: catalog.sources.
+        caps: raw.market_caps, look-back included; None where no source has any.
+    """
+
+    prices: pl.DataFrame
+    factors: pl.DataFrame
+    instruments: pl.DataFrame
+    sources: pl.DataFrame
+    caps: pl.DataFrame | None
+    _returns: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def returns(self, only: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The bars of these sources (all where empty) and their price returns, computed once."""
+        if only not in self._returns:
+            prices = self.prices
+            if only:
+                ids = self.sources.filter(pl.col("name").is_in(only)).select("source_id")
+                prices = prices.join(ids, on="source_id", how="semi")
+            returns = price_returns(prices, self.factors, self.sources, anew=bool(only))
+            self._returns[only] = (prices, returns)
+        return self._returns[only]
+
+
 def one_index(
-    definition: IndexDefinition,
-    returns: pl.DataFrame,
-    instruments: pl.DataFrame,
-    sources: pl.DataFrame,
-    caps: pl.DataFrame | None,
-    first: date,
-    last: date,
+    definition: IndexDefinition, known: Known, first: date, last: date
 ) -> index.IndexResult:
     """Cut the universe out and build one index for [first, last]."""
     start = first - timedelta(days=look_back_days(definition))
     closes = calendars.get(definition.calendar).closes(start, last)
-    names = instruments.select("instrument_id", "symbol", listed_from="valid_from")
-    chosen = members(definition, instruments, sources, returns)
+    names = members(definition, known.instruments)
+    prices, returns = known.returns(definition.universe.sources)
     return index.build(
         definition,
-        returns.join(chosen, on="instrument_id", how="semi").join(names, on="instrument_id"),
+        returns.join(names, on="instrument_id"),
         closes["session"].to_list(),
         first=first,
         last=last,
-        caps=None if caps is None else _named(caps, definition, instruments),
+        caps=None if known.caps is None else usable_caps(known.caps, names),
         cutoffs=closes.with_columns(cutoff=pl.col("close_at") + CUTOFF),
+        left_out=left_out(definition, known.instruments, prices, returns, first, last),
     )
-
-
-def _named(
-    caps: pl.DataFrame, definition: IndexDefinition, instruments: pl.DataFrame
-) -> pl.DataFrame:
-    """The USD snapshots of the universe's instruments, priced here or not, with their symbols.
-
-    Ranks compare caps as they are, so one in another currency is not known rather than wrong.
-    """
-    names = definition.universe.select(instruments).select("instrument_id", "symbol")
-    return (
-        caps.filter(pl.col("currency") == "USD")
-        .join(names, on="instrument_id")
-        .select("instrument_id", "symbol", "known_at", "session", "market_cap")
-    )
-
-
-def members(
-    definition: IndexDefinition,
-    instruments: pl.DataFrame,
-    sources: pl.DataFrame,
-    returns: pl.DataFrame,
-) -> pl.DataFrame:
-    """The instruments of the universe; where it names sources, only what these have priced."""
-    chosen = definition.universe.select(instruments).select("instrument_id")
-    if not definition.universe.sources:
-        return chosen
-    ids = sources.filter(pl.col("name").is_in(definition.universe.sources)).select("source_id")
-    priced = returns.join(ids, on="source_id", how="semi").select("instrument_id").unique()
-    return chosen.join(priced, on="instrument_id", how="semi")
 
 
 INDEX_SOURCE = SourceSpec(

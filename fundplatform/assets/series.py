@@ -1,4 +1,8 @@
-"""Return series as the assets need them: daily bars only, each instrument with its calendar."""
+"""Return series as the assets need them: daily bars only, each instrument with its calendar.
+
+Which bars may be compared is decided here: one return basis at a time, dollar volumes in USD. In:
+prices.validated. Out: `finance.returns.SCHEMA`. The arithmetic is in `finance/returns.py`.
+"""
 
 import polars as pl
 
@@ -8,46 +12,94 @@ PRICE_COLUMNS = [
     "source_id",
     "instrument_id",
     "interval",
+    "quote",
     "session",
     "close",
     "volume",
     "adjustment",
     "selected",
 ]
-"""What `daily_returns` reads of prices.validated."""
+"""What is read of prices.validated."""
+
+PRICE, TOTAL = "price", "gross_total"
 
 
-def daily_returns(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
-    """`session_returns` of the daily bars; indices, metrics and tiers read interval 1d only."""
-    daily = prices.filter(pl.col("interval") == "1d").drop("interval")
-    return session_returns(daily, factors)
+def daily_bars(prices: pl.DataFrame) -> pl.DataFrame:
+    """The daily bars (indices, metrics and tiers read interval 1d only) with `return_basis`.
+
+    gross_total where the source's prices carry its dividends, else price. The volume is NULL where
+    close x volume is no amount of USD that was traded: another quote currency (USDT is not USD),
+    or prices lowered by later dividends.
+    """
+    total = (pl.col("adjustment") == "split_div").any().over("source_id")
+    in_usd = (pl.col("quote") == "USD") & (pl.col("return_basis") == PRICE)
+    return (
+        prices.filter(pl.col("interval") == "1d")
+        .with_columns(return_basis=pl.when(total).then(pl.lit(TOTAL)).otherwise(pl.lit(PRICE)))
+        .with_columns(volume=pl.when(in_usd).then("volume"))
+        .drop("interval", "quote")
+    )
+
+
+def price_returns(
+    prices: pl.DataFrame,
+    factors: pl.DataFrame,
+    sources: pl.DataFrame,
+    *,
+    anew: bool = False,
+) -> pl.DataFrame:
+    """`session_returns` on the price basis: bars that carry dividends do not take part.
+
+    Args:
+        prices: PRICE_COLUMNS of prices.validated.
+        factors: catalog.adjustment_factors.
+        sources: catalog.sources.
+        anew: True where `prices` are not all bars: the selected one may be missing.
+    """
+    bars = daily_bars(prices)
+    kept = bars.filter(pl.col("return_basis") == PRICE)
+    if anew or kept.height < bars.height:
+        kept = _selected(kept, sources)
+    return session_returns(kept, factors)
 
 
 def returns_by_basis(
     prices: pl.DataFrame, factors: pl.DataFrame, sources: pl.DataFrame
 ) -> pl.DataFrame:
-    """`daily_returns` of each return basis by itself, labelled `return_basis`.
+    """`session_returns` of each return basis by itself, labelled `return_basis`.
 
-    gross_total where the source's prices carry its dividends, else price. An instrument with
-    sources of both bases has a series on each: within a basis the source of lowest (priority,
-    source_id) counts, since the bar `selected` among all sources may be of the other one.
+    An instrument with sources of both bases has a series on each: within a basis the source of
+    lowest (priority, source_id) counts, since the bar `selected` among all sources may be of the
+    other one.
     """
-    total = (pl.col("adjustment") == "split_div").any().over("source_id")
-    daily = prices.filter(pl.col("interval") == "1d").with_columns(
-        return_basis=pl.when(total).then(pl.lit("gross_total")).otherwise(pl.lit("price"))
-    )
-    if daily["return_basis"].n_unique() > 1:
-        ids = sources.select("source_id", "priority")
-        order = pl.col("priority").cast(pl.Int64) * 2**16 + pl.col("source_id")
-        best = order.min().over("instrument_id", "session", "return_basis")
-        daily = daily.join(ids, on="source_id", how="left").with_columns(selected=order == best)
+    bars = daily_bars(prices)
+    if bars["return_basis"].n_unique() > 1:
+        bars = _selected(bars, sources)
     return pl.concat(
-        [daily_returns(daily.clear(), factors).with_columns(return_basis=pl.lit("price"))]
+        [session_returns(bars.clear(), factors).with_columns(return_basis=pl.lit(PRICE))]
         + [
-            daily_returns(own, factors).with_columns(return_basis=pl.lit(basis))
-            for (basis,), own in daily.partition_by("return_basis", as_dict=True).items()
+            session_returns(own, factors).with_columns(return_basis=pl.lit(basis))
+            for (basis,), own in bars.partition_by("return_basis", as_dict=True).items()
         ]
     )
+
+
+def best_returns(
+    prices: pl.DataFrame, factors: pl.DataFrame, sources: pl.DataFrame
+) -> pl.DataFrame:
+    """One series per instrument: on the price basis where it has one, else gross_total."""
+    returns = returns_by_basis(prices, factors, sources)
+    priced = returns.filter(pl.col("return_basis") == PRICE)
+    other = returns.join(priced, on="instrument_id", how="anti")
+    return pl.concat([priced, other]).drop("return_basis").sort("instrument_id", "session")
+
+
+def _selected(bars: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """`selected` anew, among these bars of each instrument, session and basis."""
+    ids = sources.select("source_id", "priority")
+    order = pl.col("priority").cast(pl.Int64) * 2**16 + pl.col("source_id")
+    best = order.min().over("instrument_id", "session", "return_basis")
+    return bars.join(ids, on="source_id", how="left").with_columns(selected=order == best)
 
 
 def with_calendar(returns: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:

@@ -179,7 +179,7 @@ def _problem(rules: TierRules) -> pl.Expr:
     """Why the rule cannot decide; NULL where it can."""
     by_volume = pl.col("volume_T1").is_not_null()
     count = pl.when(by_volume).then("values").otherwise("bars")
-    wanted = pl.when(by_volume).then(pl.lit("a dollar volume")).otherwise(pl.lit("a bar"))
+    wanted = pl.when(by_volume).then(pl.lit("a dollar volume in USD")).otherwise(pl.lit("a bar"))
     return (
         pl.when(pl.col("cap_T1").is_null())
         .then(pl.format("no rule for asset class {}", "asset_class"))
@@ -192,7 +192,7 @@ def _problem(rules: TierRules) -> pl.Expr:
             )
         )
         .when(pl.col("market_cap").is_null())
-        .then(pl.lit("no market cap known"))
+        .then(pl.lit("no market cap known in USD"))
     )
 
 

@@ -6,14 +6,21 @@ import polars as pl
 
 from fundplatform import tables
 from fundplatform.assets.catalog import tiers_of
-from fundplatform.assets.indices import _named
+from fundplatform.assets.universe import members, usable_caps
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform.finance.returns import SCHEMA
 
 DAY = date(2024, 1, 31)
 ONE = pl.DataFrame(
-    {"instrument_id": [1], "asset_class": ["equity"], "symbol": ["AAA"], "valid_from": [DAY]}
+    {
+        "instrument_id": [1],
+        "asset_class": ["equity"],
+        "symbol": ["AAA"],
+        "quote": ["USD"],
+        "valid_from": [DAY],
+    }
 ).cast({"instrument_id": pl.Int32})
+IN_EURO = ONE.with_columns(quote=pl.lit("EUR"))
 
 
 def caps(*currencies: str) -> pl.DataFrame:
@@ -28,20 +35,24 @@ def caps(*currencies: str) -> pl.DataFrame:
 
 def test_an_index_ranks_by_caps_in_usd_alone() -> None:
     index = IndexDefinition("top", "Top", Universe(), 1, "market_cap")
-    assert _named(caps("USD", "JPY"), index, ONE)["known_at"].dt.minute().to_list() == [0]
+    found = usable_caps(caps("USD", "JPY"), members(index, ONE))
+    assert found["known_at"].dt.minute().to_list() == [0]
+    # A USD cap cannot be carried by a price in euro.
+    assert usable_caps(caps("USD", "EUR"), members(index, IN_EURO)).is_empty()
 
 
-def tier_caps(currency: str) -> list[float | None]:
+def tier_caps(currency: str, instruments: pl.DataFrame = ONE) -> list[float | None]:
     """The caps that the tiers of 25 sessions with a volume rest on."""
     days = pl.date_range(date(2023, 12, 20), DAY, eager=True)
     series = pl.DataFrame({"session": days.filter(days.dt.weekday() < 6)}).with_columns(
         instrument_id=1, source_id=1, close=10.0, dollar_volume=1e9, ret=0.0, growth=1.0
     )
     own = series.select(pl.col(n).cast(t) for n, t in SCHEMA.items())
-    known = ONE.with_columns(valid_from=pl.lit(date(2023, 12, 20)))
+    known = instruments.with_columns(valid_from=pl.lit(date(2023, 12, 20)))
     return tiers_of("24/5", own, known, caps(currency))["market_cap"].to_list()
 
 
 def test_tiers_take_caps_in_usd_alone() -> None:
     assert any(tier_caps("USD"))
     assert not any(tier_caps("JPY"))
+    assert not any(tier_caps("USD", IN_EURO))

@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 
 from fundplatform import tables
-from fundplatform.assets.series import PRICE_COLUMNS, returns_by_basis
+from fundplatform.assets.series import PRICE_COLUMNS, best_returns, price_returns, returns_by_basis
 
 NO_SPLITS = tables.ADJUSTMENT_FACTORS.empty()
 SOURCES = pl.DataFrame({"source_id": [1, 2, 3], "priority": [10, 20, 30]}).cast(
@@ -15,9 +15,19 @@ SCHEMA = {n: tables.VALIDATED.polars_schema[n] for n in PRICE_COLUMNS}
 
 
 def bar(
-    source: int, instrument: int, day: int, close: float, adjustment: str, selected: bool
+    source: int,
+    instrument: int,
+    day: int,
+    close: float,
+    adjustment: str,
+    selected: bool,
+    quote: str = "USD",
 ) -> tuple[object, ...]:
-    return (source, instrument, "1d", date(2024, 1, day), close, 1.0, adjustment, selected)
+    return (source, instrument, "1d", quote, date(2024, 1, day), close, 1.0, adjustment, selected)
+
+
+def frame(*bars: tuple[object, ...]) -> pl.DataFrame:
+    return pl.DataFrame(bars, schema=SCHEMA, orient="row")
 
 
 def found(*bars: tuple[object, ...]) -> dict[tuple[int, str], list[float | None]]:
@@ -56,3 +66,43 @@ def test_of_two_sources_of_a_basis_the_first_by_priority_counts() -> None:
 
 def test_no_prices_no_returns() -> None:
     assert found() == {}
+
+
+def test_price_returns_pass_over_a_preferred_source_that_carries_dividends() -> None:
+    # 100 -> 99 ex a dividend of 1: the price fell by 1 %, the total return is 0.
+    bars = [bar(1, 7, 2, 99.0, "split_div", True), bar(1, 7, 3, 99.0, "split_div", True)]
+    bars += [bar(2, 7, 2, 100.0, "none", False), bar(2, 7, 3, 99.0, "none", False)]
+    bars += [bar(1, 8, 2, 5.0, "split_div", True), bar(1, 8, 3, 6.0, "split_div", True)]
+    found = price_returns(frame(*bars), NO_SPLITS, SOURCES)
+    assert found.select("instrument_id", "close").rows() == [(7, 100.0), (7, 99.0)]
+    assert [r and round(r, 12) for r in found["ret"]] == [None, -0.01]
+    best = best_returns(frame(*bars), NO_SPLITS, SOURCES)
+    assert best.select("instrument_id", "close").rows() == [
+        (7, 100.0),
+        (7, 99.0),
+        (8, 5.0),
+        (8, 6.0),
+    ]
+
+
+def test_of_chosen_sources_the_bars_are_selected_anew() -> None:
+    # Source 1 was selected among all; of source 2 alone, its own bars count.
+    own = [bar(2, 7, d, 10.0 * d, "none", False) for d in (2, 3)]
+    found = price_returns(frame(*own), NO_SPLITS, SOURCES, anew=True)
+    assert found["close"].to_list() == [20.0, 30.0]
+
+
+def test_dollar_volumes_are_usd_that_were_traded_or_nothing() -> None:
+    bars = frame(
+        bar(1, 7, 2, 10.0, "none", True),
+        bar(1, 8, 2, 10.0, "none", True, "EUR"),
+        bar(1, 9, 2, 10.0, "none", True, "USDT"),
+        bar(3, 6, 2, 10.0, "split_div", True),
+    )
+    found = best_returns(bars, NO_SPLITS, SOURCES)
+    assert dict(found.select("instrument_id", "dollar_volume").iter_rows()) == {
+        6: None,
+        7: 10.0,
+        8: None,
+        9: None,
+    }

@@ -183,11 +183,11 @@ def test_unclassified_says_why() -> None:
     rows = run(instruments, returns, caps(known)).filter(pl.col("session") == POINTS[0])
     assert rows["tier"].to_list() == ["UNCLASSIFIED", "UNCLASSIFIED", "T1", *["UNCLASSIFIED"] * 2]
     assert rows["reason"].to_list() == [
-        "no market cap known",
-        "19 of the last 60 sessions have a dollar volume, 20 needed",
+        "no market cap known in USD",
+        "19 of the last 60 sessions have a dollar volume in USD, 20 needed",
         "market cap 300000.0 m USD, median dollar volume 9000.0 m USD",
         "no rule for asset class fx",
-        "0 of the last 60 sessions have a dollar volume, 20 needed",
+        "0 of the last 60 sessions have a dollar volume in USD, 20 needed",
     ]
 
 

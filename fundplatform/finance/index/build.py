@@ -18,7 +18,7 @@ import polars as pl
 from fundplatform.errors import SchemaError
 from fundplatform.finance.index.composition import choose, rank, unpriced
 from fundplatform.finance.index.market_cap import Snapshots, cap_states, market_caps, snapshots
-from fundplatform.finance.index.notes import notes
+from fundplatform.finance.index.notes import NOTED, notes
 from fundplatform.finance.index.panel import bars_on, median_dollar_volume
 from fundplatform.finance.index.performance import Earned, earn, not_earned
 from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
@@ -69,6 +69,7 @@ def build(
     caps: pl.DataFrame | None = None,
     cutoffs: pl.DataFrame | None = None,
     base_session: date | None = None,
+    left_out: pl.DataFrame | None = None,
 ) -> IndexResult:
     """Compositions, returns and changes of the sessions from first to last (methodology A1).
 
@@ -90,6 +91,7 @@ def build(
         cutoffs: For rank_by market_cap: session, close_at, cutoff of every session. A snapshot
             counts for t when known_at <= cutoff(t).
         base_session: No composition before it; default: the definition's base_date, if any.
+        left_out: session, symbol, reason of names that the caller kept out; only noted.
 
     Returns:
         Frames sorted by session and rank or symbol. The state of a session is `ok` with a return;
@@ -115,7 +117,7 @@ def build(
     earned = earn(chosen, ranked, span)
     absent = unpriced(ranked, known, definition, span) if known else _NOTHING_UNPRICED
     gaps = not_earned(chosen, ranked, definition.stale_sessions)
-    note = notes(definition, span, chosen, earned, absent, gaps)
+    note = notes(definition, span, chosen, earned, absent, gaps, _placed(left_out, sessions))
     states = cap_states(known) if known else ["no_history"] * len(sessions)
     performance = _performance(definition, span, states, chosen, earned, note)
     own = chosen.filter(pl.col("pos").is_between(*span))
@@ -159,6 +161,15 @@ def _measured(
 def _since(chosen: pl.DataFrame, sessions: Sequence[date], start: date) -> pl.DataFrame:
     """The compositions from the first session on that is not before `start`."""
     return chosen.filter(pl.col("pos") >= bisect_left(sessions, start))
+
+
+def _placed(left_out: pl.DataFrame | None, sessions: Sequence[date]) -> pl.DataFrame:
+    """pos, symbol, reason of what the caller left out, on index sessions, sorted."""
+    if left_out is None:
+        return pl.DataFrame(schema=NOTED)
+    days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
+    placed = left_out.join(days, on="session").select(pl.col(n).cast(t) for n, t in NOTED.items())
+    return placed.sort(*NOTED)
 
 
 def _performance(

@@ -13,6 +13,9 @@ from fundplatform.finance.index_definition import IndexDefinition
 
 _NAMED = 5
 
+NOTED = pl.Schema({"pos": pl.Int32(), "reason": pl.String(), "symbol": pl.String()})
+"""Names left out, with the reason."""
+
 
 def notes(
     definition: IndexDefinition,
@@ -21,6 +24,7 @@ def notes(
     earned: Earned,
     absent: pl.DataFrame,
     gaps: pl.DataFrame,
+    left_out: pl.DataFrame,
 ) -> dict[int, str]:
     """The note by position; positions without anything to say are absent.
 
@@ -31,6 +35,7 @@ def notes(
         earned: Output of `performance.earn`.
         absent: Output of `composition.unpriced`.
         gaps: Output of `performance.not_earned`.
+        left_out: NOTED, sorted.
     """
     within = pl.col("pos").is_between(*span)
     own = chosen.filter(within)
@@ -52,6 +57,10 @@ def notes(
         )
     for pos, count, names in _by_pos(absent):
         parts[pos].append(f"{count} of the first {definition.n} have no price: {names}")
+    for reason in left_out["reason"].unique().sort():
+        names_of = left_out.filter(within, pl.col("reason") == reason)
+        for pos, count, names in _by_pos(names_of):
+            parts[pos].append(f"{count} names left out, {reason}: {names}")
     return {pos: "; ".join(texts) for pos, texts in parts.items()}
 
 
