@@ -82,7 +82,7 @@ class Policy:
         first: First session of the run.
         last: Last session of the run.
         daily_from: From here on every session; before, month ends.
-        also: Last sessions of finished data sets.
+        also: Last days of finished data sets, sessions or not.
         risk_free_rate: Annual, decimal.
     """
 
@@ -94,7 +94,7 @@ class Policy:
 
 
 def ends_of(sources: pl.DataFrame) -> frozenset[date]:
-    """The last sessions of finished data sets."""
+    """The last days of finished data sets, as declared: a year's end is often no session."""
     return frozenset(sources["coverage_end"].drop_nulls().to_list())
 
 

@@ -4,6 +4,7 @@ Dates in, dates out. Prices, returns and the choice of the base price among what
 to `metrics.py`; what a session is, to `fundplatform.calendars`.
 """
 
+from bisect import bisect_right
 from calendar import monthrange
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -80,10 +81,12 @@ def evaluation_sessions(
         first: First session of the range.
         last: Last session of the range.
         daily_from: From here on every session counts; before, only month ends.
-        also: Further sessions to keep (the end of a finished data set); others are ignored.
+        also: Days (ends of finished data sets) of which the last session on or before is kept too.
 
     Returns:
         Ascending; empty where the range has none.
     """
-    kept = {*month_ends(sessions), *also}
+    # What lies after the last session known here concerns none of them.
+    rows = (bisect_right(sessions, day) for day in also if sessions and day <= sessions[-1])
+    kept = {*month_ends(sessions), *(sessions[n - 1] for n in rows if n > 0)}
     return [s for s in sessions if first <= s <= last and (s >= daily_from or s in kept)]

@@ -70,12 +70,15 @@ def test_evaluation_sessions() -> None:
         date(2024, 1, 10),
         date(2024, 6, 5),
         daily_from=date(2024, 6, 3),
-        also=frozenset({date(2024, 3, 13), date(2024, 3, 16), date(2024, 7, 1)}),
+        # A Wednesday; a Saturday, which stands for the Friday before; one after the range; one
+        # before the first session.
+        also=frozenset({date(2024, 3, 13), date(2024, 3, 16), date(2024, 7, 1), date(2023, 1, 1)}),
     )
     assert kept == [
         date(2024, 1, 31),
         date(2024, 2, 29),
         date(2024, 3, 13),
+        date(2024, 3, 15),
         date(2024, 3, 29),
         date(2024, 4, 30),
         date(2024, 5, 31),
