@@ -7,6 +7,7 @@ ends. It prints nothing; a failed run ends it with an error.
 from dataclasses import replace
 
 from bench.inputs import FIRST, LAST
+from fundplatform import contract_worker
 from fundplatform.backfill import CHAIN, Backfill, Chunk, chain_chunks, chain_days, run_chunk
 from fundplatform.cli import prepare
 from fundplatform.settings import Settings
@@ -17,6 +18,7 @@ _PRICES = tuple(key for key in CHAIN if key.path[0] in ("prices", "ops"))
 def main() -> None:
     """Fetch, then judge every session."""
     job = prepare(Settings.from_env(), [], (FIRST, LAST))
+    contract_worker.start()
     for chunk in job.fetches():
         _run(job, chunk)
     days = chain_days(job.all_sources, job.instance, FIRST, LAST)

@@ -6,9 +6,21 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
-from fundplatform import tables
-from fundplatform.contracts import SPECIFIC, Finding, verify
+from fundplatform import contract_worker, tables
+from fundplatform.contracts import SPECIFIC, Finding
 from fundplatform.tables import Table
+
+
+class Contracts(dg.ConfigurableResource[None]):
+    """Starts the contracts' process with the run, so that it is ready when a batch is."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Start it; a process that lives is kept from run to run."""
+        contract_worker.start()
+
+    def verify(self, table: Table, batch: pl.DataFrame) -> list[Finding]:
+        """See `contract_worker.Worker.verify`."""
+        return contract_worker.start().verify(table, batch)
 
 
 def contract_checks() -> list[dg.AssetChecksDefinition]:
@@ -26,8 +38,8 @@ def contract_check(table: Table) -> dg.AssetChecksDefinition:
         description=f"Great Expectations contract of {table.full_name}, derived from tables.py.",
         pool="warehouse",
     )
-    def contract(batch: pl.DataFrame) -> dg.AssetCheckResult:
-        return as_result(verify(table, batch), batch.height)
+    def contract(batch: pl.DataFrame, contracts: Contracts) -> dg.AssetCheckResult:
+        return as_result(contracts.verify(table, batch), batch.height)
 
     return contract
 

@@ -115,6 +115,11 @@ def expectations(table: Table) -> list[Expectation]:
     ]
 
 
+def prepare() -> None:
+    """Import what `verify` needs, ahead of the first batch."""
+    _great_expectations()
+
+
 def verify(table: Table, batch: pl.DataFrame) -> list[Finding]:
     """Run the table's contract over a batch; one finding per expectation."""
     wanted = expectations(table)

@@ -1,0 +1,95 @@
+"""The contracts' own process: same findings, errors that stay errors, an end with its owner."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+
+from fundplatform import contract_worker, contracts, tables
+from fundplatform.contract_worker import Worker
+
+AT = datetime(2024, 1, 3, tzinfo=UTC)
+LEVEL = {
+    "index_name": "i", "session": date(2024, 1, 2), "return_basis": "price", "level": 1000.0,
+    "drawdown": 0.0, "recorded_from": AT, "run_id": "r",
+}  # fmt: skip
+
+
+def levels(**changed: object) -> pl.DataFrame:
+    return pl.DataFrame([{**LEVEL, **changed}], schema=tables.LEVELS.polars_schema)
+
+
+@pytest.fixture(scope="module")
+def worker() -> Iterator[Worker]:
+    started = Worker()
+    yield started
+    started.stop()
+
+
+def test_a_good_batch_passes(worker: Worker) -> None:
+    assert all(f.passed for f in worker.verify(tables.LEVELS, levels()))
+
+
+def test_a_bad_batch_comes_back_with_its_offenders(worker: Worker) -> None:
+    failed = [f for f in worker.verify(tables.LEVELS, levels(level=-7.5)) if not f.passed]
+    assert [(f.expectation, f.actual, f.offenders) for f in failed] == [
+        ("expect_column_values_to_be_between", "1 unexpected", [-7.5])
+    ]
+
+
+def test_offenders_that_json_does_not_know_come_as_text(worker: Worker) -> None:
+    twice = pl.concat([levels(), levels()])
+    failed = [f for f in worker.verify(tables.LEVELS, twice) if not f.passed]
+    assert [f.expectation for f in failed] == ["expect_compound_columns_to_be_unique"]
+    assert "2024-01-02" in json.dumps(failed[0].offenders)
+
+
+def test_a_contract_that_crashes_is_an_error_and_the_next_one_is_judged(worker: Worker) -> None:
+    with pytest.raises(RuntimeError, match="crashed"):
+        worker.verify(tables.LEVELS, levels().drop("level"))
+    assert all(f.passed for f in worker.verify(tables.LEVELS, levels()))
+
+
+def test_a_killed_process_is_an_error_and_the_next_start_makes_another() -> None:
+    first = contract_worker.start()
+    first.stop()
+    with pytest.raises(RuntimeError, match=r"contract of indices\.levels was not judged"):
+        first.verify(tables.LEVELS, levels())
+    second = contract_worker.start()
+    assert second is not first
+    assert contract_worker.start() is second
+
+
+def test_the_process_ends_with_its_requests() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "fundplatform.contract_worker"],
+        input=b"",
+        capture_output=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, b"")
+
+
+def test_a_process_that_forked_does_not_share_its_pipes(worker: Worker) -> None:
+    worker.owner = os.getpid() + 1
+    assert not worker.usable
+    worker.owner = os.getpid()
+    assert worker.usable
+
+
+def test_one_line_answers_one_request(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(contracts, "verify", lambda _table, _batch: [])
+    frame = io.BytesIO()
+    levels().write_ipc(frame)
+    asked = json.dumps(["indices.levels", frame.tell()]).encode() + b"\n" + frame.getvalue()
+    answers = io.BytesIO()
+    contract_worker.serve(io.BytesIO(asked * 2), answers)
+    assert answers.getvalue() == b'{"findings": []}\n' * 2
