@@ -28,6 +28,9 @@ class Kind(StrEnum):
     CORPORATE_ACTIONS = "corporate_actions"
     SHARES = "shares"
     MARKET_CAPS = "market_caps"
+    FUND_FACTS = "fund_facts"
+    HOLDINGS = "holdings"
+    PROFILES = "profiles"
 
     @property
     def table(self) -> Table:
@@ -44,6 +47,9 @@ _TABLES: dict[Kind, Table] = {
     Kind.CORPORATE_ACTIONS: tables.CORPORATE_ACTIONS,
     Kind.SHARES: tables.SHARES,
     Kind.MARKET_CAPS: tables.MARKET_CAPS,
+    Kind.FUND_FACTS: tables.FUND_FACTS,
+    Kind.HOLDINGS: tables.HOLDINGS,
+    Kind.PROFILES: tables.PROFILES,
 }
 
 

@@ -1,11 +1,12 @@
 """The DDL of a warehouse, derived from `tables.py`: `python -m fundplatform.storage.ddl duckdb`.
 
-Prints what stands in `sql/<dialect>/0001_tables.sql`; a test keeps file and declaration equal.
-Views for readers are written by hand in later migrations. No connection here.
+Prints what stands in `sql/<dialect>/0001_tables.sql`, or with the name of a later migration of
+tables what stands there; a test keeps files and declaration equal. Views for readers are written by
+hand in migrations of their own. No connection here.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from fundplatform import tables
 from fundplatform.tables import Table, Type
@@ -33,9 +34,16 @@ POSTGRES_TYPES: dict[Type, str] = {
 }
 DIALECTS: dict[str, dict[Type, str]] = {"duckdb": DUCKDB_TYPES, "postgres": POSTGRES_TYPES}
 
+FIRST = "0001_tables"
+# Tables that came later, by the migration that creates them (the same in both dialects). A table is
+# never added to an older migration: warehouses keep the checksum of those they have.
+ADDED: dict[str, tuple[Table, ...]] = {
+    "0011_funds": (tables.FUND_FACTS, tables.HOLDINGS, tables.PROFILES),
+}
+
 _HEADER = """\
--- Every table of fundplatform/tables.py and the ledgers of superseded versions.
--- Generated: python -m fundplatform.storage.ddl {dialect} > sql/{dialect}/0001_tables.sql
+-- {what} of fundplatform/tables.py and the ledgers of superseded versions.
+-- Generated: python -m fundplatform.storage.ddl {dialect}{name} > sql/{dialect}/{file}.sql
 """
 _KEYS = {
     "duckdb": """\
@@ -53,7 +61,19 @@ _KEYS = {
 
 def all_tables() -> Iterator[Table]:
     """Every table, each followed by its ledger where it keeps one."""
-    for table in tables.TABLES:
+    return _with_ledgers(tables.TABLES)
+
+
+def tables_of(migration: str) -> tuple[Table, ...]:
+    """The tables that a migration creates, without their ledgers."""
+    if migration != FIRST:
+        return ADDED[migration]
+    later = {table.full_name for added in ADDED.values() for table in added}
+    return tuple(table for table in tables.TABLES if table.full_name not in later)
+
+
+def _with_ledgers(given: Iterable[Table]) -> Iterator[Table]:
+    for table in given:
         yield table
         if table.revisions:
             yield tables.revisions_of(table)
@@ -93,12 +113,19 @@ def create_table(table: Table, dialect: str) -> str:
     return text + "\n".join(comments) + "\n"
 
 
-def ddl(dialect: str) -> str:
-    """The whole of `0001_tables.sql` for a dialect (a key of `DIALECTS`)."""
+def ddl(dialect: str, migration: str = FIRST) -> str:
+    """The whole text of a migration of tables for a dialect (a key of `DIALECTS`)."""
+    first = migration == FIRST
+    header = _HEADER.format(
+        what="Every table" if first else "Tables",
+        dialect=dialect,
+        name="" if first else f" {migration}",
+        file=migration,
+    )
     schemas = "".join(f"CREATE SCHEMA IF NOT EXISTS {name};\n" for name in tables.SCHEMAS)
-    body = "\n".join(create_table(t, dialect) for t in all_tables())
-    return f"{_HEADER.format(dialect=dialect)}{_KEYS[dialect]}\n{schemas}\n{body}"
+    body = "\n".join(create_table(t, dialect) for t in _with_ledgers(tables_of(migration)))
+    return f"{header}{_KEYS[dialect]}\n" + (f"{schemas}\n{body}" if first else body)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(ddl(sys.argv[1]))
+    sys.stdout.write(ddl(*sys.argv[1:]))

@@ -38,15 +38,16 @@ def declared() -> dict[str, list[tuple[str, str, bool]]]:
     }
 
 
-def first_migration() -> str:
-    return (ROOT / "sql/duckdb/0001_tables.sql").read_text()
+def table_migrations() -> str:
+    names = (ddl.FIRST, *ddl.ADDED)
+    return "".join((ROOT / f"sql/duckdb/{name}.sql").read_text() for name in names)
 
 
-def test_tables_of_the_migration_equal_the_declaration() -> None:
+def test_tables_of_the_migrations_equal_the_declaration() -> None:
     connection = duckdb.connect()
-    connection.execute(first_migration())
+    connection.execute(table_migrations())
     assert described(connection) == declared()
-    connection.execute(first_migration())
+    connection.execute(table_migrations())
     assert described(connection) == declared(), "re-runnable"
 
 
@@ -61,15 +62,21 @@ def test_tables_of_the_migration_equal_the_declaration() -> None:
 )
 def test_the_comparison_sees_a_difference(change: str) -> None:
     connection = duckdb.connect()
-    connection.execute(first_migration())
+    connection.execute(table_migrations())
     connection.execute(change)
     assert described(connection) != declared()
 
 
-def test_file_is_the_generated_text() -> None:
-    assert first_migration() == ddl.ddl("duckdb"), (
-        "run: python -m fundplatform.storage.ddl duckdb > sql/duckdb/0001_tables.sql"
+@pytest.mark.parametrize("name", [ddl.FIRST, *ddl.ADDED])
+def test_file_is_the_generated_text(name: str) -> None:
+    assert (ROOT / f"sql/duckdb/{name}.sql").read_text() == ddl.ddl("duckdb", name), (
+        f"run: python -m fundplatform.storage.ddl duckdb {name} > sql/duckdb/{name}.sql"
     )
+
+
+def test_a_table_is_created_by_one_migration() -> None:
+    created = [t.full_name for name in (ddl.FIRST, *ddl.ADDED) for t in ddl.tables_of(name)]
+    assert sorted(created) == sorted(t.full_name for t in tables.TABLES)
 
 
 def test_ledgers_stand_beside_their_tables() -> None:

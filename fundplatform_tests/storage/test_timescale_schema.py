@@ -61,9 +61,10 @@ def database(warehouse_url: str) -> str:
     return warehouse_url.rsplit("/", 1)[1]
 
 
-def test_file_is_the_generated_text() -> None:
-    assert (ROOT / "sql/postgres/0001_tables.sql").read_text() == ddl.ddl("postgres"), (
-        "run: python -m fundplatform.storage.ddl postgres > sql/postgres/0001_tables.sql"
+@pytest.mark.parametrize("name", [ddl.FIRST, *ddl.ADDED])
+def test_file_is_the_generated_text(name: str) -> None:
+    assert (ROOT / f"sql/postgres/{name}.sql").read_text() == ddl.ddl("postgres", name), (
+        f"run: python -m fundplatform.storage.ddl postgres {name} > sql/postgres/{name}.sql"
     )
 
 
