@@ -29,8 +29,9 @@ def split_factors(actions: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         actions: Rows of raw.corporate_actions: instrument_id, action, ex_date, ratio, source_id.
-            Other actions than `split` are ignored. Pass only what counts as known: a split that is
-            announced but not yet effective already lowers the factors before its ex-date.
+            Other actions than `split` are ignored. A split that is announced but not yet effective
+            makes a period too: only ratios of factors mean something, and `split_adjusted` and
+            the views divide by the factor of the newest price.
 
     Returns:
         instrument_id, from_session, to_session, split_factor, sorted by the first two. The periods
@@ -101,10 +102,11 @@ def factor_of(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.Series:
 def split_adjusted(
     prices: pl.DataFrame, factors: pl.DataFrame, columns: Sequence[str] = ("close",)
 ) -> pl.DataFrame:
-    """Bars with split-adjusted columns beside the stored ones.
+    """Bars with columns that are split-adjusted as of each instrument's newest bar given.
 
     Args:
-        prices: Bars with instrument_id, session, adjustment and the columns asked for.
+        prices: Bars with instrument_id, session, adjustment and the columns asked for. A split
+            after the newest of them (announced, or cut off) does not count.
         factors: Output of `split_factors`.
         columns: Of open, high, low, close, volume.
 
@@ -118,7 +120,15 @@ def split_adjusted(
     wrong = [c for c in columns if c not in (*_PRICES, "volume")]
     if wrong:
         raise ValueError(f"columns {wrong}: use any of {[*_PRICES, 'volume']}")
-    factor = pl.lit(factor_of(prices, factors))
+    newest = prices.group_by("instrument_id").agg(pl.col("session").max())
+    newest = newest.with_columns(adjustment=pl.lit("none"))
+    base = newest.select("instrument_id", base=factor_of(newest, factors))
+    bases = prices.join(base, on="instrument_id", how="left", maintain_order="left")["base"]
+    as_traded = (prices["adjustment"] == "none").fill_null(False)
+    own = pl.DataFrame({"f": factor_of(prices, factors), "b": bases, "n": as_traded})
+    factor = pl.lit(
+        own.select(pl.when("n").then(pl.col("f") / pl.col("b")).otherwise(1.0)).to_series()
+    )
     return prices.with_columns(
         (pl.col(c) / factor if c == "volume" else pl.col(c) * factor).alias(f"adj_{c}")
         for c in columns

@@ -104,6 +104,21 @@ def test_only_as_traded_bars_are_adjusted_and_order_is_kept() -> None:
     assert found.select(bars.columns).equals(bars)
 
 
+def test_a_split_after_the_newest_bar_does_not_count_yet() -> None:
+    # 7:1 announced for 2014-06-09: until then 2005 is what the prices are adjusted to.
+    announced = pl.concat([AAPL, actions((1, 7, "split", date(2014, 6, 9), 7.0))])
+    before = prices(
+        (7, date(2000, 6, 20), "none", 101.25, 100.0), (7, date(2014, 6, 6), "none", 645.57, 1.0)
+    )
+    found = split_adjusted(before, split_factors(announced), ("close", "volume"))
+    assert found["adj_close"].to_list() == pytest.approx([25.3125, 645.57], rel=1e-15)
+    assert found["adj_volume"].to_list() == pytest.approx([400.0, 1.0], rel=1e-15)
+    after = pl.concat([before, prices((7, date(2014, 6, 9), "none", 93.7, 1.0))])
+    assert split_adjusted(after, split_factors(announced))["adj_close"].to_list() == pytest.approx(
+        [25.3125 / 7, 645.57 / 7, 93.7], rel=1e-15
+    )
+
+
 def test_instruments_around_one_with_factors_keep_factor_one() -> None:
     bars = prices(
         (6, date(2030, 1, 2), "none", 1.0, 1.0),

@@ -42,6 +42,7 @@ CONTRACT = {
 }
 
 THU, FRI, MON = date(2005, 2, 24), date(2005, 2, 25), date(2005, 2, 28)
+SAT, TUE = date(2005, 2, 26), date(2005, 3, 1)
 
 CONTENT = (
     rows(tables.SOURCES, {"name": "good", "priority": 1}, {"source_id": 2, "name": "spare"}),
@@ -50,8 +51,13 @@ CONTENT = (
         {"symbol": "AAPL", "name": "Apple", "asset_class": "equity", "market": "US"},
         {"instrument_id": 2, "symbol": "NAN", "asset_class": "equity", "market": "US"},
     ),
-    # Apple's 2:1 split: first split-adjusted session 2005-02-28.
-    rows(tables.ADJUSTMENT_FACTORS, {"from_session": THU, "to_session": FRI, "split_factor": 0.5}),
+    # Apple's 2:1 split of 2005-02-28, and a 7:1 that is announced for the day after the last bar.
+    rows(
+        tables.ADJUSTMENT_FACTORS,
+        {"from_session": THU, "to_session": FRI, "split_factor": 1 / 14},
+        {"from_session": SAT, "to_session": MON, "split_factor": 1 / 7},
+        {"from_session": TUE, "to_session": date(9999, 12, 31), "split_factor": 1.0},
+    ),
     rows(
         tables.VALIDATED,
         chosen(FRI, 88.99), chosen(MON, 44.86), chosen(FRI, 1.0, interval="1h"),
@@ -137,7 +143,7 @@ def test_latest_prices_are_the_selected_daily_ones(store: Store) -> None:
     ]
 
 
-def test_adjusted_prices_multiply_as_traded_rows_only(store: Store) -> None:
+def test_adjusted_prices_multiply_as_traded_rows_only_as_of_the_newest(store: Store) -> None:
     found = store.query(
         "SELECT symbol, session, close, volume, close_as_delivered, split_factor, basis "
         "FROM marts.adjusted_prices WHERE interval = '1d' ORDER BY 1, 2"
@@ -146,6 +152,19 @@ def test_adjusted_prices_multiply_as_traded_rows_only(store: Store) -> None:
         ("AAPL", FRI, 44.495, 200.0, 88.99, 0.5, "split"),
         ("AAPL", MON, 44.86, 100.0, 44.86, 1.0, "split"),
         ("NAN", FRI, 50.0, 100.0, 50.0, 1.0, "split"),
+    ]
+
+
+def test_weeks_and_months_are_adjusted_as_of_the_newest_too(store: Store) -> None:
+    assert ask(store, "symbol, last_session, close", "weekly_bars") == [
+        ("AAPL", FRI, 44.495),
+        ("AAPL", MON, 44.86),
+        ("NAN", FRI, 50.0),
+    ]
+    # As traded 88.99 and 44.86 in one month, with the split between them.
+    assert ask(store, "symbol, open, close", "monthly_bars") == [
+        ("AAPL", 44.495, 44.86),
+        ("NAN", 50.0, 50.0),
     ]
 
 
