@@ -44,6 +44,7 @@ CONTENT = (
         {"from_session": TUE, "to_session": FRI, "split_factor": 0.5},
         {"from_session": NEXT, "to_session": MARCH, "split_factor": 1.0},
         {"instrument_id": 2, "from_session": TUE, "to_session": TUE, "split_factor": 0.5},
+        {"instrument_id": 2, "from_session": WED, "to_session": MARCH, "split_factor": 1.0},
     ),
     rows(
         tables.VALIDATED,
