@@ -7,7 +7,7 @@ do the same through native backfills.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -18,6 +18,7 @@ from fundplatform import calendars, processes
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
+from fundplatform.definitions import utc_now
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
@@ -82,7 +83,13 @@ class Outcome:
 
 
 def raw_chunks(
-    source: Source, instance: dg.DagsterInstance, first: date, last: date, *, refetch: bool
+    source: Source,
+    instance: dg.DagsterInstance,
+    first: date,
+    last: date,
+    *,
+    refetch: bool,
+    now: datetime,
 ) -> Iterator[Chunk]:
     """The runs that fetch what this source has between first and last and Dagster has not."""
     for kind, coverage in source.spec.kinds.items():
@@ -92,17 +99,17 @@ def raw_chunks(
             if refetch or instance.get_latest_materialization_event(key) is None:
                 yield Chunk(label, (key,))
             continue
-        end = min(last, coverage.end or _has(source, kind) or last)
+        end = min(last, coverage.end or _has(source, kind, now) or last)
         sessions = calendars.get(coverage.calendar).sessions(max(first, coverage.start), end)
         known = set() if refetch else instance.get_materialized_partitions(key)
         wanted = [s.isoformat() not in known for s in sessions]
         yield from _cut(label, (key,), sessions, wanted)
 
 
-def _has(source: Source, kind: Kind) -> date | None:
+def _has(source: Source, kind: Kind, now: datetime) -> date | None:
     """`newest_session`, or None where the source cannot be read: its run will say why."""
     try:
-        return newest_session(source, kind)
+        return newest_session(source, kind, now)
     except SourceError:
         return None
 
@@ -265,6 +272,7 @@ class Backfill:
     first: date
     last: date
     refetch: bool = False
+    clock: Callable[[], datetime] = utc_now
 
     def fetches(self) -> list[Chunk]:
         """The raw runs still to do."""
@@ -272,7 +280,12 @@ class Backfill:
             chunk
             for source in self.sources
             for chunk in raw_chunks(
-                source, self.instance, self.first, self.last, refetch=self.refetch
+                source,
+                self.instance,
+                self.first,
+                self.last,
+                refetch=self.refetch,
+                now=self.clock(),
             )
         ]
 

@@ -57,6 +57,7 @@ class Pipeline:
             first,
             last,
             refetch=refetch,
+            clock=self.clock,
         )
 
     def recorded(self, key: str) -> set[str]:

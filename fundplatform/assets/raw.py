@@ -46,22 +46,24 @@ def raw_asset(source: Source, kind: Kind, clock: Clock) -> dg.AssetsDefinition:
     )
     def fetch(context: dg.AssetExecutionContext) -> Load:
         first, last = _range(context, coverage)
-        batch = source.fetch(kind, first, last, now=clock())
+        now = clock()
+        batch = source.fetch(kind, first, last, now=now)
         context.log.info(
             f"{spec.name} {kind}: {batch.rows.height} rows, {batch.rejected.height} rejected, "
             f"{first}..{last}"
         )
+        listings = source.listings(kind) if batch.listings is None else batch.listings
         if not coverage.partitioned:
-            return Load(spec, kind, batch, source.listings(kind))
-        coming = not_yet(source, kind, first, last)
-        return Load(spec, kind, batch, source.listings(kind), first, last, coming)
+            return Load(spec, kind, batch, listings)
+        coming = not_yet(source, kind, first, last, now) | batch.absent
+        return Load(spec, kind, batch, listings, first, last, coming)
 
     return fetch
 
 
-def not_yet(source: Source, kind: Kind, first: date, last: date) -> frozenset[date]:
+def not_yet(source: Source, kind: Kind, first: date, last: date, now: datetime) -> frozenset[date]:
     """The days of the range that a growing source has not got yet."""
-    newest = newest_session(source, kind)
+    newest = newest_session(source, kind, now)
     if newest is None:
         return frozenset()
     start = max(first, newest + timedelta(days=1))

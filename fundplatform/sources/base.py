@@ -7,7 +7,7 @@ an exception; a payload it cannot read at all raises `SourceError`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
 
@@ -62,12 +62,15 @@ class Coverage:
         start: First session.
         end: Last session of a finished data set; None while it grows.
         partitioned: False for small wholes that are fetched at once (corporate actions, shares).
+        lag: Time from a session's close until the vendor has published it; None where the
+            listings say what is there (files).
     """
 
     calendar: str
     start: date
     end: date | None = None
     partitioned: bool = True
+    lag: timedelta | None = None
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,11 @@ PAYLOAD_SCHEMA = pl.Schema(
 )
 """One row per payload (file or answer): its hash, name, size, and the vendor rows it holds."""
 
+SKIP_SCHEMA = pl.Schema(
+    {"vendor_symbol": pl.String(), "failure": pl.String(), "reason": pl.String()}
+)
+"""One row per symbol that a vendor does not know or has nothing for."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -162,11 +170,18 @@ class Batch:
         rejected: Rows that could not become a row (REJECT_SCHEMA). Those whose session cannot be
             read, or lies outside the coverage, come with every batch; storing is idempotent.
         payloads: The payloads that the rows and rejects came from (PAYLOAD_SCHEMA).
+        listings: What this fetch learnt of the vendor's symbols (LISTING_SCHEMA, valid_from and
+            valid_to = first and last session seen); None: `Source.listings` knows them.
+        absent: Sessions that the vendor has not published yet; they are asked for again.
+        skipped: Symbols that the vendor does not know or has nothing for (SKIP_SCHEMA).
     """
 
     rows: pl.DataFrame
     rejected: pl.DataFrame = field(default_factory=lambda: REJECT_SCHEMA.to_frame())
     payloads: pl.DataFrame = field(default_factory=lambda: PAYLOAD_SCHEMA.to_frame())
+    listings: pl.DataFrame | None = None
+    absent: frozenset[date] = frozenset()
+    skipped: pl.DataFrame = field(default_factory=lambda: SKIP_SCHEMA.to_frame())
 
 
 class Source(Protocol):
@@ -197,15 +212,31 @@ class Source(Protocol):
         ...
 
 
-def newest_session(source: Source, kind: Kind) -> date | None:
+def newest_session(source: Source, kind: Kind, now: datetime) -> date | None:
     """The last session that a growing source has now; None for an ended or an empty one.
 
-    Sessions after it are not there yet: they are asked for again, never taken as fetched.
+    Sessions after it are not there yet: they are asked for again, never taken as fetched. Where
+    the coverage states a lag it is the last session with close + lag <= now, else the last one
+    that the listings know.
 
     Raises:
         SourceError: The inventory cannot be read.
     """
-    if source.spec.kinds[kind].end is not None:
+    coverage = source.spec.kinds[kind]
+    if coverage.end is not None:
         return None
+    if coverage.lag is not None:
+        return _newest_published(coverage, coverage.lag, now)
     newest = source.listings(kind)["valid_to"].max()
     return newest if isinstance(newest, date) else None
+
+
+def _newest_published(coverage: Coverage, lag: timedelta, now: datetime) -> date:
+    # Imported late: a calendar's table is of no use to a source that is only declared.
+    from fundplatform import calendars
+
+    day = timedelta(days=1)
+    first = max(coverage.start, now.date() - lag - 21 * day)
+    closes = calendars.get(coverage.calendar).closes(first, now.date() + day)
+    published = closes.filter(pl.col("close_at") + lag <= now)["session"].max()
+    return published if isinstance(published, date) else coverage.start - day
