@@ -40,10 +40,14 @@ lint: $(READY) ## format, lint and types
 	$(RUN)/ruff format --check .
 	$(RUN)/ruff check .
 	$(RUN)/mypy
+	$(RUN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
+	$(RUN)/hadolint deploy/Dockerfile
 
 lock: $(READY) ## refresh requirements.lock from pyproject.toml
 	$(UV) pip compile -q --universal --generate-hashes --no-header --group dev --upgrade \
 	  pyproject.toml -o requirements.lock
+	$(UV) pip compile -q --universal --generate-hashes --no-header --group build \
+	  --constraint requirements.lock pyproject.toml -o deploy/requirements.lock
 
 clean: ## remove the environment, caches and the default home
 	rm -rf .venv .uv .fundplatform .pytest_cache .mypy_cache .ruff_cache .hypothesis dist *.egg-info

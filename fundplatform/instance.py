@@ -1,14 +1,18 @@
 """The home folder and the persistent Dagster instance in it.
 
 `init` makes both ready and may be called any number of times; files that a user changed are left.
-`close_dead_runs` ends the runs of killed processes, which Dagster itself would show as running.
+`close_dead_runs` and `close_lost_runs` end the runs of killed processes, which Dagster itself
+would show as running.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
 
 import dagster as dg
+from dagster._core.events import JobFailureData, RunFailureReason
+from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from fundplatform import processes
 from fundplatform.errors import WarehouseError
@@ -77,4 +81,25 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
         if processes.is_gone(run.tags.get(processes.TAG, "")):
             instance.report_run_failed(run, "The process that executed this run was killed.")
             closed.append(run.run_id)
+    return closed
+
+
+def close_lost_runs(instance: dg.DagsterInstance, host: str, port: int) -> list[str]:
+    """Mark as ended the runs of the code server that was at this address; returns their ids.
+
+    To be called before a code server starts: the runs of its predecessor are processes of the same
+    container and died with it. Dagster retries them where `run_retries` is on.
+    """
+    closed: list[str] = []
+    for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
+        server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
+        if (server.get("host"), server.get("port")) != (host, port):
+            continue
+        text = "The code server that executed this run was stopped."
+        if run.status == dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, text)
+        else:
+            reason = RunFailureReason.UNEXPECTED_TERMINATION
+            instance.report_run_failed(run, text, JobFailureData(None, failure_reason=reason))
+        closed.append(run.run_id)
     return closed

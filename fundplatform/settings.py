@@ -8,6 +8,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from fundplatform.errors import ConfigError
 
@@ -25,7 +26,10 @@ class Settings:
             process holds, default 120.
         warehouse_url: FUNDPLATFORM_WAREHOUSE_URL, or the content of the file that
             FUNDPLATFORM_WAREHOUSE_URL_FILE names: a PostgreSQL warehouse. None: DuckDB below the
-            home. It may hold a password, so `repr` leaves it out.
+            home. Its password may stand in the file that FUNDPLATFORM_WAREHOUSE_PASSWORD_FILE
+            names. It may hold a password, so `repr` leaves it out.
+        dagster_folder: FUNDPLATFORM_DAGSTER_HOME, the folder of the Dagster instance's
+            configuration; None: `dagster` below the home.
     """
 
     home: Path
@@ -33,6 +37,7 @@ class Settings:
     risk_free_rate: float = 0.0
     lock_timeout: float = 120.0
     warehouse_url: str | None = field(default=None, repr=False)
+    dagster_folder: Path | None = None
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -47,7 +52,8 @@ class Settings:
             ),
             risk_free_rate=_number(env, "FUNDPLATFORM_RISK_FREE_RATE", 0.0),
             lock_timeout=_number(env, "FUNDPLATFORM_LOCK_TIMEOUT", 120.0),
-            warehouse_url=_secret(env, "FUNDPLATFORM_WAREHOUSE_URL"),
+            warehouse_url=_url(env, "FUNDPLATFORM_WAREHOUSE"),
+            dagster_folder=_folder(env, "FUNDPLATFORM_DAGSTER_HOME"),
         )
 
     @property
@@ -63,7 +69,7 @@ class Settings:
     @property
     def dagster_home(self) -> Path:
         """The Dagster home (event log, runs, dagster.yaml, workspace.yaml)."""
-        return self.home / "dagster"
+        return self.dagster_folder or self.home / "dagster"
 
     @property
     def drop(self) -> Path:
@@ -86,7 +92,73 @@ class Settings:
         return self.home / "payloads"
 
 
-def _secret(env: Mapping[str, str], name: str) -> str | None:
+@dataclass(frozen=True)
+class Deployment:
+    """What `python -m fundplatform.deployment` needs beside the settings.
+
+    Attributes:
+        admin_url: FUNDPLATFORM_ADMIN_URL, a superuser's login of the PostgreSQL server. For this
+            and the next, the password may stand in the file that `..._PASSWORD_FILE` names.
+        dagster_url: FUNDPLATFORM_DAGSTER_URL, the database of Dagster's storage.
+        runner_password: From FUNDPLATFORM_RUNNER_PASSWORD_FILE, for the login that writes.
+        dashboard_password: From FUNDPLATFORM_DASHBOARD_PASSWORD_FILE, for the login that reads.
+    """
+
+    admin_url: str = field(repr=False)
+    dagster_url: str = field(repr=False)
+    runner_password: str = field(repr=False)
+    dashboard_password: str = field(repr=False)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] | None = None) -> "Deployment":
+        """Read it from `env` (default: the process environment).
+
+        Raises:
+            ConfigError: A variable is missing, or a file cannot be read or is empty.
+        """
+        env = os.environ if env is None else env
+        return cls(
+            _required(_url(env, "FUNDPLATFORM_ADMIN"), "FUNDPLATFORM_ADMIN_URL"),
+            _required(_url(env, "FUNDPLATFORM_DAGSTER"), "FUNDPLATFORM_DAGSTER_URL"),
+            *(
+                _required(_secret(env, name), f"{name}_FILE")
+                for name in ("FUNDPLATFORM_RUNNER_PASSWORD", "FUNDPLATFORM_DASHBOARD_PASSWORD")
+            ),
+        )
+
+
+def _required(value: str | None, name: str) -> str:
+    if value is None:
+        raise ConfigError(
+            "environment", name, "it is not set, or its file is empty", "See docker-compose.yml"
+        )
+    return value
+
+
+def _folder(env: Mapping[str, str], name: str) -> Path | None:
+    given = env.get(name, "").strip()
+    return Path(given).expanduser().resolve() if given else None
+
+
+def _url(env: Mapping[str, str], prefix: str) -> str | None:
+    """`<prefix>_URL` (or its file) with the password of `<prefix>_PASSWORD_FILE` in it."""
+    url = _secret(env, f"{prefix}_URL", "postgresql://user:password@host:5432/database")
+    if not url or not env.get(f"{prefix}_PASSWORD_FILE", "").strip():
+        return url
+    password = _required(_secret(env, f"{prefix}_PASSWORD"), f"{prefix}_PASSWORD_FILE")
+    scheme, _, rest = url.partition("://")
+    user, at, place = rest.rpartition("@")
+    if not at or ":" in user:
+        raise ConfigError(
+            "environment",
+            f"{prefix}_PASSWORD_FILE",
+            f"{prefix}_URL has no user, or a password of its own",
+            "Write the URL like postgresql://user@host:5432/database",
+        )
+    return f"{scheme}://{user}:{quote(password, safe='')}@{place}"
+
+
+def _secret(env: Mapping[str, str], name: str, line: str = "the password") -> str | None:
     """The variable, else the content of the file that `<name>_FILE` names; None without both."""
     given, file = env.get(name, "").strip(), env.get(f"{name}_FILE", "").strip()
     if given and file:
@@ -103,7 +175,7 @@ def _secret(env: Mapping[str, str], name: str) -> str | None:
             "environment",
             f"{name}_FILE",
             f"{file} cannot be read ({reason})",
-            "Name a readable file with one line: postgresql://user:password@host:5432/database",
+            f"Name a readable file with one line: {line}",
         ) from None
 
 

@@ -1,0 +1,106 @@
+"""What the services of docker-compose.yml run beside Dagster's own commands.
+
+`python -m fundplatform.deployment migrate | serve | healthy`. Logins and databases are made
+in `storage/server.py`, tables by `init` and by Dagster. Nothing here fetches or computes.
+"""
+
+import os
+import sys
+import urllib.request
+
+import click
+
+from fundplatform.errors import FundplatformError
+from fundplatform.settings import Deployment, Settings
+
+RUNNER, DASHBOARD = "fundplatform_runner", "fundplatform_dashboard"
+"""The login that runs write with, and the one for dashboards."""
+
+_SECONDS = 5
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def cli() -> None:
+    """The commands of docker-compose.yml."""
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the server, the warehouse and Dagster's tables to this version (re-runnable).
+
+    Also sets every password anew from its file: that is how one is rotated.
+    """
+    from fundplatform.definitions import open_store
+    from fundplatform.instance import init, open_instance
+    from fundplatform.storage import server
+
+    settings, given = Settings.from_env(), Deployment.from_env()
+    logins = [
+        server.Login.owner(settings.warehouse_url or "", warehouse=True),
+        server.Login.owner(given.dagster_url),
+        server.Login(RUNNER, given.runner_password, server.WRITER),
+        server.Login(DASHBOARD, given.dashboard_password, server.READER),
+    ]
+    done = server.prepare(given.admin_url, logins)
+    store = open_store(settings)
+    done += init(settings, store)
+    for line in done or ["nothing to do"]:
+        click.echo(line)
+    with open_instance(settings) as instance:
+        instance.upgrade(lambda line: click.echo(f"dagster: {line}"))
+    click.echo(store.describe())
+
+
+@cli.command()
+@click.option("--host", required=True, help="Interface to listen on.")
+@click.option("--port", type=int, required=True, help="TCP port.")
+@click.option("--known-as", required=True, help="Host name by which the daemon calls it.")
+def serve(host: str, port: int, known_as: str) -> None:
+    """Close the runs that the server before this one left behind, then serve the definitions."""
+    from fundplatform.instance import close_lost_runs, open_instance
+
+    with open_instance(Settings.from_env()) as instance:
+        for run_id in close_lost_runs(instance, known_as, port):
+            click.echo(f"run {run_id}: its code server was stopped; marked as failed")
+    command = [sys.executable, "-m", "dagster", "code-server", "start"]
+    command += ["-m", "fundplatform.definitions", "-h", host, "-p", str(port)]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606  # signals of the container go to it
+
+
+@cli.command()
+@click.argument("kind", type=click.Choice(["http", "grpc"]))
+@click.argument("port", type=int)
+def healthy(kind: str, port: int) -> None:
+    """Exit 0 where the webserver (http) or the code server (grpc) of this container answers."""
+    (_http if kind == "http" else _grpc)(port)
+
+
+def _http(port: int) -> None:
+    url = f"http://127.0.0.1:{port}/server_info"
+    with urllib.request.urlopen(url, timeout=_SECONDS):
+        return
+
+
+def _grpc(port: int) -> None:
+    import grpc
+    from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        request = health_pb2.HealthCheckRequest(service="DagsterApi")
+        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_SECONDS)
+    if answer.status != health_pb2.HealthCheckResponse.SERVING:
+        raise click.ClickException("the code server is not serving yet")
+
+
+def main() -> None:
+    """Entry point: platform errors print one line and exit 1, without a traceback."""
+    try:
+        cli.main(prog_name="python -m fundplatform.deployment")
+    except FundplatformError as error:
+        click.echo(f"error: {error}", err=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
