@@ -8,7 +8,7 @@ import pytest
 
 from fundplatform import backfill, tables
 from fundplatform.assets import funds
-from fundplatform.assets.catalog import TIERS
+from fundplatform.assets.catalog import FACTORS, TIERS
 from fundplatform.backfill import CHAIN, Chunk, run_chunk
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import bar, folder, table
@@ -84,6 +84,24 @@ def test_a_split_that_comes_later_reaches_what_was_computed(settings: Settings) 
     assert [o.errors for o in after.outcomes if o.errors] == []
     assert returns_since_start(after) == [0.0] * 7
     assert after.backfill(FIRST, LAST) == []
+
+
+def test_a_split_that_two_sources_date_differently_counts_once(settings: Settings) -> None:
+    bars(settings, HALF_AWAY)
+    for name, day, priority in (("splits", "2024-01-08", 10), ("others", "2024-01-09", 20)):
+        own = folder(
+            settings, name, f"kind: corporate_actions\nstart: 2024-01-02\npriority: {priority}\n"
+        )
+        (own / "splits.csv").write_text(f"symbol,action,ex_date,ratio\nAAA,split,{day},2\n")
+    made = pipeline(settings)
+    made.backfill(FIRST, LAST)
+    assert [o.errors for o in made.outcomes if o.errors] == []
+    assert returns_since_start(made) == [0.0] * 7
+    event = made.instance.get_latest_materialization_event(FACTORS)
+    assert event is not None and event.asset_materialization is not None
+    facts = event.asset_materialization.metadata
+    assert facts["splits in doubt"].value == 1
+    assert "2024-01-09" in str(facts["splits to look at"].value)
 
 
 def test_tiers_in_a_run_over_one_day_keep_their_history(settings: Settings) -> None:

@@ -11,10 +11,10 @@ import dagster as dg
 import polars as pl
 
 from fundplatform import calendars, tables
-from fundplatform.assets.describe import output
+from fundplatform.assets.describe import doubt_report, output
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.series import PRICE_COLUMNS, best_returns, with_calendar
-from fundplatform.finance import adjustment, tier_history
+from fundplatform.finance import adjustment, splits, tier_history
 from fundplatform.finance.tier_rules import load_rules
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.outputs import Derived, Stored
@@ -71,13 +71,17 @@ def adjustment_factors(sources: Iterable[Source]) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="catalog_adjustment_factors",
         outs={"adjustment_factors": output(tables.ADJUSTMENT_FACTORS)},
-        ins=ins,
+        ins={"known_sources": dg.AssetIn(SOURCES), **ins},
         deps=others(sources, Kind.CORPORATE_ACTIONS),
         pool="warehouse",
     )
-    def factors(**inputs: pl.DataFrame) -> Derived:
+    def factors(
+        context: dg.AssetExecutionContext, known_sources: pl.DataFrame, **inputs: pl.DataFrame
+    ) -> Derived:
         actions = inputs.get(str(Kind.CORPORATE_ACTIONS), tables.CORPORATE_ACTIONS.empty())
-        return Derived({tables.ADJUSTMENT_FACTORS: adjustment.split_factors(actions)})
+        found = splits.distinct(actions, known_sources)
+        context.add_asset_metadata(doubt_report(found.doubts), FACTORS)
+        return Derived({tables.ADJUSTMENT_FACTORS: adjustment.split_factors(found.counted)})
 
     return factors
 

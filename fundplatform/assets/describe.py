@@ -15,6 +15,7 @@ from fundplatform.tables import Table
 _BARS = "▁▂▃▄▅▆▇█"
 _SHOWN_SESSIONS = 10
 _SHOWN_MONTHS = 60
+_SHOWN_DOUBTS = 20
 
 
 def key_of(table: Table) -> dg.AssetKey:
@@ -98,6 +99,19 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = min(values), max(values)
     scale = (len(_BARS) - 1) / (high - low) if high > low else 0.0
     return "".join(_BARS[round((v - low) * scale)] for v in values)
+
+
+def doubt_report(doubts: pl.DataFrame) -> dict[str, Any]:
+    """Run metadata of catalog.adjustment_factors: splits on which sources disagree.
+
+    Args:
+        doubts: `finance.splits.DOUBTS`.
+    """
+    names = doubts.columns
+    head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"
+    rows = "\n".join(f"| {' | '.join(map(str, r))} |" for r in doubts.head(_SHOWN_DOUBTS).rows())
+    shown = {"splits in doubt": doubts.height}
+    return {**shown, "splits to look at": dg.MetadataValue.md(head + rows)} if rows else {**shown}
 
 
 def session_returns(performance: pl.DataFrame) -> dict[date, dict[str, float]]:
