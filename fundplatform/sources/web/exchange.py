@@ -1,0 +1,138 @@
+"""An exchange that ccxt knows, declared: its address, limits, and which answers are failures.
+
+Asking for bars is `ccxt_source.py`'s. ccxt is imported when the first request or answer needs it.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cache
+from typing import Any
+
+from fundplatform.sources.base import Coverage, Kind, SourceSpec
+from fundplatform.sources.web.failures import Failure
+from fundplatform.sources.web.pairs import LAG
+from fundplatform.sources.web.profile import Profile, Rate, Refusal, Reply
+
+_LONGEST = 300
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One exchange, declared; everything else is ccxt's.
+
+    Attributes:
+        name: The source's name.
+        base_url: Scheme and host of its public market data.
+        title: For people.
+        market_id: How it writes a pair, like `{base}-{quote}`; None: ccxt loads its list of
+            markets first, which is one large answer more for each fetch.
+        start: First day it has.
+        limit: Daily bars that it answers at most.
+        quote: Currency that most of its pairs are quoted in. A stablecoin is not USD.
+        rates: Its limits.
+        check: Path and parameters of one cheap call.
+        priority: See `SourceSpec`.
+        ccxt_id: ccxt's name of it, where it is another.
+        options: ccxt's options.
+    """
+
+    name: str
+    base_url: str
+    title: str
+    market_id: str | None = None
+    start: date = date(2017, 1, 1)
+    limit: int = 300
+    quote: str = "USDT"
+    rates: tuple[Rate, ...] = (Rate(2, 1.0),)
+    check: tuple[str, Mapping[str, str]] | None = None
+    priority: int = 70
+    ccxt_id: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def profile(self) -> Profile:
+        """How it is reached."""
+        return Profile(
+            name=self.name,
+            base_url=self.base_url,
+            classify=self.classify,
+            rates=self.rates,
+            headers={"User-Agent": "fundplatform", "Accept": "application/json"},
+            check=self.check,
+        )
+
+    @property
+    def spec(self) -> SourceSpec:
+        """The declaration of the source."""
+        return SourceSpec(
+            name=self.name,
+            title=self.title,
+            asset_class="crypto",
+            market="CRYPTO",
+            quote=self.quote,
+            kinds={Kind.OHLCV: Coverage("24/7", self.start, lag=LAG)},
+            priority=self.priority,
+            description=(
+                "Daily bars by REST through ccxt (MIT), as traded, UTC days. No key. "
+                f"Quote currencies as traded: {self.quote} is not USD unless it says so."
+            ),
+            url=self.base_url,
+        )
+
+    def vendor_symbol(self, symbol: str, quote: str) -> str:
+        """(BTC, USDT) -> BTC/USDT, ccxt's spelling for every exchange."""
+        return f"{symbol}/{quote}"
+
+    def classify(self, reply: Reply) -> Refusal | None:
+        """Ccxt's judgement of an answer, as one of our kinds."""
+        ccxt = module()
+        judge = _judge(self.ccxt_id or self.name)
+        text = reply.body.decode("utf-8", "replace")
+        if reply.status == 200 and text.lstrip().startswith("["):
+            return None
+        told = (reply.status, "", reply.url, "GET", dict(reply.headers), text)
+        try:
+            judge.handle_errors(*told, judge.parse_json(text), {}, None)
+            if reply.status == 451:
+                raise ccxt.RestrictedLocation(text)
+            # Other statuses are the client's to judge.
+        except ccxt.BaseError as error:
+            return self.refusal(error)
+        return None
+
+    def refusal(self, error: Exception) -> Refusal:
+        """One of ccxt's errors as one of our kinds."""
+        ccxt = module()
+        kinds: Sequence[tuple[type[Exception], Failure, str]] = (
+            (ccxt.BadSymbol, Failure.UNKNOWN_SYMBOL, "Name a pair like BTC/USDT"),
+            (ccxt.RateLimitExceeded, Failure.RATE_LIMITED, "Ask less often"),
+            (ccxt.DDoSProtection, Failure.RATE_LIMITED, "Wait: the address is banned for a while"),
+            (ccxt.RestrictedLocation, Failure.NOT_ENTITLED, _elsewhere(self.name)),
+            (ccxt.PermissionDenied, Failure.NOT_ENTITLED, _elsewhere(self.name)),
+            (ccxt.AuthenticationError, Failure.AUTH, "Market data needs no key: see the address"),
+            (ccxt.NetworkError, Failure.TRANSIENT, "Try again"),
+            (ccxt.BadResponse, Failure.SCHEMA_CHANGED, "Look for a newer ccxt"),
+        )
+        said = f"{type(error).__name__}: {str(error)[:_LONGEST]}"
+        for kind, failure, remedy in kinds:
+            if isinstance(error, kind):
+                return Refusal(failure, said, remedy)
+        return Refusal(Failure.SCHEMA_CHANGED, said, "Look for a newer ccxt")
+
+
+def module() -> Any:  # noqa: ANN401 - ccxt has no types
+    """The package, imported now."""
+    import ccxt  # type: ignore[import-untyped]
+
+    return ccxt
+
+
+@cache
+def _judge(ccxt_id: str) -> Any:  # noqa: ANN401 - ccxt has no types
+    """One instance for its tables of errors; it never sends anything."""
+    return getattr(module(), ccxt_id)({"enableRateLimit": False})
+
+
+def _elsewhere(name: str) -> str:
+    return f"It does not serve this place: set FUNDPLATFORM_{name.upper()}_URL to a host that does"
