@@ -18,7 +18,7 @@ from fundplatform import calendars, processes
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
-from fundplatform.definitions import utc_now
+from fundplatform.clock import utc_now
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START

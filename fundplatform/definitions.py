@@ -5,7 +5,7 @@ parts; `defs` is what Dagster loads. Nothing here reads data.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 
 import dagster as dg
 
@@ -14,6 +14,7 @@ from fundplatform.assets import catalog, funds, indices, prices
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
 from fundplatform.checks import Contracts, contract_checks
+from fundplatform.clock import utc_now as utc_now
 from fundplatform.finance.index_definition import SHIPPED, load_definitions
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -32,11 +33,6 @@ def open_store(settings: Settings, notify: Callable[[str], None] = print) -> Sto
     return DuckDBStore(
         settings.warehouse, settings.published, lock_timeout=settings.lock_timeout, notify=notify
     )
-
-
-def utc_now() -> datetime:
-    """The platform's clock; everything else is given one."""
-    return datetime.now(UTC)
 
 
 def build_definitions(
@@ -61,7 +57,7 @@ def build_definitions(
     use_batches()
     calendars.use_cache(settings.home / "calendars")
     if sources is None:
-        loaded = register.load(settings)
+        loaded = register.load(settings, clock)
         sources = loaded.sources
         for problem in loaded.problems:
             dg.get_dagster_logger().error(f"source {problem.name} is left out: {problem.message}")

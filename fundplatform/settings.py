@@ -28,8 +28,13 @@ class Settings:
             FUNDPLATFORM_WAREHOUSE_URL_FILE names: a PostgreSQL warehouse. None: DuckDB below the
             home. Its password may stand in the file that FUNDPLATFORM_WAREHOUSE_PASSWORD_FILE
             names. It may hold a password, so `repr` leaves it out.
+        dagster_url: FUNDPLATFORM_DAGSTER_URL, its password in FUNDPLATFORM_DAGSTER_PASSWORD_FILE:
+            the database of Dagster's storage in production (deploy/dagster.yaml).
         dagster_folder: FUNDPLATFORM_DAGSTER_HOME, the folder of the Dagster instance's
             configuration; None: `dagster` below the home.
+        archive: FUNDPLATFORM_ARCHIVE, names of the sources whose answers are kept in the payload
+            archive, comma-separated; `all` (default) or `none`.
+        environment: What `secret` and `source_url` read; never shown.
     """
 
     home: Path
@@ -37,7 +42,10 @@ class Settings:
     risk_free_rate: float = 0.0
     lock_timeout: float = 120.0
     warehouse_url: str | None = field(default=None, repr=False)
+    dagster_url: str | None = field(default=None, repr=False)
     dagster_folder: Path | None = None
+    archive: tuple[str, ...] = ("all",)
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] | None = None) -> "Settings":
@@ -45,16 +53,31 @@ class Settings:
         env = os.environ if env is None else env
         return cls(
             home=Path(env.get("FUNDPLATFORM_HOME") or ".fundplatform").expanduser().resolve(),
-            sources=tuple(
-                name.strip()
-                for name in env.get("FUNDPLATFORM_SOURCES", "sample").split(",")
-                if name.strip()
-            ),
+            sources=_names(env.get("FUNDPLATFORM_SOURCES", "sample")),
             risk_free_rate=_number(env, "FUNDPLATFORM_RISK_FREE_RATE", 0.0),
             lock_timeout=_number(env, "FUNDPLATFORM_LOCK_TIMEOUT", 120.0),
             warehouse_url=_url(env, "FUNDPLATFORM_WAREHOUSE"),
+            dagster_url=_url(env, "FUNDPLATFORM_DAGSTER"),
             dagster_folder=_folder(env, "FUNDPLATFORM_DAGSTER_HOME"),
+            archive=_names(env.get("FUNDPLATFORM_ARCHIVE", "all")),
+            environment=dict(env),
         )
+
+    def secret(self, name: str) -> str | None:
+        """A vendor's key: the variable, else the content of the file that `<name>_FILE` names.
+
+        Raises:
+            ConfigError: Both are set, or the file cannot be read.
+        """
+        return _secret(self.environment, name, "the key")
+
+    def source_url(self, source: str) -> str | None:
+        """FUNDPLATFORM_<SOURCE>_URL: an address instead of the vendor's own (proxies, tests)."""
+        return self.environment.get(f"FUNDPLATFORM_{source.upper()}_URL", "").strip() or None
+
+    def archives(self, source: str) -> bool:
+        """Whether the answers of this source are kept."""
+        return source in self.archive or "all" in self.archive
 
     @property
     def warehouse(self) -> Path:
@@ -87,6 +110,16 @@ class Settings:
         return self.home / "reports"
 
     @property
+    def tracked(self) -> Path:
+        """Which listings are asked for, by source (YAML)."""
+        return self.home / "tracked.yaml"
+
+    @property
+    def vendors(self) -> Path:
+        """What is known of vendors between runs: calls made (limits), remembered facts."""
+        return self.home / "vendors"
+
+    @property
     def payloads(self) -> Path:
         """Parsed and archived payloads, by content hash."""
         return self.home / "payloads"
@@ -97,15 +130,13 @@ class Deployment:
     """What `python -m fundplatform.deployment` needs beside the settings.
 
     Attributes:
-        admin_url: FUNDPLATFORM_ADMIN_URL, a superuser's login of the PostgreSQL server. For this
-            and the next, the password may stand in the file that `..._PASSWORD_FILE` names.
-        dagster_url: FUNDPLATFORM_DAGSTER_URL, the database of Dagster's storage.
+        admin_url: FUNDPLATFORM_ADMIN_URL, a superuser's login of the PostgreSQL server; its
+            password may stand in the file that FUNDPLATFORM_ADMIN_PASSWORD_FILE names.
         runner_password: From FUNDPLATFORM_RUNNER_PASSWORD_FILE, for the login that writes.
         dashboard_password: From FUNDPLATFORM_DASHBOARD_PASSWORD_FILE, for the login that reads.
     """
 
     admin_url: str = field(repr=False)
-    dagster_url: str = field(repr=False)
     runner_password: str = field(repr=False)
     dashboard_password: str = field(repr=False)
 
@@ -119,7 +150,6 @@ class Deployment:
         env = os.environ if env is None else env
         return cls(
             _required(_url(env, "FUNDPLATFORM_ADMIN"), "FUNDPLATFORM_ADMIN_URL"),
-            _required(_url(env, "FUNDPLATFORM_DAGSTER"), "FUNDPLATFORM_DAGSTER_URL"),
             *(
                 _required(_secret(env, name), f"{name}_FILE")
                 for name in ("FUNDPLATFORM_RUNNER_PASSWORD", "FUNDPLATFORM_DASHBOARD_PASSWORD")
@@ -133,6 +163,10 @@ def _required(value: str | None, name: str) -> str:
             "environment", name, "it is not set, or its file is empty", "See docker-compose.yml"
         )
     return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _folder(env: Mapping[str, str], name: str) -> Path | None:

@@ -12,10 +12,12 @@ import fundplatform.sources
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Source, SourceSpec
-from fundplatform.sources.register import BUILT_IN, Problem, load
+from fundplatform.sources.register import BUILT_IN, Problem, Vendor, load
 from fundplatform.sources.sample import Sample
+from fundplatform.sources.web.profile import Access, Reply
 
-INFRASTRUCTURE = {"__init__", "base", "register", "drop"}
+INFRASTRUCTURE = {"__init__", "base", "register", "drop", "tracked", "web"}
+CONTRACTS = ("SourceContract", "VendorContract")
 FOLDER = Path(fundplatform.sources.__file__).parent
 TESTS = Path(__file__).parent
 
@@ -36,10 +38,11 @@ def complaints(
     for name, own in sorted(register.items()):
         if own != name:
             said.append(f"BUILT_IN calls {name!r} what its spec calls {own!r}: use one name")
-        if "(SourceContract)" not in tests.get(name, ""):
+        if not any(f"({law})" in tests.get(name, "") for law in CONTRACTS):
             said.append(
                 f"source {name!r} has no contract test: add fundplatform_tests/sources/"
-                f"test_{name}.py with a subclass of SourceContract and a recording"
+                f"test_{name}.py with a subclass of SourceContract and a recording, or of "
+                "VendorContract for a vendor on the web"
             )
     return said
 
@@ -51,8 +54,21 @@ def modules() -> list[str]:
 
 def test_the_folder_equals_the_register() -> None:
     tests = {p.stem.removeprefix("test_"): p.read_text() for p in TESTS.glob("test_*.py")}
-    register = {name: make().spec.name for name, make in BUILT_IN.items()}
+    register = {name: made(entry).spec.name for name, entry in BUILT_IN.items()}
     assert complaints(modules(), register, tests) == []
+
+
+def made(entry: Callable[[], Source] | Vendor) -> Source:
+    if not isinstance(entry, Vendor):
+        return entry()
+    source = entry.make(Access(NoWeb()))
+    assert source.spec.name == entry.profile.name, "the profile has another name than the spec"
+    return source
+
+
+class NoWeb:
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        raise AssertionError("declaring a source asks nothing")
 
 
 SOUND = {"mine": "class TestMine(SourceContract):"}

@@ -51,6 +51,7 @@ class HttpWeb:
         profile: The vendor.
         clock: Gives `Reply.fetched_at` (aware UTC).
         key: Its key; never shown.
+        contact: Who asks, for vendors that demand it (see `Profile.contact_env`).
         base_url: Instead of the profile's.
         limits: Shared with other processes.
         journal: Told of every request.
@@ -63,6 +64,7 @@ class HttpWeb:
     profile: Profile
     clock: Callable[[], datetime]
     key: str | None = field(default=None, repr=False)
+    contact: str = ""
     base_url: str | None = None
     limits: Limits = field(default_factory=Unlimited)
     journal: Journal = field(default_factory=Counting, repr=False)
@@ -182,10 +184,11 @@ class HttpWeb:
         return self._shown(Request(request.path, keyed))
 
     def _headers(self) -> Mapping[str, str]:
+        own = {n: v.replace("{contact}", self.contact) for n, v in self.profile.headers.items()}
         if self.key is None or self.profile.key_header is None:
-            return self.profile.headers
+            return own
         return {
-            **self.profile.headers,
+            **own,
             self.profile.key_header: f"{self.profile.key_prefix}{self.key}",
         }
 

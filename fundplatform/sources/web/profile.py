@@ -9,6 +9,7 @@ from datetime import date, datetime
 from typing import Protocol
 
 from fundplatform.sources.web.failures import Failure
+from fundplatform.sources.web.memory import InMemory, Memory
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,8 @@ class Profile:
         max_bytes: Largest answer taken.
         check: Path and parameters of one cheap call, for `fundplatform sources check`.
         day_zone: Time zone in which the vendor's day (its daily quota) begins.
+        contact_env: Environment variable of who asks, where the vendor demands to know; it
+            replaces `{contact}` in `headers`.
     """
 
     name: str
@@ -87,6 +90,7 @@ class Profile:
     max_bytes: int = 64 * 2**20
     check: tuple[str, Mapping[str, str]] | None = None
     day_zone: str = "UTC"
+    contact_env: str | None = None
 
 
 class Web(Protocol):
@@ -106,13 +110,17 @@ class Web(Protocol):
 
 @dataclass(frozen=True)
 class Tracked:
-    """One listing that a source is asked for: the vendor's symbol, its meaning, since when."""
+    """One listing that a source is asked for: the vendor's symbol, its meaning, since when.
+
+    `until` is the last day of this meaning; None while it lasts.
+    """
 
     vendor_symbol: str
     symbol: str
     since: date
     asset_class: str
     quote: str
+    until: date | None = None
 
 
 @dataclass(frozen=True)
@@ -123,8 +131,10 @@ class Access:
         web: Its requests.
         tracked: The listings it is asked for, by vendor symbol.
         keyed: Whether a key is there.
+        memory: What the source remembers between fetches.
     """
 
     web: Web
     tracked: tuple[Tracked, ...] = ()
     keyed: bool = False
+    memory: Memory = field(default_factory=InMemory, repr=False)
