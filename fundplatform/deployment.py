@@ -37,18 +37,25 @@ def migrate() -> None:
     settings, given = Settings.from_env(), Deployment.from_env()
     logins = [
         server.Login.owner(settings.warehouse_url or "", warehouse=True),
-        server.Login.owner(given.dagster_url),
+        server.Login.owner(settings.dagster_url or ""),
         server.Login(RUNNER, given.runner_password, server.WRITER),
         server.Login(DASHBOARD, given.dashboard_password, server.READER),
     ]
     done = server.prepare(given.admin_url, logins)
+    server.require(settings.dagster_url or "")
     store = open_store(settings)
     done += init(settings, store)
     for line in done or ["nothing to do"]:
         click.echo(line)
     with open_instance(settings) as instance:
-        instance.upgrade(lambda line: click.echo(f"dagster: {line}"))
+        instance.upgrade(_tell)
     click.echo(store.describe())
+
+
+def _tell(line: str) -> None:
+    """What Dagster's migrations say, without the dozen that have been applied long ago."""
+    if not line.startswith("Skipping"):
+        click.echo(f"dagster: {line}")
 
 
 @cli.command()
@@ -58,8 +65,11 @@ def migrate() -> None:
 def serve(host: str, port: int, known_as: str) -> None:
     """Close the runs that the server before this one left behind, then serve the definitions."""
     from fundplatform.instance import close_lost_runs, open_instance
+    from fundplatform.storage import server
 
-    with open_instance(Settings.from_env()) as instance:
+    settings = Settings.from_env()
+    server.require(settings.dagster_url or "")
+    with open_instance(settings) as instance:
         for run_id in close_lost_runs(instance, known_as, port):
             click.echo(f"run {run_id}: its code server was stopped; marked as failed")
     command = [sys.executable, "-m", "dagster", "code-server", "start"]

@@ -56,8 +56,8 @@ class Settings:
             sources=_names(env.get("FUNDPLATFORM_SOURCES", "sample")),
             risk_free_rate=_number(env, "FUNDPLATFORM_RISK_FREE_RATE", 0.0),
             lock_timeout=_number(env, "FUNDPLATFORM_LOCK_TIMEOUT", 120.0),
-            warehouse_url=_url(env, "FUNDPLATFORM_WAREHOUSE"),
-            dagster_url=_url(env, "FUNDPLATFORM_DAGSTER"),
+            warehouse_url=_url(env, "FUNDPLATFORM_WAREHOUSE_URL"),
+            dagster_url=_url(env, "FUNDPLATFORM_DAGSTER_URL"),
             dagster_folder=_folder(env, "FUNDPLATFORM_DAGSTER_HOME"),
             archive=_names(env.get("FUNDPLATFORM_ARCHIVE", "all")),
             environment=dict(env),
@@ -149,10 +149,13 @@ class Deployment:
         """
         env = os.environ if env is None else env
         return cls(
-            _required(_url(env, "FUNDPLATFORM_ADMIN"), "FUNDPLATFORM_ADMIN_URL"),
+            _required(_url(env, "FUNDPLATFORM_ADMIN_URL"), "FUNDPLATFORM_ADMIN_URL"),
             *(
-                _required(_secret(env, name), f"{name}_FILE")
-                for name in ("FUNDPLATFORM_RUNNER_PASSWORD", "FUNDPLATFORM_DASHBOARD_PASSWORD")
+                _required(_secret(env, name.removesuffix("_FILE")), name)
+                for name in (
+                    "FUNDPLATFORM_RUNNER_PASSWORD_FILE",
+                    "FUNDPLATFORM_DASHBOARD_PASSWORD_FILE",
+                )
             ),
         )
 
@@ -174,19 +177,20 @@ def _folder(env: Mapping[str, str], name: str) -> Path | None:
     return Path(given).expanduser().resolve() if given else None
 
 
-def _url(env: Mapping[str, str], prefix: str) -> str | None:
-    """`<prefix>_URL` (or its file) with the password of `<prefix>_PASSWORD_FILE` in it."""
-    url = _secret(env, f"{prefix}_URL", "postgresql://user:password@host:5432/database")
-    if not url or not env.get(f"{prefix}_PASSWORD_FILE", "").strip():
+def _url(env: Mapping[str, str], name: str) -> str | None:
+    """The URL (or its file's) with the password of `<...>_PASSWORD_FILE` in it."""
+    url = _secret(env, name, "postgresql://user:password@host:5432/database")
+    own = f"{name.removesuffix('_URL')}_PASSWORD"
+    if not url or not env.get(f"{own}_FILE", "").strip():
         return url
-    password = _required(_secret(env, f"{prefix}_PASSWORD"), f"{prefix}_PASSWORD_FILE")
+    password = _required(_secret(env, own), f"{own}_FILE")
     scheme, _, rest = url.partition("://")
     user, at, place = rest.rpartition("@")
     if not at or ":" in user:
         raise ConfigError(
             "environment",
-            f"{prefix}_PASSWORD_FILE",
-            f"{prefix}_URL has no user, or a password of its own",
+            f"{own}_FILE",
+            f"{name} has no user, or a password of its own",
             "Write the URL like postgresql://user@host:5432/database",
         )
     return f"{scheme}://{user}:{quote(password, safe='')}@{place}"

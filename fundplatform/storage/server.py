@@ -12,7 +12,7 @@ import psycopg
 from psycopg import sql
 
 from fundplatform.errors import ConfigError
-from fundplatform.storage.timescale_connect import Address, Connection
+from fundplatform.storage.timescale_connect import Address, Connection, connected
 from fundplatform.storage.timescale_errors import translated
 
 WRITER, READER = "fundplatform_writer", "bi_reader"
@@ -86,6 +86,17 @@ def prepare(admin_url: str, logins: Sequence[Login]) -> list[str]:
         if login.database:
             _admit(admin, login)
     return done
+
+
+def require(url: str) -> None:
+    """Connect once, and wait for a server that is starting: Dagster's own errors say less.
+
+    Raises:
+        WarehouseError: The server cannot be reached with this address.
+        ConfigError: It is no PostgreSQL URL.
+    """
+    with connected(Address.parse(url), "fundplatform deployment"):
+        return
 
 
 def _role(connection: Connection, name: str, options: str) -> list[str]:

@@ -69,7 +69,8 @@ _BY_TEXT = (
     ),
     (
         r"SSL|certificate",
-        "Check sslmode and sslrootcert in FUNDPLATFORM_WAREHOUSE_URL against the server",
+        "Check sslmode and sslrootcert in the URL: the file holds the certificate of the authority "
+        "that signed the server's, and verify-full wants the host name that stands in it",
     ),
     (r"", _SERVER),
 )
