@@ -11,7 +11,7 @@ from pathlib import Path
 from fundplatform.clock import Clock, utc_now
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
-from fundplatform.sources import tracked
+from fundplatform.sources import massive, tracked
 from fundplatform.sources.base import Source
 from fundplatform.sources.sample import Sample
 from fundplatform.sources.synthetic import Synthetic
@@ -43,6 +43,7 @@ class Vendor:
 BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
     "sample": Sample,
     "synthetic": Synthetic,
+    "massive": Vendor(massive.PROFILE, massive.Massive, massive.vendor_symbol),
 }
 
 
