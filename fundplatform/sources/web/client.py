@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tenacity import RetryCallState, Retrying
@@ -79,7 +80,8 @@ class HttpWeb:
         self._redact.guard_logs()
         self._base = (self.base_url or self.profile.base_url).rstrip("/")
         if self.transport is None:
-            self.transport = RequestsTransport(Timeouts(), self.profile.max_bytes)
+            make = self.profile.transport or partial(RequestsTransport, Timeouts())
+            self.transport = make(self.profile.max_bytes)
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
         """GET `base_url + path` (or an absolute `path` on the same host: paging links).
@@ -175,7 +177,14 @@ class HttpWeb:
         if request.path.startswith("//"):
             parts = urlsplit(self._base)
             return urlunsplit((parts.scheme, parts.netloc, path, "", "")) + query
-        return f"{self._base}{request.path}{query}"
+        return f"{self._root(request.path)}{request.path}{query}"
+
+    def _root(self, path: str) -> str:
+        """The host that serves the path; an address of one's own serves them all."""
+        for start, host in () if self.base_url else self.profile.hosts.items():
+            if path.startswith(start):
+                return host.rstrip("/")
+        return self._base
 
     def _url(self, request: Request) -> str:
         if self.key is None or self.profile.key_param is None:

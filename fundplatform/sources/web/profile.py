@@ -6,10 +6,14 @@ A vendor's file declares one `Profile`; sending requests is `client.py`'s.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from fundplatform.sources.web.failures import Failure
 from fundplatform.sources.web.memory import InMemory, Memory
+
+if TYPE_CHECKING:
+    # It brings `requests` in, which a declaration does not need.
+    from fundplatform.sources.web.transport import Transport
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,9 @@ class Profile:
         day_zone: Time zone in which the vendor's day (its daily quota) begins.
         contact_env: Environment variable of who asks, where the vendor demands to know; it
             replaces `{contact}` in `headers`.
+        hosts: Start of a path -> scheme and host that serves it instead of `base_url`.
+        transport: Makes what carries the requests (given `max_bytes`), where plain HTTP is
+            refused; None: `requests`.
     """
 
     name: str
@@ -91,6 +98,8 @@ class Profile:
     check: tuple[str, Mapping[str, str]] | None = None
     day_zone: str = "UTC"
     contact_env: str | None = None
+    hosts: Mapping[str, str] = field(default_factory=dict)
+    transport: "Callable[[int], Transport] | None" = None
 
 
 class Web(Protocol):
