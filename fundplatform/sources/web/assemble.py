@@ -3,10 +3,15 @@
 The only place that reads a vendor's key.
 """
 
+from typing import TYPE_CHECKING
+
 from fundplatform.clock import Clock
 from fundplatform.settings import Settings
 from fundplatform.sources.web.memory import FileMemory
 from fundplatform.sources.web.profile import Access, Profile, Tracked
+
+if TYPE_CHECKING:
+    from fundplatform.sources.web.shared_limits import Bucket
 
 
 def missing(settings: Settings, profile: Profile) -> str | None:
@@ -32,6 +37,7 @@ def open_access(
     """
     # Imported late: requests and tenacity take 0.4 s, and most installations ask no vendor.
     from fundplatform.sources.web.client import HttpWeb
+    from fundplatform.sources.web.shared_limits import SharedLimits
 
     key = settings.secret(profile.key_env) if profile.key_env else None
     contact = settings.secret(profile.contact_env) if profile.contact_env else None
@@ -41,6 +47,16 @@ def open_access(
         key=key,
         contact=contact or "",
         base_url=settings.source_url(profile.name),
+        limits=SharedLimits(profile.name, profile.rates, lambda: _bucket(settings, profile)),
     )
     memory = FileMemory(settings.vendors / f"{profile.name}.json")
     return Access(web, tracked, keyed=key is not None, memory=memory)
+
+
+def _bucket(settings: Settings, profile: Profile) -> "Bucket":
+    """Where the calls are counted: in the warehouse's server, else in a file of this home."""
+    from fundplatform.sources.web.shared_limits import in_file, in_postgres
+
+    if settings.warehouse_url:
+        return in_postgres(settings.warehouse_url, profile.name, profile.rates)
+    return in_file(settings.vendors / f"{profile.name}.calls.sqlite", profile.rates)

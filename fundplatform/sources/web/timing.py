@@ -1,0 +1,33 @@
+"""How long calls take under limits: the arithmetic behind every plan. No clock, no requests."""
+
+from collections.abc import Sequence
+
+from fundplatform.sources.web.profile import Rate
+
+
+def seconds_for(calls: int, rates: Sequence[Rate], latency: float = 0.0) -> float:
+    """Seconds from the first call's start to the last one's answer.
+
+    A call starts as soon as every window has a place again: call n no sooner than `seconds` after
+    the answer of call n - `calls` of each rate. Nothing was called before.
+
+    Args:
+        calls: Number of calls.
+        rates: The limits; all hold.
+        latency: Seconds of one call.
+
+    Returns:
+        0 without calls.
+    """
+    done: list[float] = []
+    for n in range(calls):
+        starts = [done[n - r.calls] + r.seconds for r in rates if n >= r.calls]
+        done.append(max(starts, default=0.0) + latency)
+    return done[-1] if done else 0.0
+
+
+def most_per_day(rates: Sequence[Rate]) -> int | None:
+    """The tightest quota of a day or longer, in calls per day; None where there is none."""
+    day = 86_400.0
+    daily = [int(r.calls * day / r.seconds) for r in rates if r.seconds >= day]
+    return min(daily, default=None)
