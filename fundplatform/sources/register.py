@@ -11,7 +11,7 @@ from pathlib import Path
 from fundplatform.clock import Clock, utc_now
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
-from fundplatform.sources import massive, tracked
+from fundplatform.sources import binance, coinbase, coingecko, kraken, massive, tracked
 from fundplatform.sources.base import Source
 from fundplatform.sources.sample import Sample
 from fundplatform.sources.synthetic import Synthetic
@@ -44,6 +44,10 @@ BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
     "sample": Sample,
     "synthetic": Synthetic,
     "massive": Vendor(massive.PROFILE, massive.Massive, massive.vendor_symbol),
+    "kraken": Vendor(kraken.PROFILE, kraken.Kraken, kraken.vendor_symbol),
+    "coinbase": Vendor(coinbase.PROFILE, coinbase.Coinbase, coinbase.vendor_symbol),
+    "binance": Vendor(binance.PROFILE, binance.make, binance.vendor_symbol),
+    "coingecko": Vendor(coingecko.PROFILE, coingecko.Coingecko, coingecko.vendor_symbol),
 }
 
 

@@ -5,9 +5,8 @@ ccxt builds the address and reads the answer; its own session, limiter and retri
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -40,10 +39,11 @@ class CcxtSource:
     access: Access
     exchange: Exchange
 
-    @cached_property
+    @property
     def spec(self) -> SourceSpec:
-        """The declaration."""
-        return self.exchange.spec
+        """The declaration; the tracked listings are what it is expected to deliver."""
+        tracked = tuple(t.vendor_symbol for t in self.access.tracked)
+        return replace(self.exchange.spec, tracked=tracked)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """The tracked pairs (LISTING_SCHEMA)."""

@@ -96,9 +96,11 @@ class Exchange:
             judge.handle_errors(*told, judge.parse_json(text), {}, None)
             if reply.status == 451:
                 raise ccxt.RestrictedLocation(text)
-            # Other statuses are the client's to judge.
         except ccxt.BaseError as error:
-            return self.refusal(error)
+            refusal = self.refusal(error)
+            # What ccxt does not know, the status says.
+            unknown = refusal.failure is Failure.SCHEMA_CHANGED and reply.status >= 500
+            return None if unknown else refusal
         return None
 
     def refusal(self, error: Exception) -> Refusal:
@@ -111,8 +113,8 @@ class Exchange:
             (ccxt.RestrictedLocation, Failure.NOT_ENTITLED, _elsewhere(self.name)),
             (ccxt.PermissionDenied, Failure.NOT_ENTITLED, _elsewhere(self.name)),
             (ccxt.AuthenticationError, Failure.AUTH, "Market data needs no key: see the address"),
-            (ccxt.NetworkError, Failure.TRANSIENT, "Try again"),
             (ccxt.BadResponse, Failure.SCHEMA_CHANGED, "Look for a newer ccxt"),
+            (ccxt.OperationFailed, Failure.TRANSIENT, "Try again"),
         )
         said = f"{type(error).__name__}: {str(error)[:_LONGEST]}"
         for kind, failure, remedy in kinds:

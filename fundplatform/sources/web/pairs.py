@@ -62,21 +62,27 @@ def fetch_days(
     end = min(last, finished)
     collector = Collector(kind, first, last)
     reached: list[date] = []
+    empty: list[tuple[Tracked, date]] = []
     for pair in tracked:
-        begin = max(first, pair.since)
-        if begin > end:
+        begin, until = max(first, pair.since), min(end, pair.until or end)
+        if begin > until:
             continue
         try:
-            newest = _take(collector, pair, ask(pair, begin, end), (begin, end))
+            seen = _take(collector, pair, ask(pair, begin, until), (begin, until))
         except VendorError as error:
             if error.failure.consequence is not Consequence.SKIP_SYMBOL:
                 raise
             collector.skip(pair.vendor_symbol, error.failure, error.problem)
             continue
-        reached += newest
-    silent = [max(reached) + DAY] if reached else []
-    open_from = max(first, finished - _SETTLED + DAY, *silent) if tracked else end + DAY
-    collector.not_published(days(open_from, last))
+        reached += seen
+        if not seen:
+            empty.append((pair, begin))
+    silent = max([finished - _SETTLED, *reached]) + DAY if tracked else end + DAY
+    collector.not_published(days(max(first, silent), last))
+    for pair, begin in empty:
+        if begin < silent:
+            said = f"no row from {begin} on, up to {min(end, pair.until or end)}"
+            collector.skip(pair.vendor_symbol, Failure.NO_DATA, said)
     return collector.batch()
 
 
@@ -141,18 +147,16 @@ def rejects(pair: Tracked, unread: pl.DataFrame) -> pl.DataFrame:
 def _take(
     collector: Collector, pair: Tracked, answers: Iterable[Answer], span: tuple[date, date]
 ) -> list[date]:
-    """Hand a pair's answers on; the last session of its rows, if it has any."""
+    """Hand a pair's answers on; the first and last sessions of its rows."""
     seen: list[date] = []
     for answer in answers:
         inside = answer.rows.filter(pl.col("session").is_between(*span))
         collector.add(answer.reply, inside, answer.rejected)
         ends = (inside["session"].min(), inside["session"].max())
         seen += [day for day in ends if isinstance(day, date)]
-    if not seen:
-        collector.skip(pair.vendor_symbol, Failure.NO_DATA, "no row in the range asked")
-        return []
-    collector.list(listing(pair, min(seen), max(seen)))
-    return [max(seen)]
+    if seen:
+        collector.list(listing(pair, min(seen), max(seen)))
+    return seen
 
 
 def listing(pair: Tracked, first: date, last: date) -> pl.DataFrame:
