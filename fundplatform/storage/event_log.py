@@ -29,7 +29,8 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
-from fundplatform.storage.event_rows import BulkRows, asset_key, planned_subset, use_batches
+from fundplatform.storage.event_folds import unfolded
+from fundplatform.storage.event_rows import BulkRows, asset_key, stands_for_several, use_batches
 from fundplatform.storage.event_watch import EventCallback, EventWatch
 
 BUSY_TIMEOUT = 60.0
@@ -101,7 +102,7 @@ class EmbeddedEventLogStorage(BulkRows, ConsolidatedSqliteEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event with its tags, asset record and check record, all or nothing."""
-        if planned_subset(event) is not None:
+        if stands_for_several(event):
             self.store_event_batch([event])
             return
         with self._transaction():
@@ -127,8 +128,8 @@ class EmbeddedEventLogStorage(BulkRows, ConsolidatedSqliteEventLogStorage):
         last = connection.scalar(db.select(db.func.max(SqlEventLogStorageTable.c.id))) or 0
         rows: list[dict[str, Any]] = []
         numbered: list[tuple[EventLogEntry, int]] = []
-        for event in events:
-            own = self._rows(event)
+        for event, text in unfolded(events):
+            own = self._rows(event, text)
             rows += own
             if own:
                 numbered.append((event, last + len(rows)))

@@ -25,7 +25,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
 from fundplatform.errors import ConfigError
-from fundplatform.storage.event_rows import BulkRows, asset_key, planned_subset, use_batches
+from fundplatform.storage.event_folds import unfolded
+from fundplatform.storage.event_rows import BulkRows, asset_key, stands_for_several, use_batches
 
 # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, which dagster-postgres cannot use.
 _DRIVER = "postgresql+psycopg2"
@@ -176,7 +177,7 @@ class BulkPostgresEventLogStorage(BulkRows, PostgresEventLogStorage):
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store one event with its tags, asset record and check record, all or nothing."""
-        if planned_subset(event) is not None:
+        if stands_for_several(event):
             self.store_event_batch([event])
             return
         with self._transaction():
@@ -186,8 +187,8 @@ class BulkPostgresEventLogStorage(BulkRows, PostgresEventLogStorage):
         """Store the events as `store_event` would one by one, all or nothing."""
         rows: list[dict[str, Any]] = []
         last_row: list[tuple[EventLogEntry, int]] = []
-        for event in events:
-            own = self._rows(event)
+        for event, text in unfolded(events):
+            own = self._rows(event, text)
             rows += own
             if own:
                 last_row.append((event, len(rows) - 1))

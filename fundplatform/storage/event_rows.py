@@ -20,6 +20,8 @@ from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import serialize_value
 
+from fundplatform.storage.event_folds import is_folded
+
 BATCH_SIZE = 1000
 # Stands for the partition in a planned event that is serialized once for all of them.
 PLACEHOLDER = "partition-8d0b7a5f1c2e4f0e"
@@ -47,8 +49,15 @@ class BulkRows(SqlEventLogStorage):
         """
         return True
 
-    def _rows(self, event: EventLogEntry) -> list[dict[str, Any]]:
-        """The event's rows: one, or one per partition of a planned materialization's subset."""
+    def _rows(self, event: EventLogEntry, text: str | None = None) -> list[dict[str, Any]]:
+        """The event's rows: one, or one per partition of a planned materialization's subset.
+
+        Args:
+            event: The event.
+            text: A materialization's, where it is already serialized.
+        """
+        if text is not None:
+            return [self._materialization_row(event, text)]
         subset = planned_subset(event)
         if subset is None:
             return [self._event_to_row(event)]
@@ -63,6 +72,19 @@ class BulkRows(SqlEventLogStorage):
             {**row, "partition": name, "event": f"{before}{json.dumps(name)}{after}"}
             for name in subset.get_partition_keys()
         ]
+
+    def _materialization_row(self, event: EventLogEntry, text: str) -> dict[str, Any]:
+        """As `_event_to_row`, without serializing."""
+        of_event = event.get_dagster_event()
+        return {
+            "run_id": event.run_id,
+            "event": text,
+            "dagster_event_type": of_event.event_type_value,
+            "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
+            "step_key": of_event.step_key,
+            "asset_key": check.not_none(of_event.asset_key).to_string(),
+            "partition": of_event.partition,
+        }
 
     def _store_asset_check_evaluation_planned(
         self, event: EventLogEntry, event_id: int | None
@@ -108,6 +130,11 @@ class BulkRows(SqlEventLogStorage):
 def planned_subset(event: EventLogEntry) -> PartitionsSubset[str] | None:
     """The partitions of a planned event that stands for several; else None."""
     return event.dagster_event.partitions_subset if event.dagster_event else None
+
+
+def stands_for_several(event: EventLogEntry) -> bool:
+    """Whether the event becomes more than one row."""
+    return planned_subset(event) is not None or is_folded(event)
 
 
 def asset_key(event: EventLogEntry) -> AssetKey | None:

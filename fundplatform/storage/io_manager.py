@@ -21,7 +21,7 @@ from fundplatform.errors import SchemaError
 from fundplatform.sources.base import Kind
 from fundplatform.storage.base import WHOLE, Holdable, Slice, Stamp, Store
 from fundplatform.storage.outputs import Derived, Load, Stored
-from fundplatform.storage.partition_facts import add_partition_metadata
+from fundplatform.storage.partition_facts import record_partitions
 from fundplatform.storage.transactions import Target, write_derived, write_load
 from fundplatform.tables import Table
 
@@ -134,9 +134,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
                     "Return a Load, Derived or Stored (fundplatform/storage/outputs.py)",
                 )
         self._wrote = True
-        self._describe(context, written.rows, written.facts)
-        if obj.unrecorded:
-            _leave_out(context, obj.unrecorded)
+        self._describe(context, written.rows, written.facts, unrecorded=obj.unrecorded)
 
     def _describe(
         self,
@@ -144,6 +142,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         rows: pl.DataFrame,
         facts: Mapping[str, int],
         by_session: Mapping[date, Mapping[str, float]] = MappingProxyType({}),
+        unrecorded: AbstractSet[date] = frozenset(),
     ) -> None:
         """Counts as metadata: of the chunk, of the asset, and per partition of that session."""
         context.add_output_metadata({"chunk_rows": rows.height, **facts})
@@ -154,11 +153,12 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata({"dagster/row_count": self._height(context.asset_key, table)})
         heights = dict(rows.group_by(table.partition).len().iter_rows())
         days = {key: date.fromisoformat(key) for key in context.asset_partition_keys}
-        add_partition_metadata(
+        record_partitions(
             context,
             {
                 key: {"dagster/partition_row_count": heights.get(day, 0), **by_session.get(day, {})}
                 for key, day in days.items()
+                if day not in unrecorded
             },
         )
 
@@ -194,15 +194,3 @@ def _output_slice(context: dg.OutputContext) -> Slice:
         return WHOLE
     keys = context.asset_partition_key_range
     return Slice({}, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
-
-
-def _leave_out(context: dg.OutputContext, sessions: frozenset[date]) -> None:
-    """Do not record these sessions as materialised.
-
-    Dagster 1.13 has no public way to materialise part of a run's range and still go on to the
-    next step; it reads the partitions from the output context after `handle_output`, so the
-    subset is narrowed there (`test_io_manager.py` proves it for the pinned version).
-    """
-    definition = context.asset_partitions_def
-    keep = [k for k in context.asset_partition_keys if date.fromisoformat(k) not in sessions]
-    context._asset_partitions_subset = definition.subset_with_partition_keys(keep)
