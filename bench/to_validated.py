@@ -24,7 +24,7 @@ def main() -> None:
     days = chain_days(job.all_sources, job.instance, FIRST, LAST)
     if days is None:
         raise RuntimeError("no source has bars")
-    for chunk in chain_chunks(job.all_sources, job.instance, *days):
+    for chunk in chain_chunks(job.all_sources, job.instance, *days, job.versions(CHAIN)):
         _run(job, replace(chunk, keys=_PRICES))
 
 

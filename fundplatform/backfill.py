@@ -8,7 +8,7 @@ do the same through native backfills.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 import dagster as dg
@@ -21,33 +21,21 @@ from fundplatform.assets.raw import raw_key
 from fundplatform.clock import utc_now
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
+from fundplatform.staleness import (
+    FEEDS,
+    FRESH,
+    JUDGED,
+    LAST_OF_CHAIN,
+    STAGES,
+    is_outdated,
+    latest,
+    stages,
+)
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
-CHAIN = tuple(
-    dg.AssetKey(path.split("/"))
-    for path in (
-        "prices/validated",
-        "prices/rejected",
-        "ops/gates",
-        "indices/compositions",
-        "indices/performance",
-        "indices/composition_changes",
-        "indices/contributions",
-        "indices/unpriced",
-        "indices/levels",
-        "funds/metrics",
-    )
-)
+CHAIN = tuple(key for keys in STAGES.values() for key in keys)
 """Everything downstream of raw that is computed by day, in one run."""
-
-FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
-"""The raw kinds that the daily chain reads."""
-# Recorded for every day that was judged, also where the gate held prices/validated back.
-_JUDGED = dg.AssetKey(["prices", "rejected"])
-_LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
-_CHANGES = ("rows_inserted", "rows_updated", "rows_removed")
-_MANY = 1_000
 
 
 @dataclass(frozen=True)
@@ -115,33 +103,21 @@ def _has(source: Source, kind: Kind, now: datetime) -> date | None:
 
 
 def chain_chunks(
-    sources: Iterable[Source], instance: dg.DagsterInstance, first: date, last: date
+    sources: Iterable[Source],
+    instance: dg.DagsterInstance,
+    first: date,
+    last: date,
+    versions: Mapping[dg.AssetKey, str | None],
 ) -> Iterator[Chunk]:
-    """The runs of everything downstream, for the days that are new or older than what they rest on.
-
-    That is their own raw data, the days before (look-backs reach over them, and a run may have
-    failed between them or between two of its steps) and the split factors.
-    """
-    judged, finished = _ids(instance, _JUDGED), _ids(instance, _LAST_OF_CHAIN)
-    newest: dict[str, int] = {}
-    for source in sources:
-        for kind, coverage in source.spec.kinds.items():
-            if kind in FEEDS and coverage.partitioned:
-                for day, storage_id in _ids(instance, raw_key(source.spec.name, kind)).items():
-                    newest[day] = max(newest.get(day, 0), storage_id)
+    """The runs of everything downstream that is new or older than what it rests on."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    keys = [d.isoformat() for d in days]
-    inputs = (max(judged.get(k, 0), newest.get(k, 0)) for k in keys)
-    rests_on = accumulate(inputs, max, initial=_changed(instance, FACTORS))
-    next(rests_on)
-    stale = [finished.get(k, -1) < latest for k, latest in zip(keys, rests_on, strict=True)]
-    if True not in stale:
-        return
-    start = stale.index(True)
-    computed_after = [n for n, d in enumerate(days) if n > start and d.isoformat() in finished]
-    if computed_after:
-        stale[start : computed_after[-1] + 1] = [True] * (computed_after[-1] + 1 - start)
-    yield from _cut("prices → indices → metrics", CHAIN, days, stale)
+    due = stages(sources, instance, days, versions)
+    names = list(STAGES)
+    # Stages never rise, so the last one's days come first.
+    for stage in reversed(range(FRESH)):
+        keys = tuple(key for name in names[stage:] for key in STAGES[name])
+        label = " → ".join(names[stage:])
+        yield from _cut(label, keys, days, [d == stage for d in due])
 
 
 def chain_days(
@@ -172,7 +148,7 @@ def chain_days(
     start = max(first, min(c.start for _, c in feeds))
     # Days after the newest session fetched are not empty, they are not known yet.
     end = min(last, max(day for day in reached if day))
-    known = instance.get_materialized_partitions(_LAST_OF_CHAIN)
+    known = instance.get_materialized_partitions(LAST_OF_CHAIN)
     latest = max((date.fromisoformat(k) for k in known), default=end)
     return (start, max(end, latest)) if start <= max(end, latest) else None
 
@@ -189,28 +165,6 @@ def _reach(coverage: Coverage, fetched: Sequence[str]) -> date | None:
     if coverage.end and calendars.get(coverage.calendar).next_session(newest) > coverage.end:
         return max(newest, coverage.end)
     return newest
-
-
-def _latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> int:
-    """Storage id of the newest materialisation of any of the assets; -1 without one."""
-    found = [instance.fetch_materializations(key, limit=1).records for key in keys]
-    return max((records[0].storage_id for records in found if records), default=-1)
-
-
-def _changed(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
-    """Storage id of the newest materialisation that changed a row; 0 without one."""
-    found = instance.fetch_materializations(key, limit=_MANY).records
-    for record in found:
-        facts = record.asset_materialization.metadata if record.asset_materialization else {}
-        if any(facts[n].value for n in _CHANGES if n in facts):
-            return record.storage_id
-    return 0
-
-
-def _ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:
-    return instance.event_log_storage.get_latest_storage_id_by_partition(
-        key, DagsterEventType.ASSET_MATERIALIZATION
-    )
 
 
 def _cut(
@@ -296,18 +250,33 @@ class Backfill:
         flows downstream.
         """
         outcomes = self._all(self.fetches(), on_start, on_done)
-        raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
-        if _latest(self.instance, [FACTORS]) < _latest(self.instance, raw):
-            catalog = Chunk("catalog", (*IDENTITIES, FACTORS))
-            outcomes += self._all([catalog], on_start, on_done)
+        outcomes += self._all(self.catalog(), on_start, on_done)
         days = chain_days(self.sources, self.instance, self.first, self.last)
         if days:
-            chain = list(chain_chunks(self.all_sources, self.instance, *days))
+            versions = self.versions(CHAIN)
+            chain = list(chain_chunks(self.all_sources, self.instance, *days, versions))
             outcomes += self._all(chain, on_start, on_done)
-            if _latest(self.instance, [TIERS]) < _latest(self.instance, [_JUDGED]):
-                tiers = Chunk(TIERS.to_user_string(), (TIERS,))
-                outcomes += self._all([tiers], on_start, on_done)
+            outcomes += self._all(self.tiers(), on_start, on_done)
         return all(not o.errors for o in outcomes)
+
+    def versions(self, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, str | None]:
+        """The code versions of these assets, as they are now."""
+        graph = self.job.asset_layer.asset_graph
+        return {key: graph.get(key).code_version for key in keys if graph.has(key)}
+
+    def catalog(self) -> list[Chunk]:
+        """The run of identities and factors, where something came since or their code changed."""
+        raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
+        due = latest(self.instance, [FACTORS]) < latest(self.instance, raw)
+        return [Chunk("catalog", (*IDENTITIES, FACTORS))] if due or self._outdated(FACTORS) else []
+
+    def tiers(self) -> list[Chunk]:
+        """The run of the tiers, where prices were judged since or their rules changed."""
+        due = latest(self.instance, [TIERS]) < latest(self.instance, [JUDGED])
+        return [Chunk(TIERS.to_user_string(), (TIERS,))] if due or self._outdated(TIERS) else []
+
+    def _outdated(self, key: dg.AssetKey) -> bool:
+        return is_outdated(self.instance, key, self.versions([key]).get(key))
 
     def _all(
         self,

@@ -22,7 +22,6 @@ from fundplatform.assets.catalog import FACTORS, TIERS
 from fundplatform.assets.raw import raw_key
 from fundplatform.backfill import (
     CHAIN,
-    FEEDS,
     IDENTITIES,
     Backfill,
     Chunk,
@@ -32,6 +31,8 @@ from fundplatform.backfill import (
 from fundplatform.cli import prepare
 from fundplatform.definitions import build_definitions, utc_now
 from fundplatform.settings import Settings
+from fundplatform.sources.base import Kind
+from fundplatform.staleness import FEEDS, JUDGED, latest
 
 
 def submit(
@@ -84,20 +85,40 @@ def submit(
 
 
 def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
-    """What is missing (to fetch, else to compute), and what follows from it."""
+    """What is missing (to fetch, else to compute), and what follows from it.
+
+    What a fetch will bring is not known yet, so everything that rests on it is computed after it:
+    the days asked for after new bars or caps, every day computed so far after new corporate
+    actions, whose factors reach all of them.
+    """
     fetches = job.fetches()
+    catalog = job.catalog() or ([_CATALOG] if fetches else [])
+    feeds = _raw(job, FEEDS)
+    factors = _raw(job, (Kind.CORPORATE_ACTIONS,))
+    fetched = {key for chunk in fetches for key in chunk.keys}
+    # Factors older than their actions: a run was killed between the two.
+    late = latest(job.instance, [FACTORS]) < latest(job.instance, factors)
     days = chain_days(job.sources, job.instance, job.first, job.last, fetches)
-    feeds = {raw_key(s.spec.name, kind) for s in job.sources for kind in FEEDS}
     if days is None:
         chain = []
-    elif any(feeds.intersection(chunk.keys) for chunk in fetches):
+    elif fetched & {*feeds, *factors} or late:
         chain = [Chunk("chain", CHAIN, *days)]
     else:
-        chain = list(chain_chunks(job.all_sources, job.instance, *days))
-    computed = [*chain, Chunk("tiers", (TIERS,))] if chain else []
-    if not fetches:
-        return chain, computed
-    return fetches, [Chunk("catalog", (*IDENTITIES, FACTORS)), *computed]
+        versions = job.versions(CHAIN)
+        chain = list(chain_chunks(job.all_sources, job.instance, *days, versions))
+    judged = any(JUDGED in chunk.keys for chunk in chain)
+    tiers = [Chunk("tiers", (TIERS,))] if judged else job.tiers()
+    if fetches:
+        return fetches, [*catalog, *chain, *tiers]
+    return [*catalog, *chain, *tiers], []
+
+
+_CATALOG = Chunk("catalog", (*IDENTITIES, FACTORS))
+
+
+def _raw(job: Backfill, kinds: Iterable[Kind]) -> set[dg.AssetKey]:
+    wanted = set(kinds)
+    return {raw_key(s.spec.name, k) for s in job.all_sources for k in s.spec.kinds if k in wanted}
 
 
 def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:

@@ -1,11 +1,13 @@
 """What `--detach` submits: targets by hand, nothing twice, nothing where all is there."""
 
+from dataclasses import replace
 from datetime import date
 
 import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
 
+from fundplatform.assets.catalog import FACTORS, TIERS
 from fundplatform.backfill import CHAIN
 from fundplatform.definitions import build_definitions
 from fundplatform.detached import submit
@@ -13,6 +15,7 @@ from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings
 from fundplatform.storage.duckdb import DuckDBStore
 
+ACTIONS_NAME = "raw/sample/corporate_actions"
 BARS = dg.AssetKey(["raw", "sample", "ohlcv"])
 FX = dg.AssetKey(["raw", "sample", "fx"])
 ACTIONS = dg.AssetKey(["raw", "sample", "corporate_actions"])
@@ -56,6 +59,13 @@ def everything_fetched(instance: dg.DagsterInstance, rates: list[str] = FIXINGS)
     report(instance, BARS, SESSIONS)
     report(instance, FX, rates)
     instance.report_runless_asset_event(dg.AssetMaterialization(ACTIONS))
+    instance.report_runless_asset_event(dg.AssetMaterialization(FACTORS))
+
+
+def everything_computed(instance: dg.DagsterInstance) -> None:
+    for key in CHAIN:
+        report(instance, key, DAYS)
+    instance.report_runless_asset_event(dg.AssetMaterialization(TIERS))
 
 
 def test_it_targets_sessions_upstream_and_days_downstream(
@@ -132,8 +142,7 @@ def test_rates_alone_do_not_recompute_the_prices(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     everything_fetched(instance, rates=FIXINGS[1:])
-    for key in CHAIN:
-        report(instance, key, DAYS)
+    everything_computed(instance)
     submit(settings, ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
     assert targets["raw/sample/fx"] == FIXINGS[:1]
@@ -142,7 +151,46 @@ def test_rates_alone_do_not_recompute_the_prices(
 
 def test_nothing_to_do(settings: Settings, instance: dg.DagsterInstance) -> None:
     everything_fetched(instance)
-    for key in CHAIN:
-        report(instance, key, DAYS)
+    everything_computed(instance)
     assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
     assert instance.get_backfills() == []
+
+
+def test_new_actions_recompute_every_day_after_their_factors(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    report(instance, BARS, SESSIONS)
+    report(instance, FX, FIXINGS)
+    everything_computed(instance)
+    submit(settings, ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    assert not [name for name in targets if name.startswith("raw") and name != ACTIONS_NAME]
+    assert targets[ACTIONS_NAME] == []
+    assert targets["catalog/adjustment_factors"] == []
+    assert targets["funds/metrics"] == DAYS
+
+
+def test_factors_that_a_killed_run_left_out_are_made_and_reach_every_day(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    report(instance, BARS, SESSIONS)
+    report(instance, FX, FIXINGS)
+    instance.report_runless_asset_event(dg.AssetMaterialization(FACTORS))
+    everything_computed(instance)
+    instance.report_runless_asset_event(dg.AssetMaterialization(ACTIONS))
+    submit(settings, ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    assert not [name for name in targets if name.startswith("raw")]
+    assert targets["catalog/adjustment_factors"] == []
+    assert targets["indices/performance"] == DAYS
+
+
+def test_a_changed_risk_free_rate_recomputes_the_metrics_alone(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    everything_fetched(instance)
+    everything_computed(instance)
+    assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
+    submit(replace(settings, risk_free_rate=0.05), ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    assert targets == {"funds/metrics": DAYS}

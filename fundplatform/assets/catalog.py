@@ -11,11 +11,11 @@ import dagster as dg
 import polars as pl
 
 from fundplatform import calendars, tables
-from fundplatform.assets.describe import doubt_report, output
+from fundplatform.assets.describe import doubt_report, output, version_of
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.series import PRICE_COLUMNS, best_returns, with_calendar
 from fundplatform.finance import adjustment, splits, tier_history
-from fundplatform.finance.tier_rules import load_rules
+from fundplatform.finance.tier_rules import TierRules, load_rules
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.outputs import Derived, Stored
 
@@ -25,6 +25,9 @@ SOURCES = dg.AssetKey(["catalog", "sources"])
 FACTORS = dg.AssetKey(["catalog", "adjustment_factors"])
 TIERS = dg.AssetKey(["catalog", "tiers"])
 VALIDATED = dg.AssetKey(["prices", "validated"])
+
+TIERS_VERSION = 2
+"""Raised when the same rules and data come to give other tiers."""
 
 
 def every(sources: Iterable[Source], kind: Kind, **wish: object) -> dict[str, dg.AssetIn]:
@@ -70,7 +73,7 @@ def adjustment_factors(sources: Iterable[Source]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="catalog_adjustment_factors",
-        outs={"adjustment_factors": output(tables.ADJUSTMENT_FACTORS)},
+        outs={"adjustment_factors": output(tables.ADJUSTMENT_FACTORS, f"splits {splits.VERSION}")},
         ins={"known_sources": dg.AssetIn(SOURCES), **ins},
         deps=others(sources, Kind.CORPORATE_ACTIONS),
         pool="warehouse",
@@ -88,11 +91,11 @@ def adjustment_factors(sources: Iterable[Source]) -> dg.AssetsDefinition:
 
 def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
     """catalog/tiers, recomputed whole: hysteresis makes each month depend on the one before."""
-    sources = list(sources)
+    sources, rules = list(sources), load_rules()
 
     @dg.multi_asset(
         name="catalog_tiers",
-        outs={"tiers": output(tables.TIERS)},
+        outs={"tiers": output(tables.TIERS, version_of(TIERS_VERSION, rules))},
         ins={
             # Whole even in a run over a range of days: the table is replaced whole.
             "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
@@ -114,7 +117,7 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
         series = with_calendar(best_returns(prices, factors, known_sources), known_sources)
         given = caps.get(str(Kind.MARKET_CAPS))
         parts = [
-            tiers_of(str(calendar), group, instruments, given)
+            tiers_of(str(calendar), group, instruments, given, rules)
             for (calendar,), group in series.partition_by("calendar", as_dict=True).items()
         ]
         none = tables.TIERS.empty().drop(tables.TIERS.stamps)
@@ -124,7 +127,11 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
 
 
 def tiers_of(
-    calendar: str, series: pl.DataFrame, instruments: pl.DataFrame, caps: pl.DataFrame | None
+    calendar: str,
+    series: pl.DataFrame,
+    instruments: pl.DataFrame,
+    caps: pl.DataFrame | None,
+    rules: TierRules,
 ) -> pl.DataFrame:
     """The tier rows of one calendar's instruments; thresholds are in USD, so is what they judge."""
     if caps is not None:
@@ -136,4 +143,4 @@ def tiers_of(
     span = series.select(a=pl.col("session").min(), b=pl.col("session").max()).row(0)
     closes = calendars.get(calendar).closes(span[0], span[1] + timedelta(days=31))
     own = instruments.join(series.select("instrument_id").unique(), on="instrument_id", how="semi")
-    return tier_history.history(own, series, caps, closes, load_rules())
+    return tier_history.history(own, series, caps, closes, rules)

@@ -3,6 +3,7 @@
 And what a run says about its result: index levels as numbers, as a line and as a table.
 """
 
+import hashlib
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -41,14 +42,26 @@ def table_metadata(table: Table) -> dict[str, Any]:
     }
 
 
-def output(table: Table, **metadata: object) -> dg.AssetOut:
-    """The table as an output of a multi-asset: key, description, group, owner, columns."""
+def version_of(*parts: object) -> str:
+    """A code version of values whose `repr` says all of them: rules, definitions, numbers."""
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def output(table: Table, code_version: str | None = None, **metadata: object) -> dg.AssetOut:
+    """The table as an output of a multi-asset: key, description, group, owner, columns.
+
+    Args:
+        table: The table.
+        code_version: Changes with whatever but the inputs decides what is in it.
+        **metadata: More of the asset's metadata.
+    """
     return dg.AssetOut(
         key=key_of(table),
         description=table.doc,
         group_name=table.schema,
         owners=["team:data"],
         kinds={"polars", "table"},
+        code_version=code_version,
         metadata={**table_metadata(table), **metadata},
         # What an asset returns is an order to the IO manager (storage/outputs.py), not a frame.
         dagster_type=dg.Any,

@@ -14,7 +14,7 @@ from fundplatform.assets.partitions import BACKFILL
 from fundplatform.assets.raw import Clock
 from fundplatform.assets.series import PRICE_COLUMNS, returns_by_basis, with_calendar
 from fundplatform.finance import frames
-from fundplatform.finance.metrics import fund_metrics
+from fundplatform.finance.metrics import METHOD_VERSION, fund_metrics
 from fundplatform.sources.base import Kind
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived
@@ -30,7 +30,13 @@ def metrics(
 
     @dg.multi_asset(
         name="funds_metrics",
-        outs={"metrics": output(tables.METRICS, risk_free_rate=risk_free_rate)},
+        outs={
+            "metrics": output(
+                tables.METRICS,
+                f"metrics {METHOD_VERSION}, risk-free rate {risk_free_rate}",
+                risk_free_rate=risk_free_rate,
+            )
+        },
         ins={
             "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "history": True}),
             "levels": dg.AssetIn(LEVELS, metadata={"history": True}),

@@ -16,7 +16,7 @@ from fundplatform.assets.catalog import (
     every,
     others,
 )
-from fundplatform.assets.describe import level_report, output, session_returns
+from fundplatform.assets.describe import level_report, output, session_returns, version_of
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.assets.series import PRICE_COLUMNS, price_returns
 from fundplatform.assets.universe import left_out, members, usable_caps
@@ -49,6 +49,11 @@ def look_back_days(definition: IndexDefinition) -> int:
     return index.look_back(definition) * 7 // 5 + _LONGEST_CLOSURE
 
 
+def version(definitions: Iterable[IndexDefinition]) -> str:
+    """Code version: indices are built again when one's definition or the method changes."""
+    return version_of(index.METHOD_VERSION, sorted(map(repr, definitions)))
+
+
 def built(
     sources: Iterable[Source],
     definitions: Sequence[IndexDefinition],
@@ -64,7 +69,7 @@ def built(
 
     @dg.multi_asset(
         name="indices",
-        outs={t.name: output(t) for t in _TABLES},
+        outs={t.name: output(t, version(definitions)) for t in _TABLES},
         ins={
             "prices": dg.AssetIn(
                 VALIDATED, metadata={"columns": PRICE_COLUMNS, "lookback_days": back}
@@ -174,7 +179,7 @@ def levels(definitions: Sequence[IndexDefinition]) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name="indices_levels",
-        outs={"levels": output(tables.LEVELS)},
+        outs={"levels": output(tables.LEVELS, version(definitions))},
         ins={"performance": dg.AssetIn(PERFORMANCE, metadata={"whole": True})},
         pool="warehouse",
     )

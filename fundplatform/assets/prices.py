@@ -19,6 +19,9 @@ _INTERVALS = {
 }  # fmt: skip
 
 
+RULES = f"rules {rules.RULES_VERSION}"
+"""Code version: bars are judged again when a rule changes."""
+
 BAR_COLUMNS = tuple(
     n for n in tables.OHLCV.column_names if n == "fetched_at" or n not in tables.OHLCV.stamps
 )
@@ -36,9 +39,9 @@ def validated(
     @dg.multi_asset(
         name="prices",
         outs={
-            "validated": output(tables.VALIDATED),
-            "rejected": output(tables.REJECTED),
-            "gates": output(tables.GATES),
+            "validated": output(tables.VALIDATED, RULES),
+            "rejected": output(tables.REJECTED, RULES),
+            "gates": output(tables.GATES, RULES),
         },
         ins={
             name: dg.AssetIn(bars_of.key, metadata=bars_of.metadata, partition_mapping=FROM_RAW),

@@ -20,6 +20,9 @@ from fundplatform.tables import METRICS
 
 _T = TypeVar("_T", bound=np.generic)
 
+METHOD_VERSION = 1
+"""Raised when the same returns come to give other metrics: all days are computed again."""
+
 NOISE = 1e-12
 """A deviation of daily returns below this is rounding of the prices, and counts as zero."""
 

@@ -10,6 +10,9 @@ from datetime import date, timedelta
 
 import polars as pl
 
+VERSION = 1
+"""Raised when the same actions come to give other factors."""
+
 NEAR = timedelta(days=8)
 """Five sessions with a holiday among them: sources differ on the ex-date by less, if at all."""
 

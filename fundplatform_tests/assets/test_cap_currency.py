@@ -9,6 +9,7 @@ from fundplatform.assets.catalog import tiers_of
 from fundplatform.assets.universe import members, usable_caps
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform.finance.returns import SCHEMA
+from fundplatform.finance.tier_rules import load_rules
 
 DAY = date(2024, 1, 31)
 ONE = pl.DataFrame(
@@ -49,7 +50,7 @@ def tier_caps(currency: str, instruments: pl.DataFrame = ONE) -> list[float | No
     )
     own = series.select(pl.col(n).cast(t) for n, t in SCHEMA.items())
     known = instruments.with_columns(valid_from=pl.lit(date(2023, 12, 20)))
-    return tiers_of("24/5", own, known, caps(currency))["market_cap"].to_list()
+    return tiers_of("24/5", own, known, caps(currency), load_rules())["market_cap"].to_list()
 
 
 def test_tiers_take_caps_in_usd_alone() -> None:
