@@ -1,12 +1,13 @@
 """What the services of docker-compose.yml run beside Dagster's own commands.
 
-`python -m fundplatform.deployment migrate | serve | healthy`. Logins and databases are made
-in `storage/server.py`, tables by `init` and by Dagster. Nothing here fetches or computes.
+`python -m fundplatform.deployment migrate | serve | healthy | forget`. Logins and databases are
+made in `storage/server.py`, tables by `init` and by Dagster. Nothing here fetches or computes.
 """
 
 import os
 import sys
 import urllib.request
+from datetime import timedelta
 
 import click
 
@@ -101,6 +102,18 @@ def _grpc(port: int) -> None:
         answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_SECONDS)
     if answer.status != health_pb2.HealthCheckResponse.SERVING:
         raise click.ClickException("the code server is not serving yet")
+
+
+@cli.command()
+@click.option("--days", type=click.IntRange(1), required=True, help="Keep what ended since.")
+def forget(days: int) -> None:
+    """Delete old runs that recorded neither data nor a check: failed, cancelled, in vain."""
+    from fundplatform.definitions import utc_now
+    from fundplatform.instance import forget_runs, open_instance
+
+    with open_instance(Settings.from_env()) as instance:
+        forgotten = forget_runs(instance, utc_now() - timedelta(days=days))
+    click.echo(f"{len(forgotten)} runs deleted")
 
 
 def main() -> None:

@@ -2,15 +2,17 @@
 
 `init` makes both ready and may be called any number of times; files that a user changed are left.
 `close_dead_runs` and `close_lost_runs` end the runs of killed processes, which Dagster itself
-would show as running.
+would show as running. `forget_runs` is the retention of runs, which Dagster has none of.
 """
 
 import json
 import os
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+from dagster import DagsterEventType
 from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
@@ -26,6 +28,17 @@ _ACTIVE = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_ENDED = [
+    dg.DagsterRunStatus.SUCCESS,
+    dg.DagsterRunStatus.FAILURE,
+    dg.DagsterRunStatus.CANCELED,
+]
+# What a run has left behind: which sessions are loaded, and what the checks found.
+_LASTING = {
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_OBSERVATION,
+    DagsterEventType.ASSET_CHECK_EVALUATION,
+}
 
 
 def shipped(name: str) -> Path:
@@ -103,3 +116,17 @@ def close_lost_runs(instance: dg.DagsterInstance, host: str, port: int) -> list[
             instance.report_run_failed(run, text, JobFailureData(None, failure_reason=reason))
         closed.append(run.run_id)
     return closed
+
+
+def forget_runs(instance: dg.DagsterInstance, before: datetime) -> list[str]:
+    """Delete the runs that ended before this moment and recorded nothing; returns their ids.
+
+    Runs that recorded data or checks stay: Dagster's account of loaded sessions is their events.
+    """
+    old = dg.RunsFilter(statuses=_ENDED, updated_before=before)
+    forgotten: list[str] = []
+    for run in instance.get_runs(old):
+        if not instance.get_records_for_run(run.run_id, of_type=_LASTING, limit=1).records:
+            instance.delete_run(run.run_id)
+            forgotten.append(run.run_id)
+    return forgotten

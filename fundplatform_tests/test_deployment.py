@@ -4,6 +4,9 @@ Started in the order of depends_on with the healthchecks of the file; a backfill
 UI does, the result is read as a dashboard would, and what is kept or shown is searched for secrets.
 """
 
+import json
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +15,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from fundplatform.deployment import DASHBOARD
+from fundplatform.deployment import DASHBOARD, RUNNER
 from fundplatform_tests.compose import ROOT, Deployment, wait_for
 from fundplatform_tests.storage.postgres import Server, served
 
@@ -30,7 +33,19 @@ query($id: String!) {
     ... on PartitionBackfill { status runs(limit: 50) { id status tags { key value } } }
   }
 }"""
-CONFIG = "{ instance { info runQueueConfig { maxConcurrentRuns } hasInfo } version }"
+KEYS = """
+query($key: AssetKeyInput!) {
+  assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } }
+}"""
+CONFIG = """
+{
+  instance { info runQueueConfig { maxConcurrentRuns } }
+  workspaceOrError {
+    ... on Workspace {
+      locationEntries { name displayMetadata { key value } loadStatus }
+    }
+  }
+}"""
 # The Thursday and Friday before Martin Luther King Day 2003, and the Tuesday after it.
 SESSIONS = ["2003-01-16", "2003-01-17", "2003-01-21"]
 ASSETS = ["raw/sample/ohlcv", "prices/validated", "prices/rejected", "ops/gates"]
@@ -109,3 +124,74 @@ def test_a_backfill_from_the_ui_is_read_by_a_dashboard(
         assert ("AAPL", "2003-01-21", 14.02) in rows
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("SELECT count(*) FROM raw.ohlcv")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_code_server_and_daemon_killed_in_the_middle(
+    deployment: Deployment, cluster: Server
+) -> None:
+    key = {"path": ASSETS[0].split("/")}
+    keys = deployment.ask(KEYS, key=key)["assetNodeOrError"]["partitionKeys"]
+    sessions = [key for key in keys if key.startswith(("2002", "2003"))]
+    assert len(sessions) == 504, "NYSE was open on 252 days in each of the two years"
+    backfill = launch(deployment, sessions)
+
+    def runs(status: str) -> list[str]:
+        found = deployment.ask(WATCH, id=backfill)["partitionBackfillOrError"]["runs"]
+        return [run["id"] for run in found if run["status"] == status]
+
+    (lost,) = wait_for(lambda: runs("STARTED"), 120, "a run")
+    for service in ("code-server", "daemon"):
+        os.killpg(deployment.running[service].pid, signal.SIGKILL)
+        deployment.running.pop(service).wait()
+    assert runs("STARTED") == [lost], "nobody noticed yet"
+    deployment.start("code-server")  # as the restart policy does, in no order
+    deployment.start("daemon")
+    found = wait_for(lambda: ended(deployment, backfill), 400, "the backfill's end")
+    assert found["status"] == "COMPLETED_SUCCESS", deployment.log("daemon")[-5000:]
+    assert f"run {lost}: its code server was stopped" in deployment.log("code-server")
+    states = {run["id"]: run["status"] for run in found["runs"]}
+    assert states.pop(lost) == "FAILURE"
+    assert set(states.values()) == {"SUCCESS"}
+    # AAPL, IBM and MSFT; GOOG and FB were not listed yet. Of 2003-01-21 see above.
+    counted = "SELECT count(*), count(DISTINCT (instrument_id, session)) FROM {0}"
+    for table in ("raw.ohlcv", "prices.validated"):
+        assert cluster.sql("fundplatform", counted.format(table)) == [(504 * 3, 504 * 3)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_command_line_works_on_the_same_instance(deployment: Deployment) -> None:
+    """`docker compose exec code-server fundplatform ...`."""
+    detached = deployment.run(
+        "code-server",
+        *["fundplatform", "backfill", "--from", "2003-01-16", "--to", "2003-01-17", "--detach"],
+    )
+    assert detached.returncode == 0, detached.stderr
+    assert detached.stdout.startswith("Submitted backfill")
+    id_ = detached.stdout.split()[2].rstrip(":")
+    found = wait_for(lambda: ended(deployment, id_), 200, "the backfill's end")
+    assert found["status"] == "COMPLETED_SUCCESS"
+    said = deployment.run("code-server", "fundplatform", "status")
+    assert said.returncode == 0, said.stderr
+    assert f"postgresql://{RUNNER}@127.0.0.1" in said.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_no_secret_is_shown_or_kept(deployment: Deployment, cluster: Server) -> None:
+    shown = {"config page": json.dumps(deployment.ask(CONFIG))}
+    assert "ProductionStorage" in shown["config page"]
+    for service in (*SERVICES, "migrate"):
+        shown[service] = deployment.log(service)
+    for file in (deployment.folder / "logs").rglob("*"):
+        if file.is_file():
+            shown[str(file)] = file.read_text(errors="replace")
+    for database in ("dagster", "fundplatform"):
+        dump = [str(cluster.programs / "pg_dump"), cluster.url(database)]
+        shown[database] = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
+    assert "RUN_SUCCESS" in shown["dagster"]
+    for name in ("postgres", "owner", "runner", "dashboard", "dagster"):
+        found = [where for where, text in shown.items() if secret(deployment, name) in text]
+        assert found == [], name

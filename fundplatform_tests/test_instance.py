@@ -1,16 +1,24 @@
 """Runs of killed processes: a real process executes a run on a real instance and is killed -9."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from fundplatform import processes
-from fundplatform.instance import close_dead_runs, init, open_instance
+from fundplatform.instance import (
+    close_dead_runs,
+    close_lost_runs,
+    forget_runs,
+    init,
+    open_instance,
+)
 from fundplatform.settings import Settings
 from fundplatform.storage.duckdb import DuckDBStore
 
@@ -78,6 +86,45 @@ def test_a_run_without_a_mark_is_left_alone(instance: dg.DagsterInstance) -> Non
     run = dg.DagsterRun(job_name="j", run_id="0" * 32, status=dg.DagsterRunStatus.STARTED)
     instance.add_run(run)
     assert close_dead_runs(instance) == []
+
+
+@pytest.mark.parametrize("status", ["STARTED", "CANCELING"])
+def test_the_runs_of_a_code_server_are_closed_when_its_successor_starts(
+    instance: dg.DagsterInstance, status: str
+) -> None:
+    def run(number: int, **server: object) -> str:
+        tags = {".dagster/grpc_info": json.dumps(server)} if server else {}
+        made = dg.DagsterRun(
+            "j", run_id=str(number) * 32, status=dg.DagsterRunStatus[status], tags=tags
+        )
+        return instance.add_run(made).run_id
+
+    lost = run(1, host="code-server", port=4000)
+    others = [run(2, host="code-server", port=4001), run(3, host="other", port=4000), run(4)]
+    assert close_lost_runs(instance, "code-server", 4000) == [lost]
+    ended = {"STARTED": "FAILURE", "CANCELING": "CANCELED"}[status]
+    assert [r.run_id for r in instance.get_runs() if r.status.value == ended] == [lost]
+    assert {r.run_id for r in instance.get_runs() if r.status.value == status} == set(others)
+    assert close_lost_runs(instance, "code-server", 4000) == []
+
+
+def test_only_old_runs_that_recorded_nothing_are_forgotten(instance: dg.DagsterInstance) -> None:
+    @dg.asset
+    def made() -> None: ...
+
+    @dg.asset
+    def broken() -> None:
+        raise RuntimeError("vendor is down")
+
+    def run(asset: dg.AssetsDefinition) -> str:
+        return dg.materialize([asset], instance=instance, raise_on_error=False).run_id
+
+    kept, failed = run(made), run(broken)
+    now = datetime.now(UTC)
+    assert forget_runs(instance, now - timedelta(days=1)) == []
+    assert forget_runs(instance, now + timedelta(days=1)) == [failed]
+    assert [r.run_id for r in instance.get_runs()] == [kept]
+    assert instance.get_latest_materialization_event(made.key) is not None
 
 
 def test_this_process_lives() -> None:
