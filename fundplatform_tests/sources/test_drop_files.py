@@ -2,8 +2,10 @@
 
 import gzip
 import hashlib
+import io
 import os
 import shutil
+import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -316,3 +318,84 @@ def test_old_merges_are_cleared(drop: Drop) -> None:
         drop.put(f"{day}.csv", HEAD + f"2020-01-0{day},A,{day}\n").fetch()
     assert len(list((drop.payloads / "mine").glob("merged-*"))) == 2
     assert drop.fetch().rows.height == 6
+
+
+def bundle(**members: str) -> bytes:
+    """A zip; `XBTUSD_1440="..."` is its member XBTUSD_1440.csv, in a folder as Kraken packs it."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("master_q4/", "")
+        for name, text in members.items():
+            archive.writestr(f"master_q4/{name.replace('__', '.')}", text)
+    return out.getvalue()
+
+
+FULL = bundle(
+    XBTUSD_1440__csv="1438905600,1,1,1,1,1,1\n1438992000,2,2,2,2,2,2\n",
+    XBTUSD_60__csv="1438905600,7,7,7,7,7,7\n",
+    ETHEUR_1440__csv="1438992000,5,5,5,5,5,5\n",
+    README__txt="Thanks for downloading",
+)
+QUARTER = bundle(
+    XBTUSD_1440__csv="1438992000,2,2,2,3,2,2\n1439078400,4,4,4,4,4,4\n",
+    ETHEUR_1440__csv="1438992000,5,5,5,5,5,5\n1439078400,6,6,6,6,6,6\n",
+)
+
+
+def test_kraken_bundles_overlap(drop: Drop) -> None:
+    drop.yaml(KRAKEN + 'members: "*_1440.csv"\n')
+    drop.put("Kraken_OHLCVT.zip", FULL, age=60).put("Kraken_OHLCVT_Q4.zip", QUARTER)
+    batch = counted(drop.fetch())
+    assert closes(batch) == [
+        (date(2015, 8, 7), "XBTUSD", 1.0),
+        (date(2015, 8, 8), "ETHEUR", 5.0),
+        (date(2015, 8, 8), "XBTUSD", 3.0),
+        (date(2015, 8, 9), "ETHEUR", 6.0),
+        (date(2015, 8, 9), "XBTUSD", 4.0),
+    ]
+    assert batch.rows.filter(vendor_symbol="ETHEUR")["quote"].to_list() == ["EUR", "EUR"]
+    assert sorted(r[1] for r in rejects(batch)) == ["conflicting_duplicate", "duplicate"]
+    assert batch.payloads.select("name", "rows").sort("name").rows() == [
+        ("Kraken_OHLCVT.zip", 3),
+        ("Kraken_OHLCVT_Q4.zip", 4),
+    ]
+
+
+def test_every_interval_of_a_bundle_and_no_notes(drop: Drop) -> None:
+    drop.yaml(KRAKEN).put("Kraken_OHLCVT.zip", FULL)
+    batch = counted(drop.fetch())
+    assert sorted(batch.rows["interval"]) == ["1d", "1d", "1d", "1h"]
+
+
+def test_an_unchanged_bundle_is_never_read_again(drop: Drop, parsed: list[str]) -> None:
+    drop.yaml(KRAKEN).put("full.zip", FULL, age=60)
+    drop.fetch()
+    path = drop.folder / "full.zip"
+    read: list[Path] = []
+    real = files.read_steady
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(inventory, "read_steady", lambda p: (read.append(p), real(p))[1])
+        drop.fetch()
+        assert read == []
+        drop.put("q4.zip", QUARTER)
+        drop.fetch()
+    assert [p.name for p in read] == ["q4.zip"]
+    assert parsed == ["full.zip", "q4.zip"]
+    assert path.is_file()
+
+
+def test_a_bundle_without_a_wanted_member_is_a_reject(drop: Drop) -> None:
+    drop.yaml(KRAKEN + 'members: "*_1440.csv"\n').put("full.zip", FULL, age=60)
+    drop.put("trades.zip", bundle(XBTUSD__csv="1438905600,1,1\n"))
+    batch = counted(drop.fetch())
+    assert [r[1] for r in rejects(batch)] == ["unreadable_file"]
+    assert r"has no file like *_1440.csv in it" in rejects(batch)[0][2]  # type: ignore[operator]
+
+
+def test_kraken_trade_bundles_overlap_by_session(drop: Drop) -> None:
+    drop.yaml("layout: kraken_trades\nstart: 2015-01-01\n")
+    first, second = "1672531436,90.54,1\n", "1672531440,90.55,1\n"
+    drop.put("full.zip", bundle(BCHEUR__csv=first + second), age=60)
+    drop.put("q1.zip", bundle(BCHEUR__csv=second + "1672617836,91,1\n"))
+    batch = counted(drop.fetch())
+    assert batch.rows["price"].to_list() == [90.55, 91.0]

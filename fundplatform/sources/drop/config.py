@@ -47,6 +47,7 @@ class DropConfig:
     owner: str
     url: str | None
     files: tuple[str, ...]
+    members: tuple[str, ...]
     calendar: str
     currency: str
     adjustment: str
@@ -111,5 +112,7 @@ class DropConfig:
             "priority",
             "tracked",
             "symbols_file",
+            # Says nothing where it is not given, so that older caches stay good.
+            *(() if self.members else ("members",)),
         }
         return repr([(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in skip])

@@ -8,7 +8,8 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from fundplatform.sources.drop.config import DropConfig
@@ -67,8 +68,13 @@ def stamp(status: os.stat_result) -> tuple[int, int]:
     return status.st_size, status.st_mtime_ns
 
 
-def unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
+def unpacked(name: str, content: bytes, members: Sequence[str] = ()) -> Iterator[tuple[str, bytes]]:
     """The tables in a file: its own bytes, those in a gzip, or each member of a zip.
+
+    Args:
+        name: The file's name.
+        content: Its bytes.
+        members: Patterns for the names of members, any letter case; none: every one is read.
 
     Raises:
         Unreadable: Zero bytes, or a gzip or zip file that is damaged or cut off.
@@ -80,24 +86,28 @@ def unpacked(name: str, content: bytes) -> Iterator[tuple[str, bytes]]:
             content = gzip.decompress(content)
         except (EOFError, OSError, zlib.error) as error:
             raise Unreadable(f"is no whole gzip file: {error}. Fetch it again") from error
-        yield from unpacked(name.removesuffix(".gz"), content)
+        yield from unpacked(name.removesuffix(".gz"), content, members)
     elif name.lower().endswith(".zip") or content.startswith(b"PK\x03\x04"):
-        yield from _zipped(content)
+        yield from _zipped(content, members)
     else:
         yield name, content
 
 
-def _zipped(content: bytes) -> Iterator[tuple[str, bytes]]:
+def _zipped(content: bytes, members: Sequence[str]) -> Iterator[tuple[str, bytes]]:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             for member in archive.infolist():
                 path = PurePosixPath(member.filename)
                 hidden = path.name.startswith(".") or "__MACOSX" in path.parts
-                if not member.is_dir() and not hidden:
+                if not member.is_dir() and not hidden and _wanted(path.name, members):
                     yield path.name, archive.read(member)
     # RuntimeError: a password is wanted; NotImplementedError: a compression Python lacks.
     except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
         raise Unreadable(f"is no whole zip file: {error}. Fetch it again") from error
+
+
+def _wanted(name: str, members: Sequence[str]) -> bool:
+    return not members or any(fnmatchcase(name.lower(), p.lower()) for p in members)
 
 
 def stem(name: str) -> str:

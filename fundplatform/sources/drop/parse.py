@@ -61,14 +61,14 @@ def parse(name: str, content: bytes, config: DropConfig) -> Parsed:
     rows: list[pl.DataFrame] = []
     rejects: list[pl.DataFrame] = []
     count = 0
-    for member, text in unpacked(name, content):
+    for member, text in unpacked(name, content, config.members):
         own_rows, own_rejects, own_count = _parse_table(member, text, config)
         shift = pl.col(ROW) + count
         rows.append(own_rows.with_columns(shift))
         rejects.append(own_rejects.with_columns(shift))
         count += own_count
     if not rows:
-        raise Unreadable("has no file in it. Fetch it again")
+        raise Unreadable(_holds_nothing(config.members))
     every, key = keyed(pl.concat(rows), config)
     split = duplicates.within_file(every, key, ROW)
     gone = split.gone.with_columns(session=pl.col(day_column(config.kind)), row=as_json(split.gone))
@@ -76,6 +76,12 @@ def parse(name: str, content: bytes, config: DropConfig) -> Parsed:
     touched = gone.height or "who" in every.columns
     kept = in_order(split.kept.drop("who", strict=False), config.kind) if touched else split.kept
     return Parsed(kept, rejected.sort(ROW), spans(kept, config.kind), count)
+
+
+def _holds_nothing(members: Sequence[str]) -> str:
+    if members:
+        return f"has no file like {', '.join(members)} in it. Correct members, or remove it"
+    return "has no file in it. Fetch it again"
 
 
 def in_order(rows: pl.DataFrame, kind: Kind, who: str = "vendor_symbol") -> pl.DataFrame:

@@ -39,6 +39,8 @@ _ASSET_CLASSES = {
 }
 _CLASS_OF_KIND = {Kind.FX: "fx", Kind.RATES: "rate", Kind.ECONOMIC: "economic"}
 _KIND_OF_LAYOUT = {"kraken_ohlcvt": Kind.OHLCV, "kraken_trades": Kind.TRADES}
+# A bundle may hold notes beside its tables.
+_MEMBERS_OF = {"kraken_ohlcvt": ("*.csv",), "kraken_trades": ("*.csv",)}
 _NOT_KRAKEN = (
     *("columns", "date_format", "time_zone", "delimiter", "header", "decimal", "interval"),
     *("units", "null_values"),
@@ -91,6 +93,7 @@ class _Reader:
             owner=self._checked("owner", values.owner, "team:data"),
             url=self._text("url", "") or None,
             files=self._checked("files", values.globs, tuple[str, ...]()),
+            members=self._checked("members", values.texts, _MEMBERS_OF.get(layout, ())),
             calendar=self._calendar(calendar),
             currency=self._checked("currency", values.currency, "USD"),
             adjustment=self._choice("adjustment", ADJUSTMENTS, "none"),
