@@ -104,7 +104,7 @@ def expectations(table: Table) -> list[Expectation]:
             "expect_table_columns_to_match_set",
             {"column_set": list(table.column_names), "exact_match": True},
         ),
-        *(Expectation("expect_column_values_to_not_be_null", {"column": c}) for c in required),
+        Expectation("expect_multicolumn_values_to_not_be_null", {"column_list": required}),
         Expectation(
             "expect_compound_columns_to_be_unique"
             if len(table.key) > 1
@@ -132,6 +132,8 @@ def _great_expectations() -> Any:  # noqa: ANN401  (an untyped library)
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    import fundplatform.expectations  # noqa: F401  (registers them)
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
+import pandas as pd
 import polars as pl
 import pytest
 
@@ -39,7 +40,7 @@ def test_an_empty_batch_passes() -> None:
 @pytest.mark.parametrize(
     ("bad", "expectation"),
     [
-        ({"level": None}, "expect_column_values_to_not_be_null"),
+        ({"level": None}, "expect_multicolumn_values_to_not_be_null"),
         ({"level": -1.0}, "expect_column_values_to_be_between"),
         ({"drawdown": 0.01}, "expect_column_values_to_be_between"),
         ({"return_basis": "dividends"}, "expect_column_values_to_be_in_set"),
@@ -48,6 +49,23 @@ def test_an_empty_batch_passes() -> None:
 )
 def test_a_bad_row_fails(bad: dict[str, Any], expectation: str) -> None:
     assert failed(tables.LEVELS, levels({}, bad)) == [expectation]
+
+
+def test_the_row_that_lacks_a_value_is_shown() -> None:
+    batch = levels({}, {"level": None}, {"run_id": None, "drawdown": None})
+    (finding,) = [f for f in verify(tables.LEVELS, batch) if not f.passed]
+    assert finding.actual == "2 unexpected"
+    first, second = finding.offenders
+    assert isinstance(first, dict)
+    assert isinstance(second, dict)
+    assert (str(first["session"])[:10], first["index_name"]) == ("2024-01-03", "i")
+    assert [n for n, v in first.items() if pd.isna(v)] == ["level"]
+    assert [n for n, v in second.items() if pd.isna(v)] == ["drawdown", "run_id"]
+
+
+def test_a_row_without_any_value_is_no_exception() -> None:
+    nothing = dict.fromkeys(tables.LEVELS.column_names)
+    assert "expect_multicolumn_values_to_not_be_null" in failed(tables.LEVELS, levels(nothing))
 
 
 def test_high_below_low_fails() -> None:
@@ -89,7 +107,7 @@ def test_every_contract_asks_for_columns_required_values_and_the_key() -> None:
     for table in SPECIFIC:
         kinds = {e.type for e in expectations(table)}
         assert "expect_table_columns_to_match_set" in kinds
-        assert "expect_column_values_to_not_be_null" in kinds
+        assert "expect_multicolumn_values_to_not_be_null" in kinds
         assert kinds & {
             "expect_compound_columns_to_be_unique",
             "expect_column_values_to_be_unique",
