@@ -6,17 +6,20 @@ register reads declarations only.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from fundplatform.clock import Clock, utc_now
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
-from fundplatform.sources import binance, coinbase, coingecko, kraken, massive, tracked
+from fundplatform.sources import coinbase, coingecko, kraken, massive, tracked
 from fundplatform.sources.base import Source
+from fundplatform.sources.exchanges import EXCHANGES
 from fundplatform.sources.sample import Sample
 from fundplatform.sources.synthetic import Synthetic
 from fundplatform.sources.tracked import VendorSymbol
 from fundplatform.sources.web.assemble import missing, open_access
+from fundplatform.sources.web.ccxt_source import CcxtSource
 from fundplatform.sources.web.profile import Access, Profile
 
 
@@ -46,7 +49,10 @@ BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
     "massive": Vendor(massive.PROFILE, massive.Massive, massive.vendor_symbol),
     "kraken": Vendor(kraken.PROFILE, kraken.Kraken, kraken.vendor_symbol),
     "coinbase": Vendor(coinbase.PROFILE, coinbase.Coinbase, coinbase.vendor_symbol),
-    "binance": Vendor(binance.PROFILE, binance.make, binance.vendor_symbol),
+    **{
+        e.name: Vendor(e.profile, partial(CcxtSource, exchange=e), e.vendor_symbol)
+        for e in EXCHANGES
+    },
     "coingecko": Vendor(coingecko.PROFILE, coingecko.Coingecko, coingecko.vendor_symbol),
 }
 

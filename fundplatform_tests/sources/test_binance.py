@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +12,8 @@ import pytest
 
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Kind, Source
-from fundplatform.sources.binance import EXCHANGE, PROFILE, make, vendor_symbol
+from fundplatform.sources.exchanges import BY_NAME
+from fundplatform.sources.web.ccxt_source import CcxtSource
 from fundplatform.sources.web.exchange import Exchange
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.profile import Access
@@ -19,6 +21,9 @@ from fundplatform_tests.sources.vendor_contract import Case, VendorContract
 from fundplatform_tests.sources.vendor_server import Script, json
 from fundplatform_tests.sources.web.wire import NOW, Wire, pair, reply, wired
 
+EXCHANGE = BY_NAME["binance"]
+PROFILE = EXCHANGE.profile
+make = partial(CcxtSource, exchange=EXCHANGE)
 BTC = pair("BTC/USDT", "BTC", "USDT")
 KLINES = "/api/v3/klines"
 MAR_8, MAR_9 = date(2024, 3, 8), date(2024, 3, 9)
@@ -147,7 +152,7 @@ def test_a_bar(wire: Wire) -> None:
             "limit": "1",
             "symbol": "BTCUSDT",
             "startTime": "1709856000000",
-            "endTime": "1709856000000",
+            "endTime": "1709942399999",
         }
     ]
     assert batch.listings is not None
@@ -175,8 +180,6 @@ def test_newest_bars_instead_of_those_asked_are_no_success() -> None:
     small = Exchange("okx", "https://www.okx.com", "OKX", market_id="{base}-{quote}", limit=2)
     rows = [[str(1709683200000 + 86400000 * n), *["1"] * 7, "1"] for n in (1, 0)]
     with wired(small.profile) as wire:
-        from fundplatform.sources.web.ccxt_source import CcxtSource
-
         wire.vendor.on("/api/v5/market/history-candles", json({"code": "0", "data": rows}))
         wire.vendor.on("/api/v5/market/candles", json({"code": "0", "data": rows}))
         with pytest.raises(VendorError, match="a full answer begins at 2024-03-06") as caught:
@@ -272,7 +275,7 @@ def test_refusals(status: int, code: int, message: str, failure: Failure) -> Non
 def test_a_restricted_place_is_told_the_other_host() -> None:
     refusal = EXCHANGE.classify(reply({"code": 0, "msg": "restricted location"}, 451))
     assert refusal is not None
-    assert "FUNDPLATFORM_BINANCE_URL" in refusal.remedy
+    assert "FUNDPLATFORM_BINANCE_URL=https://data-api.binance.vision" in refusal.remedy
 
 
 @pytest.mark.parametrize(
@@ -309,8 +312,6 @@ def test_a_rate_limit_waits_as_told(wire: Wire) -> None:
 def test_another_host_is_never_asked() -> None:
     loading = Exchange("binance", "https://api.binance.com", "Binance", limit=1000)
     with wired(loading.profile) as wire:
-        from fundplatform.sources.web.ccxt_source import CcxtSource
-
         wire.vendor.on("/api/v3/exchangeInfo", json({"symbols": []}))
         with pytest.raises(SourceError, match=r"ccxt wants to GET fapi\.binance\.com"):
             CcxtSource(wire.access(BTC), loading).fetch(
@@ -332,8 +333,6 @@ def test_an_exchange_without_market_id_loads_its_markets() -> None:
     day = date(2024, 3, 8)
     unknown = pair("NOPE/USDT", "NOPE", "USDT")
     with wired(loading.profile) as wire:
-        from fundplatform.sources.web.ccxt_source import CcxtSource
-
         wire.vendor.on("/api/v3/exchangeInfo", json({"symbols": [market]}))
         wire.vendor.on(KLINES, json([kline(day)]))
         batch = CcxtSource(wire.access(BTC, unknown), loading).fetch(Kind.OHLCV, day, day, now=NOW)
@@ -344,13 +343,13 @@ def test_an_exchange_without_market_id_loads_its_markets() -> None:
 
 
 def test_ccxt_is_imported_late() -> None:
-    code = "import fundplatform.sources.binance, sys; print('ccxt' in sys.modules)"
+    code = "import fundplatform.sources.register, sys; print('ccxt' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout == "False\n"
 
 
 def test_symbols() -> None:
-    assert vendor_symbol("BTC", "USDT") == "BTC/USDT"
+    assert EXCHANGE.vendor_symbol("BTC", "USDT") == "BTC/USDT"
 
 
 def test_the_recorded_answers(wire: Wire, shared_data: Path) -> None:

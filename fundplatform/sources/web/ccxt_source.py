@@ -91,7 +91,8 @@ class _Walk:
     def _window(self, pair: Tracked, first: date, end: date) -> Answer:
         ccxt = module()
         count = (end - first).days + 1
-        until = {"until": milliseconds(end)}
+        # The end of the last day: some exchanges take it as the first instant not wanted.
+        until = {"until": milliseconds(end + DAY) - 1}
         try:
             self.client.fetch_ohlcv(
                 pair.vendor_symbol,
@@ -167,6 +168,8 @@ def _own_path(exchange: Exchange, url: str, method: str) -> tuple[str, dict[str,
 def _market(pattern: str, pair: Tracked) -> dict[str, object]:
     base, quote = pair.symbol, pair.quote
     codes = {"base": base, "quote": quote, "baseId": base, "quoteId": quote}
-    market_id = pattern.format(base=base, quote=quote)
+    market_id = pattern.format(
+        base=base, quote=quote, base_lower=base.lower(), quote_lower=quote.lower()
+    )
     kind = {"type": "spot", "spot": True, "active": True}
     return {"id": market_id, "symbol": pair.vendor_symbol, **codes, **kind}

@@ -13,6 +13,7 @@ from fundplatform.sources.base import Coverage, Kind, SourceSpec
 from fundplatform.sources.web.failures import Failure
 from fundplatform.sources.web.pairs import LAG
 from fundplatform.sources.web.profile import Profile, Rate, Refusal, Reply
+from fundplatform.sources.web.status import judge
 
 _LONGEST = 300
 
@@ -25,8 +26,8 @@ class Exchange:
         name: The source's name.
         base_url: Scheme and host of its public market data.
         title: For people.
-        market_id: How it writes a pair, like `{base}-{quote}`; None: ccxt loads its list of
-            markets first, which is one large answer more for each fetch.
+        market_id: How it writes a pair, like `{base}-{quote}` or `{base_lower}{quote_lower}`;
+            None: ccxt loads its list of markets first, one large answer more for each fetch.
         start: First day it has.
         limit: Daily bars that it answers at most.
         quote: Currency that most of its pairs are quoted in. A stablecoin is not USD.
@@ -35,6 +36,7 @@ class Exchange:
         priority: See `SourceSpec`.
         ccxt_id: ccxt's name of it, where it is another.
         options: ccxt's options.
+        elsewhere: Another address of it, for places that the first one does not serve.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Exchange:
     priority: int = 70
     ccxt_id: str | None = None
     options: Mapping[str, object] = field(default_factory=dict)
+    elsewhere: str | None = None
 
     @property
     def profile(self) -> Profile:
@@ -87,20 +90,22 @@ class Exchange:
     def classify(self, reply: Reply) -> Refusal | None:
         """Ccxt's judgement of an answer, as one of our kinds."""
         ccxt = module()
-        judge = _judge(self.ccxt_id or self.name)
+        expert = _expert(self.ccxt_id or self.name)
         text = reply.body.decode("utf-8", "replace")
         if reply.status == 200 and text.lstrip().startswith("["):
             return None
         told = (reply.status, "", reply.url, "GET", dict(reply.headers), text)
         try:
-            judge.handle_errors(*told, judge.parse_json(text), {}, None)
+            expert.handle_errors(*told, expert.parse_json(text), {}, None)
             if reply.status == 451:
                 raise ccxt.RestrictedLocation(text)
         except ccxt.BaseError as error:
             refusal = self.refusal(error)
-            # What ccxt does not know, the status says.
-            unknown = refusal.failure is Failure.SCHEMA_CHANGED and reply.status >= 500
-            return None if unknown else refusal
+            if refusal.failure is not Failure.SCHEMA_CHANGED or reply.status < 400:
+                return refusal
+            # What ccxt does not know, the status may say.
+            said = judge(reply, None)
+            return refusal if said is None or said.failure is refusal.failure else said
         return None
 
     def refusal(self, error: Exception) -> Refusal:
@@ -110,8 +115,8 @@ class Exchange:
             (ccxt.BadSymbol, Failure.UNKNOWN_SYMBOL, "Name a pair like BTC/USDT"),
             (ccxt.RateLimitExceeded, Failure.RATE_LIMITED, "Ask less often"),
             (ccxt.DDoSProtection, Failure.RATE_LIMITED, "Wait: the address is banned for a while"),
-            (ccxt.RestrictedLocation, Failure.NOT_ENTITLED, _elsewhere(self.name)),
-            (ccxt.PermissionDenied, Failure.NOT_ENTITLED, _elsewhere(self.name)),
+            (ccxt.RestrictedLocation, Failure.NOT_ENTITLED, self._moved()),
+            (ccxt.PermissionDenied, Failure.NOT_ENTITLED, self._moved()),
             (ccxt.AuthenticationError, Failure.AUTH, "Market data needs no key: see the address"),
             (ccxt.BadResponse, Failure.SCHEMA_CHANGED, "Look for a newer ccxt"),
             (ccxt.OperationFailed, Failure.TRANSIENT, "Try again"),
@@ -122,6 +127,10 @@ class Exchange:
                 return Refusal(failure, said, remedy)
         return Refusal(Failure.SCHEMA_CHANGED, said, "Look for a newer ccxt")
 
+    def _moved(self) -> str:
+        other = self.elsewhere or "an address that does"
+        return f"It does not serve this place: set FUNDPLATFORM_{self.name.upper()}_URL={other}"
+
 
 def module() -> Any:  # noqa: ANN401 - ccxt has no types
     """The package, imported now."""
@@ -131,10 +140,6 @@ def module() -> Any:  # noqa: ANN401 - ccxt has no types
 
 
 @cache
-def _judge(ccxt_id: str) -> Any:  # noqa: ANN401 - ccxt has no types
+def _expert(ccxt_id: str) -> Any:  # noqa: ANN401 - ccxt has no types
     """One instance for its tables of errors; it never sends anything."""
     return getattr(module(), ccxt_id)({"enableRateLimit": False})
-
-
-def _elsewhere(name: str) -> str:
-    return f"It does not serve this place: set FUNDPLATFORM_{name.upper()}_URL to a host that does"
