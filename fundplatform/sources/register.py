@@ -12,7 +12,15 @@ from pathlib import Path
 from fundplatform.clock import Clock, utc_now
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
-from fundplatform.sources import coinbase, coingecko, kraken, massive, tracked
+from fundplatform.sources import (
+    alpha_vantage,
+    coinbase,
+    coingecko,
+    finnhub,
+    kraken,
+    massive,
+    tracked,
+)
 from fundplatform.sources.base import Source
 from fundplatform.sources.exchanges import EXCHANGES
 from fundplatform.sources.sample import Sample
@@ -47,6 +55,10 @@ BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
     "sample": Sample,
     "synthetic": Synthetic,
     "massive": Vendor(massive.PROFILE, massive.Massive, massive.vendor_symbol),
+    "finnhub": Vendor(finnhub.PROFILE, finnhub.Finnhub),
+    "alpha_vantage": Vendor(
+        alpha_vantage.PROFILE, alpha_vantage.AlphaVantage, alpha_vantage.vendor_symbol
+    ),
     "kraken": Vendor(kraken.PROFILE, kraken.Kraken, kraken.vendor_symbol),
     "coinbase": Vendor(coinbase.PROFILE, coinbase.Coinbase, coinbase.vendor_symbol),
     **{

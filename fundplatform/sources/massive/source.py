@@ -9,7 +9,6 @@ from datetime import date, datetime, timedelta
 
 import polars as pl
 
-from fundplatform import calendars
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import LISTING_SCHEMA, Batch, Coverage, Kind, SourceSpec
 from fundplatform.sources.massive import corporate, shares
@@ -22,13 +21,12 @@ from fundplatform.sources.massive.wanted import Wish, keep, listings, whole_mark
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.failures import Failure
 from fundplatform.sources.web.profile import Access, Reply
+from fundplatform.sources.web.sessions import published, still_coming
 
 _CALENDAR = "XNYS"
 _START = date(2003, 9, 10)
 # The free plan publishes a day during the night: 01:00 in New York is nine hours after the close.
 _LAG = timedelta(hours=9)
-# A symbol's empty newest sessions may still come; older ones had no trade.
-_PATIENCE = timedelta(days=3)
 
 SPEC = SourceSpec(
     name=NAME,
@@ -95,8 +93,8 @@ class Massive:
 
     def plan(self, first: date, last: date, *, now: datetime) -> list[Call]:
         """The calls that `fetch` makes for the bars of first..last, one page each."""
-        sessions, _ = _sessions(first, last, now)
-        return bar_calls(sessions, self._wanted(first, last, now))
+        done, _ = published(_CALENDAR, first, last, _LAG, now)
+        return bar_calls(done, self._wanted(first, last, now))
 
     def _wanted(self, first: date, last: date, now: datetime) -> list[Wish] | None:
         tracked = self.access.tracked
@@ -106,10 +104,10 @@ class Massive:
 
     def _bars(self, first: date, last: date, now: datetime) -> Batch:
         collector = Collector(Kind.OHLCV, first, last)
-        published, coming = _sessions(first, last, now)
+        done, coming = published(_CALENDAR, first, last, _LAG, now)
         collector.not_published(coming)
         wanted = self._wanted(first, last, now)
-        calls = bar_calls(published, wanted)
+        calls = bar_calls(done, wanted)
         seen = [_SEEN.to_frame()]
         for call in calls:
             vendor_rows = 0
@@ -123,7 +121,7 @@ class Massive:
                 _tell_empty(collector, call)
         found = pl.concat(seen)
         if calls and calls[0].wish is not None:
-            collector.not_published(_still_coming(published, found, now))
+            collector.not_published(still_coming(done, found["session"].max(), now))
         collector.list(listings(found, wanted or []))
         return collector.batch()
 
@@ -141,14 +139,6 @@ class Massive:
 _SEEN = pl.Schema({"vendor_symbol": pl.String(), "session": pl.Date()})
 
 
-def _sessions(first: date, last: date, now: datetime) -> tuple[list[date], list[date]]:
-    """The sessions of the range that are published, and those that are not yet."""
-    day = timedelta(days=1)
-    closes = calendars.get(_CALENDAR).closes(first, min(last, now.date() + 7 * day))
-    done = closes["close_at"] + _LAG <= now
-    return closes["session"].filter(done).to_list(), closes["session"].filter(~done).to_list()
-
-
 def _tell_empty(collector: Collector, call: Call) -> None:
     """An empty open day is one that is not published; an empty range is a ticker without bars."""
     if call.wish is None:
@@ -159,10 +149,3 @@ def _tell_empty(collector: Collector, call: Call) -> None:
             Failure.NO_DATA,
             f"no bar in {call.first}..{call.last}; Massive answers an unknown ticker the same way",
         )
-
-
-def _still_coming(published: list[date], seen: pl.DataFrame, now: datetime) -> list[date]:
-    """The newest sessions, where not one ticker has a bar and the vendor may still be late."""
-    newest = seen["session"].max()
-    recent = (now - _PATIENCE).date()
-    return [s for s in published if s >= recent and (not isinstance(newest, date) or s > newest)]
