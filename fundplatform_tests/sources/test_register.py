@@ -54,7 +54,7 @@ def modules() -> list[str]:
     return files + [p.parent.name for p in FOLDER.glob("*/__init__.py")] + [*BY_NAME]
 
 
-def tests() -> dict[str, str]:
+def proofs() -> dict[str, str]:
     """Source to the text of its test; exchanges through ccxt share that of the first, Binance."""
     texts = {p.stem.removeprefix("test_"): p.read_text() for p in TESTS.glob("test_*.py")}
     return {**texts, **dict.fromkeys(BY_NAME, texts["binance"])}
@@ -62,7 +62,7 @@ def tests() -> dict[str, str]:
 
 def test_the_folder_equals_the_register() -> None:
     register = {name: made(entry).spec.name for name, entry in BUILT_IN.items()}
-    assert complaints(modules(), register, tests()) == []
+    assert complaints(modules(), register, proofs()) == []
 
 
 def made(entry: Callable[[], Source] | Vendor) -> Source:
