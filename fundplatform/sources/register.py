@@ -16,9 +16,12 @@ from fundplatform.sources import (
     alpha_vantage,
     coinbase,
     coingecko,
+    ecb,
     finnhub,
+    fred,
     kraken,
     massive,
+    nasdaq_screener,
     tracked,
 )
 from fundplatform.sources.base import Source
@@ -66,6 +69,9 @@ BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
         for e in EXCHANGES
     },
     "coingecko": Vendor(coingecko.PROFILE, coingecko.Coingecko, coingecko.vendor_symbol),
+    "fred": Vendor(fred.PROFILE, fred.Fred, fred.vendor_symbol),
+    "ecb": Vendor(ecb.PROFILE, ecb.Ecb),
+    "nasdaq_screener": Vendor(nasdaq_screener.PROFILE, nasdaq_screener.NasdaqScreener),
 }
 
 
