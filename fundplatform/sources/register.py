@@ -22,6 +22,7 @@ from fundplatform.sources import (
     kraken,
     massive,
     nasdaq_screener,
+    sec_edgar,
     tracked,
 )
 from fundplatform.sources.base import Source
@@ -71,6 +72,7 @@ BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
     "coingecko": Vendor(coingecko.PROFILE, coingecko.Coingecko, coingecko.vendor_symbol),
     "fred": Vendor(fred.PROFILE, fred.Fred, fred.vendor_symbol),
     "ecb": Vendor(ecb.PROFILE, ecb.Ecb),
+    "sec_edgar": Vendor(sec_edgar.PROFILE, sec_edgar.SecEdgar, sec_edgar.vendor_symbol),
     "nasdaq_screener": Vendor(nasdaq_screener.PROFILE, nasdaq_screener.NasdaqScreener),
 }
 
