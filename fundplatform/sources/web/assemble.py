@@ -47,10 +47,11 @@ def open_access(
         key=key,
         contact=contact or "",
         base_url=settings.source_url(profile.name),
-        limits=SharedLimits(profile.name, profile.rates, lambda: _bucket(settings, profile)),
+        journal=journal,
+        limits=SharedLimits(_account(profile), profile.rates, lambda: _bucket(settings, profile)),
     )
     memory = FileMemory(settings.vendors / f"{profile.name}.json")
-    return Access(web, tracked, keyed=key is not None, memory=memory)
+    return Access(web, tracked, key is not None, memory, profile, journal)
 
 
 def _bucket(settings: Settings, profile: Profile) -> "Bucket":
@@ -58,5 +59,9 @@ def _bucket(settings: Settings, profile: Profile) -> "Bucket":
     from fundplatform.sources.web.shared_limits import in_file, in_postgres
 
     if settings.warehouse_url:
-        return in_postgres(settings.warehouse_url, profile.name, profile.rates)
-    return in_file(settings.vendors / f"{profile.name}.calls.sqlite", profile.rates)
+        return in_postgres(settings.warehouse_url, _account(profile), profile.rates)
+    return in_file(settings.vendors / f"{_account(profile)}.calls.sqlite", profile.rates)
+
+
+def _account(profile: Profile) -> str:
+    return profile.account or profile.name

@@ -80,6 +80,8 @@ class Profile:
         contact_env: Environment variable of who asks, where the vendor demands to know; it
             replaces `{contact}` in `headers`.
         hosts: Start of a path -> scheme and host that serves it instead of `base_url`.
+        account: Name under which the calls are counted, where several sources share one
+            vendor's limits; None: `name`.
         transport: Makes what carries the requests (given `max_bytes`), where plain HTTP is
             refused; None: `requests`.
     """
@@ -99,6 +101,7 @@ class Profile:
     day_zone: str = "UTC"
     contact_env: str | None = None
     hosts: Mapping[str, str] = field(default_factory=dict)
+    account: str | None = None
     transport: "Callable[[int], Transport] | None" = None
 
 
