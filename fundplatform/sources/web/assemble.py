@@ -37,10 +37,12 @@ def open_access(
     """
     # Imported late: requests and tenacity take 0.4 s, and most installations ask no vendor.
     from fundplatform.sources.web.client import HttpWeb
+    from fundplatform.sources.web.journal import Counting
     from fundplatform.sources.web.shared_limits import SharedLimits
 
     key = settings.secret(profile.key_env) if profile.key_env else None
     contact = settings.secret(profile.contact_env) if profile.contact_env else None
+    journal = Counting()
     web = HttpWeb(
         profile,
         clock,

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Protocol
@@ -56,6 +56,14 @@ class Journal(Protocol):
 
     def outcome(self, request: Request, reply: Reply | None, error: VendorError | None) -> None:
         """What a `get` came to, after all its attempts."""
+        ...
+
+
+class Recorder(Journal, Protocol):
+    """A journal that also knows where a fetch begins and ends."""
+
+    def fetch(self, fetching: Fetching) -> AbstractContextManager[Tally]:
+        """Surrounds one call of `Source.fetch`; the tally is whole at its end."""
         ...
 
 

@@ -6,13 +6,14 @@ A vendor's file declares one `Profile`; sending requests is `client.py`'s.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from fundplatform.sources.web.failures import Failure
 from fundplatform.sources.web.memory import InMemory, Memory
 
 if TYPE_CHECKING:
     # It brings `requests` in, which a declaration does not need.
+    from fundplatform.sources.web.journal import Recorder
     from fundplatform.sources.web.transport import Transport
 
 
@@ -144,9 +145,23 @@ class Access:
         tracked: The listings it is asked for, by vendor symbol.
         keyed: Whether a key is there.
         memory: What the source remembers between fetches.
+        profile: The vendor; None where a test plays it.
+        journal: Told of every fetch; None where a test plays the vendor.
     """
 
     web: Web
     tracked: tuple[Tracked, ...] = ()
     keyed: bool = False
     memory: Memory = field(default_factory=InMemory, repr=False)
+    profile: Profile | None = None
+    journal: "Recorder | None" = field(default=None, repr=False)
+
+
+@runtime_checkable
+class OnTheWeb(Protocol):
+    """A source that asks a vendor: it holds its `Access` as a field, so it can be replaced."""
+
+    @property
+    def access(self) -> Access:
+        """What the register handed to it."""
+        ...
