@@ -23,6 +23,7 @@ from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.event_rows import use_batches
 from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager
+from fundplatform.storage.syncs import Syncs
 from fundplatform.storage.timescale import TimescaleStore
 
 
@@ -61,12 +62,13 @@ def build_definitions(
         sources = loaded.sources
         for problem in loaded.problems:
             dg.get_dagster_logger().error(f"source {problem.name} is left out: {problem.message}")
+    store = store or open_store(settings)
     io_manager = WarehouseIOManager(
-        warehouse=Warehouse(store or open_store(settings), clock),
+        warehouse=Warehouse(store, clock),
         publish_after_run=publish_after_run,
     )
     return dg.Definitions(
-        assets=_assets(sources, settings, clock),
+        assets=_assets(sources, settings, clock, Syncs(store)),
         asset_checks=contract_checks(),
         resources={"io_manager": io_manager, "contracts": Contracts()},
         executor=dg.in_process_executor,
@@ -75,9 +77,9 @@ def build_definitions(
 
 
 def _assets(
-    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime]
+    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime], syncs: Syncs
 ) -> list[dg.AssetsDefinition]:
-    raw = [raw_asset(s, kind, clock) for s in sources for kind in s.spec.kinds]
+    raw = [raw_asset(s, kind, clock, syncs) for s in sources for kind in s.spec.kinds]
     base = [*raw, catalog.identities(sources), catalog.adjustment_factors(sources)]
     if not any(Kind.OHLCV in s.spec.kinds for s in sources):
         return base

@@ -688,6 +688,57 @@ METRICS = Table(
     ("instrument_id", "session", "frame", "return_basis"),
 )
 
+DATA_SYNC = Table(
+    "ops",
+    "data_sync",
+    "One row per attempt to bring data: source, kind, sessions, what it cost and how it came out.",
+    (
+        Column("attempt_id", "text", "Run id and asset; for a check its own."),
+        Column("source", "text", "Source name, as in the asset key raw/<name>/..."),
+        Column("kind", "text", "Kind of data; `check` for `fundplatform sources check`."),
+        Column("first_session", "date", "First session asked for.", True),
+        Column("last_session", "date", "Last session asked for.", True),
+        Column("symbols", "text", "Symbols, where only some were asked for.", True),
+        Column("status", "text", "ok, failed, or paused (nothing was asked: see source_health)."),
+        Column("started_at", "timestamp", "When it began (UTC)."),
+        Column("finished_at", "timestamp", "When it ended (UTC)."),
+        Column("calls", "int64", "Requests sent, retries included."),
+        Column("rows_inserted", "int64", "New rows."),
+        Column("rows_updated", "int64", "Rows whose values changed."),
+        Column("rows_unchanged", "int64", "Rows equal to what was stored."),
+        Column("rows_rejected", "int64", "Rows refused at load."),
+        Column("sessions_absent", "int64", "Sessions not yet published: asked for again."),
+        Column("symbols_skipped", "int64", "Symbols unknown to the vendor, or without data."),
+        Column("failure", "text", "Kind of failure, see docs/vendors.md.", True),
+        Column("problem", "text", "What went wrong, in words; never with a key.", True),
+        *_stamps(),
+    ),
+    ("attempt_id",),
+    partition=None,
+    keeps_absent=True,
+)
+SOURCE_HEALTH = Table(
+    "ops",
+    "source_health",
+    "State of each source after its latest attempt.",
+    (
+        Column("source", "text", "Source name."),
+        Column("state", "text", "ACTIVE, RATE_LIMITED, ERROR or INACTIVE (see docs/vendors.md)."),
+        Column("score", "float64", "Reliability 0-100 over the latest 20 attempts.", True),
+        Column("requests_today", "int64", "Requests sent on the vendor's day."),
+        Column("requests_quota", "int64", "Requests that the vendor allows a day.", True),
+        Column("consecutive_failures", "int64", "Failed attempts since the latest success."),
+        Column("last_attempt_at", "timestamp", "End of the latest attempt (UTC).", True),
+        Column("last_success_at", "timestamp", "End of the latest success (UTC).", True),
+        Column("last_failure", "text", "Kind of the latest failure.", True),
+        Column("paused_until", "timestamp", "Nothing is asked before (UTC).", True),
+        *_stamps(),
+    ),
+    ("source",),
+    partition=None,
+    keeps_absent=True,
+)
+
 TABLES: tuple[Table, ...] = (
     OHLCV,
     TRADES,
@@ -718,6 +769,8 @@ TABLES: tuple[Table, ...] = (
     METRICS,
     GATES,
     LOADS,
+    DATA_SYNC,
+    SOURCE_HEALTH,
 )
 BY_NAME: dict[str, Table] = {t.full_name: t for t in TABLES}
 SCHEMAS: tuple[str, ...] = ("raw", "catalog", "prices", "indices", "funds", "ops", "marts")

@@ -11,8 +11,8 @@ from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, SOURCES, VALIDATED
 from fundplatform.assets.describe import output
 from fundplatform.assets.indices import INDEX_SOURCE, LEVELS
 from fundplatform.assets.partitions import BACKFILL
-from fundplatform.assets.raw import Clock
 from fundplatform.assets.series import PRICE_COLUMNS, returns_by_basis, with_calendar
+from fundplatform.clock import Clock
 from fundplatform.finance import frames
 from fundplatform.finance.metrics import METHOD_VERSION, fund_metrics
 from fundplatform.sources.base import Kind

@@ -3,18 +3,24 @@
 Fetch and hand over; parsing is the source's, storing the IO manager's.
 """
 
-from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 import dagster as dg
 
 from fundplatform import calendars
+from fundplatform.assets.attempts import Fetched, Wanted, attempt, only
 from fundplatform.assets.describe import table_metadata
 from fundplatform.assets.partitions import BACKFILL, raw_partitions
+from fundplatform.clock import Clock
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
+from fundplatform.sources.web.profile import OnTheWeb
 from fundplatform.storage.outputs import Load
+from fundplatform.storage.syncs import Syncs
 
-Clock = Callable[[], datetime]
+SYMBOLS = "fundplatform/symbols"
+"""Run tag: only these vendor symbols, comma-separated (the history of newly tracked ones)."""
 
 
 def raw_key(source: str, kind: Kind) -> dg.AssetKey:
@@ -22,8 +28,12 @@ def raw_key(source: str, kind: Kind) -> dg.AssetKey:
     return dg.AssetKey(["raw", source, str(kind)])
 
 
-def raw_asset(source: Source, kind: Kind, clock: Clock) -> dg.AssetsDefinition:
-    """The asset that fetches `kind` from `source`, partitioned on the source's own calendar."""
+def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.AssetsDefinition:
+    """The asset that fetches `kind` from `source`, partitioned on the source's own calendar.
+
+    Vendors are fetched from side by side, each by one run at a time (a pool of its own); writing
+    waits for the warehouse.
+    """
     spec, coverage = source.spec, source.spec.kinds[kind]
 
     @dg.asset(
@@ -33,7 +43,7 @@ def raw_asset(source: Source, kind: Kind, clock: Clock) -> dg.AssetsDefinition:
         group_name="raw",
         owners=[spec.owner],
         kinds={"polars", "table"},
-        pool="warehouse",
+        pool=spec.name if isinstance(source, OnTheWeb) else "warehouse",
         description=f"{spec.title}: {kind.table.doc}\n\n{spec.description}",
         metadata={
             **table_metadata(kind.table),
@@ -46,19 +56,37 @@ def raw_asset(source: Source, kind: Kind, clock: Clock) -> dg.AssetsDefinition:
     )
     def fetch(context: dg.AssetExecutionContext) -> Load:
         first, last = _range(context, coverage)
-        now = clock()
-        batch = source.fetch(kind, first, last, now=now)
+        named = context.run.tags.get(SYMBOLS)
+        wanted = Wanted(kind, first, last, tuple(named.split(",")) if named else None)
+        asked = only(source, wanted.symbols)
+        name = context.asset_key.to_user_string()
+        done = attempt(asked, wanted, clock, syncs, context.run_id, name)
+        batch = done.batch
         context.log.info(
             f"{spec.name} {kind}: {batch.rows.height} rows, {batch.rejected.height} rejected, "
             f"{first}..{last}"
         )
+        context.add_output_metadata(_told(done))
         listings = source.listings(kind) if batch.listings is None else batch.listings
+        load = Load(spec, kind, batch, listings, attempt=done.attempt, terms=done.terms)
         if not coverage.partitioned:
-            return Load(spec, kind, batch, listings)
-        coming = not_yet(source, kind, first, last, now) | batch.absent
-        return Load(spec, kind, batch, listings, first, last, coming)
+            return load
+        coming = not_yet(source, kind, first, last, done.attempt.started_at) | batch.absent
+        return replace(load, first=first, last=last, unrecorded=coming)
 
     return fetch
+
+
+def _told(done: Fetched) -> dict[str, Any]:
+    """What the fetch cost and what it did not bring, for the UI."""
+    told: dict[str, Any] = {"requests": done.attempt.calls}
+    if done.batch.absent:
+        told["not yet published"] = ", ".join(str(d) for d in sorted(done.batch.absent)[:20])
+    skipped = done.batch.skipped
+    if skipped.height:
+        records = [dg.TableRecord(row) for row in skipped.head(50).iter_rows(named=True)]
+        told |= {"symbols skipped": skipped.height, "skipped": dg.MetadataValue.table(records)}
+    return told
 
 
 def not_yet(source: Source, kind: Kind, first: date, last: date, now: datetime) -> frozenset[date]:

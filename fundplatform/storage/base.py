@@ -138,6 +138,10 @@ class Store(Protocol):
 class Holdable(Protocol):
     """A store that is slow to open and can stay open for a while."""
 
-    def held(self) -> AbstractContextManager[None]:
-        """Keep the warehouse open for this process; others wait meanwhile."""
+    def held(self, patience: float | None = None) -> AbstractContextManager[None]:
+        """Keep the warehouse open for this process; others wait meanwhile.
+
+        Args:
+            patience: Seconds to wait for another process, where not the store's own.
+        """
         ...

@@ -38,6 +38,7 @@ FIRST = "0001_tables"
 # Tables that came later, by the migration that creates them (the same in both dialects). A table is
 # never added to an older migration: warehouses keep the checksum of those they have.
 ADDED: dict[str, tuple[Table, ...]] = {
+    "0010_vendors": (tables.DATA_SYNC, tables.SOURCE_HEALTH),
     "0011_funds": (tables.FUND_FACTS, tables.HOLDINGS, tables.PROFILES),
 }
 

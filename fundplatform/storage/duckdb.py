@@ -119,16 +119,19 @@ class DuckDBStore:
             return duckdb_write.count(connection, table, part)
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def held(self, patience: float | None = None) -> Iterator[None]:
         """Keep the file open: what is done inside opens it in no time instead of in 20 ms.
 
         Other processes wait meanwhile, so this is for computations, never around a fetch.
+
+        Args:
+            patience: Seconds to wait for another process, where not the store's own.
 
         Raises:
             WarehouseError: The file is missing or held by another process.
         """
         self._require_file()
-        with self._opened():
+        with self._opened(patience):
             yield
 
     def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
@@ -161,8 +164,11 @@ class DuckDBStore:
         """The file and DuckDB's version."""
         return f"DuckDB {duckdb.__version__}: {self.path}"
 
-    def _opened(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return opened(self.path, lock_timeout=self._lock_timeout, notify=self._notify)
+    def _opened(
+        self, patience: float | None = None
+    ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        wait = self._lock_timeout if patience is None else max(patience, self._lock_timeout)
+        return opened(self.path, lock_timeout=wait, notify=self._notify)
 
     @contextmanager
     def _writable(self) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -6,8 +6,8 @@ records the partitions. Knows no SQL (that is the `Store`) and no finance.
 
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from contextlib import AbstractContextManager, ExitStack, nullcontext
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -17,17 +17,20 @@ import polars as pl
 from pydantic import PrivateAttr
 
 from fundplatform import processes, tables
-from fundplatform.errors import SchemaError
+from fundplatform.errors import FundplatformError, SchemaError, WarehouseError
 from fundplatform.sources.base import Kind
 from fundplatform.storage.base import WHOLE, Holdable, Slice, Stamp, Store
 from fundplatform.storage.outputs import Derived, Load, Stored
 from fundplatform.storage.partition_facts import record_partitions
-from fundplatform.storage.transactions import Target, write_derived, write_load
+from fundplatform.storage.syncs import Syncs
+from fundplatform.storage.transactions import Target, Written, write_derived, write_load
 from fundplatform.tables import Table
 
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
+_PATIENCE = 1800.0
+"""Seconds a fetch waits to be stored while other runs write: its calls shall not be in vain."""
 
 
 def table_of(key: dg.AssetKey) -> Table:
@@ -99,10 +102,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             self._held = ExitStack()
             self._held.enter_context(self._open())
 
-    def _open(self) -> AbstractContextManager[None]:
+    def _open(self, patience: float | None = None) -> AbstractContextManager[None]:
         """One opening for several uses, where the store is one that is opened for each."""
         store = self.warehouse.store
-        return store.held() if isinstance(store, Holdable) else nullcontext()
+        return store.held(patience) if isinstance(store, Holdable) else nullcontext()
 
     def _source_id(self, name: str) -> int:
         known = self.warehouse.store.read(tables.SOURCES, columns=["source_id", "name"])
@@ -111,7 +114,8 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store what the asset returned, in one transaction, and say what that did."""
-        with self._open():
+        called = isinstance(obj, Load) and obj.attempt is not None and obj.attempt.calls
+        with self._open(_PATIENCE if called else None):
             self._store(context, obj)
 
     def _store(self, context: dg.OutputContext, obj: object) -> None:
@@ -120,27 +124,42 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             self._describe(context, rows, {}, obj.by_session)
             return
         asset = context.asset_key.to_user_string()
+        if not isinstance(obj, Load | Derived):
+            raise SchemaError(
+                table_of(context.asset_key).full_name,
+                f"{asset} returned {type(obj).__name__}",
+                "Return a Load, Derived or Stored (fundplatform/storage/outputs.py)",
+            )
         target = Target(context.run_id, asset, _output_slice(context))
         stamp = Stamp(run_id=context.run_id, recorded_at=self.warehouse.clock())
-        with self.warehouse.store.transaction(stamp) as writer:
-            if isinstance(obj, Load):
-                written = write_load(writer, obj, target)
-            elif isinstance(obj, Derived):
-                written = write_derived(writer, obj, target)
-            else:
-                raise SchemaError(
-                    table_of(context.asset_key).full_name,
-                    f"{context.asset_key.to_user_string()} returned {type(obj).__name__}",
-                    "Return a Load, Derived or Stored (fundplatform/storage/outputs.py)",
-                )
+        try:
+            written = self._written(obj, target, stamp)
+        except FundplatformError as error:
+            self._note_failure(obj, stamp, error)
+            raise
         self._wrote = True
         self._describe(context, written.rows, written.facts, unrecorded=obj.unrecorded)
+
+    def _written(self, obj: Load | Derived, target: Target, stamp: Stamp) -> Written:
+        with self.warehouse.store.transaction(stamp) as writer:
+            if isinstance(obj, Load):
+                return write_load(writer, obj, target)
+            return write_derived(writer, obj, target)
+
+    def _note_failure(self, obj: Load | Derived, stamp: Stamp, error: FundplatformError) -> None:
+        """A fetch that could not be stored is an attempt as well."""
+        if not isinstance(obj, Load) or obj.attempt is None:
+            return
+        failed = replace(obj.attempt, status="failed", failure="not_stored", problem=str(error))
+        # A full disk takes this row neither; the run says why.
+        with suppress(WarehouseError):
+            Syncs(self.warehouse.store).record(failed, obj.terms, stamp.run_id)
 
     def _describe(
         self,
         context: dg.OutputContext,
         rows: pl.DataFrame,
-        facts: Mapping[str, int],
+        facts: Mapping[str, int | float | str],
         by_session: Mapping[date, Mapping[str, float]] = MappingProxyType({}),
         unrecorded: AbstractSet[date] = frozenset(),
     ) -> None:

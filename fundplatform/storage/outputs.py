@@ -9,7 +9,9 @@ from datetime import date
 
 import polars as pl
 
+from fundplatform.health import Terms
 from fundplatform.sources.base import Batch, Kind, SourceSpec
+from fundplatform.storage.syncs import Attempt
 from fundplatform.tables import Table
 
 
@@ -25,6 +27,8 @@ class Load:
         first: First session of the slice, None for unpartitioned kinds.
         last: Last session of the slice, None for unpartitioned kinds.
         unrecorded: Sessions not to be recorded as materialised (the source has not got them yet).
+        attempt: The record of the fetch, still without the counts of rows.
+        terms: What is agreed with the vendor; the source's health is judged by it.
     """
 
     spec: SourceSpec
@@ -34,6 +38,8 @@ class Load:
     first: date | None = None
     last: date | None = None
     unrecorded: frozenset[date] = frozenset()
+    attempt: Attempt | None = None
+    terms: Terms = field(default_factory=Terms)
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ _OWNED = (
 _EVERY_TIME = (
     "SELECT ops.use_timescale()",
     "SELECT ops.grant_roles()",
+    "SELECT ops.grant_limits()",
     "SELECT ops.use_aggregates()",
 )
 _AGGREGATES = (

@@ -3,6 +3,7 @@
 No Dagster and no SQL: asset names, slices and a `Writer` come in, counts go out.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -11,6 +12,7 @@ from fundplatform import tables
 from fundplatform.errors import SchemaError
 from fundplatform.storage.base import Counts, Slice, Writer
 from fundplatform.storage.outputs import Derived, Load
+from fundplatform.storage.syncs import write_attempt
 from fundplatform.tables import Table
 
 # Bars that were read before their close: a later reading is news even where no value differs.
@@ -34,7 +36,7 @@ class Written:
     """The rows of the asset's own table, and what the transaction did."""
 
     rows: pl.DataFrame
-    facts: dict[str, int]
+    facts: Mapping[str, int | float | str]
 
 
 def write_load(writer: Writer, load: Load, target: Target) -> Written:
@@ -56,7 +58,30 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     rows_in = rows.height + rejected
     record = _Record(load.kind.table, counts, rows_in, rejected)
     _write_record(writer, target, record, within)
-    return Written(rows, {"rejected_at_load": rejected, **_facts(counts)})
+    facts = {"rejected_at_load": rejected, **_facts(counts)}
+    return Written(rows, {**facts, **_write_sync(writer, load, counts, rejected)})
+
+
+def _write_sync(
+    writer: Writer, load: Load, counts: Counts, rejected: int
+) -> dict[str, int | float | str]:
+    """Record the attempt with what it stored; returns the source's health, for the UI."""
+    if load.attempt is None:
+        return {}
+    attempt = replace(
+        load.attempt,
+        rows_inserted=counts.inserted,
+        rows_updated=counts.updated,
+        rows_unchanged=counts.unchanged,
+        rows_rejected=rejected,
+    )
+    health = write_attempt(writer, attempt, load.terms)
+    told: dict[str, int | float | str] = {"source state": health.state}
+    if health.score is not None:
+        told["reliability score"] = health.score
+    if health.requests_quota is not None:
+        told |= {"requests today": health.requests_today, "quota": health.requests_quota}
+    return told
 
 
 def _write_rows(writer: Writer, table: Table, rows: pl.DataFrame, within: Slice) -> Counts:

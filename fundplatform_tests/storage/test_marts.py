@@ -39,6 +39,11 @@ CONTRACT = {
     "source_health": "source title asset_class calendar first_session last_session sessions "
     "held_sessions rows_raw rows_rejected rows_rejected_at_load payloads last_fetched_at "
     "last_success_at",
+    "source_state": "source state score requests_today requests_quota consecutive_failures "
+    "last_attempt_at last_success_at last_failure paused_until",
+    "data_sync": "source kind first_session last_session symbols status started_at finished_at "
+    "calls rows_inserted rows_updated rows_unchanged rows_rejected sessions_absent "
+    "symbols_skipped failure problem",
 }
 
 THU, FRI, MON = date(2005, 2, 24), date(2005, 2, 25), date(2005, 2, 28)

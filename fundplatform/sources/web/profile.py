@@ -125,7 +125,8 @@ class Web(Protocol):
 class Tracked:
     """One listing that a source is asked for: the vendor's symbol, its meaning, since when.
 
-    `until` is the last day of this meaning; None while it lasts.
+    `until` is the last day of this meaning; None while it lasts. `kinds` are the kinds of data
+    wanted; None: those that the source fetches unasked.
     """
 
     vendor_symbol: str
@@ -134,6 +135,11 @@ class Tracked:
     asset_class: str
     quote: str
     until: date | None = None
+    kinds: frozenset[str] | None = None
+
+    def wants(self, kind: str, *, unasked: bool = True) -> bool:
+        """Whether this kind is to be fetched; `unasked`: also where no kinds are named."""
+        return unasked if self.kinds is None else kind in self.kinds
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,83 @@
+"""One run of a backfill: what it covers, how it is executed in this process, what came of it.
+
+Which runs are needed is decided in `backfill.py`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import dagster as dg
+from dagster import DagsterEventType
+
+from fundplatform import processes
+from fundplatform.storage.io_manager import RANGE_END, RANGE_START
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One run: these assets, for the sessions first..last (None: unpartitioned)."""
+
+    label: str
+    keys: tuple[dg.AssetKey, ...]
+    first: date | None = None
+    last: date | None = None
+    partitions: int = 1
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """The run tags that carry the range."""
+        if self.first is None or self.last is None:
+            return {}
+        return {RANGE_START: self.first.isoformat(), RANGE_END: self.last.isoformat()}
+
+    def __str__(self) -> str:
+        """`label first..last (n partitions)`."""
+        span = f" {self.first}..{self.last} ({self.partitions} partitions)" if self.first else ""
+        return f"{self.label}{span}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a chunk's run came to: success, or the messages of what failed."""
+
+    chunk: Chunk
+    run_id: str
+    errors: tuple[str, ...] = ()
+
+
+def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
+    """Execute one chunk in this process on the persistent instance."""
+    result = job.execute_in_process(
+        instance=instance,
+        asset_selection=list(chunk.keys),
+        tags={
+            **chunk.tags,
+            "fundplatform/chunk": str(chunk),
+            processes.TAG: processes.mark(),
+        },
+        run_config=_LOGGERS if "console" in job.loggers else None,
+        raise_on_error=False,
+    )
+    errors = () if result.success else tuple(_failures(result))
+    return Outcome(chunk, result.run_id, errors)
+
+
+# A job's own logger only takes part where the run names it.
+_LOGGERS: dict[str, Any] = {"loggers": {"console": {}}}
+
+
+def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
+    for event in result.all_node_events:
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            cause = error.cause if error and error.cause else error
+            yield f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
+        elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
+            evaluation = event.asset_check_evaluation_data
+            if not evaluation.passed:
+                yield (
+                    f"check {evaluation.check_name} on {evaluation.asset_key.to_user_string()} "
+                    "failed: see its metadata in the UI"
+                )

@@ -1,0 +1,76 @@
+"""The record of attempts, ops.data_sync, and the health that follows, in any store's transaction.
+
+Written with the rows of a fetch, or by itself where the fetch failed. What an attempt is worth is
+`health.py`'s.
+"""
+
+from dataclasses import dataclass, fields
+from datetime import date, datetime
+
+import polars as pl
+
+from fundplatform import tables
+from fundplatform.health import Health, Terms, judge
+from fundplatform.storage.base import Slice, Stamp, Store, Writer
+
+_LONGEST_PROBLEM = 1000
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One row of ops.data_sync, without the writer's stamps; see there."""
+
+    attempt_id: str
+    source: str
+    kind: str
+    status: str
+    started_at: datetime
+    finished_at: datetime
+    first_session: date | None = None
+    last_session: date | None = None
+    symbols: str | None = None
+    calls: int = 0
+    rows_inserted: int = 0
+    rows_updated: int = 0
+    rows_unchanged: int = 0
+    rows_rejected: int = 0
+    sessions_absent: int = 0
+    symbols_skipped: int = 0
+    failure: str | None = None
+    problem: str | None = None
+
+    def row(self) -> pl.DataFrame:
+        """As a frame for the table."""
+        schema = tables.DATA_SYNC.polars_schema
+        own = {f.name: getattr(self, f.name) for f in fields(self)}
+        if self.problem:
+            own["problem"] = " ".join(self.problem.split())[:_LONGEST_PROBLEM]
+        columns = {name: t for name, t in schema.items() if name in own}
+        return pl.DataFrame([own], columns)
+
+
+def write_attempt(writer: Writer, attempt: Attempt, terms: Terms) -> Health:
+    """Store the attempt and the source's health after it."""
+    own = Slice({"attempt_id": attempt.attempt_id})
+    writer.write(tables.DATA_SYNC, attempt.row(), own)
+    known = writer.read(tables.DATA_SYNC, Slice({"source": attempt.source}))
+    health = judge(attempt.source, known, terms, attempt.finished_at)
+    writer.write(tables.SOURCE_HEALTH, health.row(), Slice({"source": attempt.source}))
+    return health
+
+
+@dataclass(frozen=True)
+class Syncs:
+    """The attempts that a store knows, for whoever is about to make another."""
+
+    store: Store
+
+    def health(self, source: str, terms: Terms, now: datetime) -> Health:
+        """The source's health at `now`."""
+        known = self.store.read(tables.DATA_SYNC, Slice({"source": source}))
+        return judge(source, known, terms, now)
+
+    def record(self, attempt: Attempt, terms: Terms, run_id: str) -> Health:
+        """Store an attempt that brought no rows, in a transaction of its own."""
+        with self.store.transaction(Stamp(run_id, attempt.finished_at)) as writer:
+            return write_attempt(writer, attempt, terms)
