@@ -16,7 +16,8 @@ from tempfile import TemporaryDirectory
 from bench.inputs import FIRST, LAST, Bars, bars, drop_bars
 from bench.result import Line, at_most
 from fundplatform import calendars
-from fundplatform.backfill import Backfill, Outcome
+from fundplatform.backfill import Backfill
+from fundplatform.chunks import Outcome
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.instance import init, open_instance
 from fundplatform.quiet import quiet_logger

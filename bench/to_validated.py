@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from bench.inputs import FIRST, LAST
 from fundplatform import contract_worker
-from fundplatform.backfill import CHAIN, Backfill, Chunk, chain_chunks, chain_days, run_chunk
+from fundplatform.backfill import CHAIN, Backfill, chain_chunks, chain_days
+from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.cli import prepare
 from fundplatform.settings import Settings
 

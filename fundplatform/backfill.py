@@ -9,15 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import dagster as dg
-from dagster import DagsterEventType
 
-from fundplatform import calendars, processes
+from fundplatform import calendars, changes
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
+from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.clock import utc_now
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
@@ -31,43 +30,10 @@ from fundplatform.staleness import (
     latest,
     stages,
 )
-from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
 CHAIN = tuple(key for keys in STAGES.values() for key in keys)
 """Everything downstream of raw that is computed by day, in one run."""
-
-
-@dataclass(frozen=True)
-class Chunk:
-    """One run: these assets, for the sessions first..last (None: unpartitioned)."""
-
-    label: str
-    keys: tuple[dg.AssetKey, ...]
-    first: date | None = None
-    last: date | None = None
-    partitions: int = 1
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """The run tags that carry the range."""
-        if self.first is None or self.last is None:
-            return {}
-        return {RANGE_START: self.first.isoformat(), RANGE_END: self.last.isoformat()}
-
-    def __str__(self) -> str:
-        """`label first..last (n partitions)`."""
-        span = f" {self.first}..{self.last} ({self.partitions} partitions)" if self.first else ""
-        return f"{self.label}{span}"
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a chunk's run came to: success, or the messages of what failed."""
-
-    chunk: Chunk
-    run_id: str
-    errors: tuple[str, ...] = ()
 
 
 def raw_chunks(
@@ -79,18 +45,25 @@ def raw_chunks(
     refetch: bool,
     now: datetime,
 ) -> Iterator[Chunk]:
-    """The runs that fetch what this source has between first and last and Dagster has not."""
+    """The runs that fetch what this source has between first and last and Dagster has not.
+
+    And what Dagster has, where files changed since.
+    """
     for kind, coverage in source.spec.kinds.items():
         key = raw_key(source.spec.name, kind)
         label = key.to_user_string()
+        again = changes.due(source, kind, instance, now)
         if not coverage.partitioned:
-            if refetch or instance.get_latest_materialization_event(key) is None:
+            known = instance.get_latest_materialization_event(key)
+            if refetch or known is None or changes.is_older(instance, key, again.since):
                 yield Chunk(label, (key,))
             continue
         end = min(last, coverage.end or _has(source, kind, now) or last)
         sessions = calendars.get(coverage.calendar).sessions(max(first, coverage.start), end)
-        known = set() if refetch else instance.get_materialized_partitions(key)
-        wanted = [s.isoformat() not in known for s in sessions]
+        done = set() if refetch else instance.get_materialized_partitions(key)
+        if again.since:
+            done -= again.partitions(coverage, changes.recorded(instance, key))
+        wanted = [s.isoformat() not in done for s in sessions]
         yield from _cut(label, (key,), sessions, wanted)
 
 
@@ -177,42 +150,6 @@ def _cut(
             for at in range(begin, end, CHUNK):
                 part = days[at : min(at + CHUNK, end)]
                 yield Chunk(label, keys, part[0], part[-1], len(part))
-
-
-def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
-    """Execute one chunk in this process on the persistent instance."""
-    result = job.execute_in_process(
-        instance=instance,
-        asset_selection=list(chunk.keys),
-        tags={
-            **chunk.tags,
-            "fundplatform/chunk": str(chunk),
-            processes.TAG: processes.mark(),
-        },
-        run_config=_LOGGERS if "console" in job.loggers else None,
-        raise_on_error=False,
-    )
-    errors = () if result.success else tuple(_failures(result))
-    return Outcome(chunk, result.run_id, errors)
-
-
-# A job's own logger only takes part where the run names it.
-_LOGGERS: dict[str, Any] = {"loggers": {"console": {}}}
-
-
-def _failures(result: dg.ExecuteInProcessResult) -> Iterator[str]:
-    for event in result.all_node_events:
-        if event.is_step_failure:
-            error = event.step_failure_data.error
-            cause = error.cause if error and error.cause else error
-            yield f"{event.step_key}: {cause.message.strip() if cause else 'failed'}"
-        elif event.event_type == DagsterEventType.ASSET_CHECK_EVALUATION:
-            evaluation = event.asset_check_evaluation_data
-            if not evaluation.passed:
-                yield (
-                    f"check {evaluation.check_name} on {evaluation.asset_key.to_user_string()} "
-                    "failed: see its metadata in the UI"
-                )
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.exc import DBAPIError
 
 from fundplatform import summary
-from fundplatform.backfill import Backfill, Chunk, Outcome
+from fundplatform.backfill import Backfill
+from fundplatform.chunks import Chunk, Outcome
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
 from fundplatform.instance import close_dead_runs, open_instance
@@ -178,8 +179,7 @@ def run_backfill(job: Backfill, store: Store) -> bool:
         # A backfill killed after its last run has not published yet; else this costs nothing.
         store.publish()
         console.print(
-            "Nothing to do: every session asked for is already there. No row changed. "
-            "For files that changed since: --refetch"
+            "Nothing to do: every session asked for is already there. No row changed."
         )
         return True
     begun = time.monotonic()

@@ -20,14 +20,8 @@ from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS, TIERS
 from fundplatform.assets.raw import raw_key
-from fundplatform.backfill import (
-    CHAIN,
-    IDENTITIES,
-    Backfill,
-    Chunk,
-    chain_chunks,
-    chain_days,
-)
+from fundplatform.backfill import CHAIN, IDENTITIES, Backfill, chain_chunks, chain_days
+from fundplatform.chunks import Chunk
 from fundplatform.cli import prepare
 from fundplatform.definitions import build_definitions, utc_now
 from fundplatform.settings import Settings

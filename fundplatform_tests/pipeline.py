@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 import dagster as dg
 
-from fundplatform.backfill import Backfill, Chunk, Outcome, run_chunk
+from fundplatform.backfill import Backfill
+from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings

@@ -3,7 +3,7 @@
 from datetime import date
 
 from fundplatform import tables
-from fundplatform.backfill import run_chunk
+from fundplatform.chunks import run_chunk
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import make

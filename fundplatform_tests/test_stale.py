@@ -9,7 +9,8 @@ import pytest
 from fundplatform import backfill, tables
 from fundplatform.assets import funds
 from fundplatform.assets.catalog import FACTORS, TIERS
-from fundplatform.backfill import CHAIN, Chunk, run_chunk
+from fundplatform.backfill import CHAIN
+from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import Pipeline, make

@@ -5,11 +5,11 @@ Dagster, SQL, instrument ids or other sources. Rows it cannot read become `Batch
 an exception; a payload it cannot read at all raises `SourceError`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import polars as pl
 
@@ -208,6 +208,37 @@ class Source(Protocol):
 
         Raises:
             SourceError: The payload is truncated, empty, unreadable or changed while it was read.
+        """
+        ...
+
+
+@runtime_checkable
+class Changing(Protocol):
+    """A source whose data may change behind what was fetched: files that people put somewhere."""
+
+    def marks(self, kind: Kind) -> Mapping[str, str]:
+        """Every payload and a mark of what it holds; equal marks mean equal rows.
+
+        It costs little where nothing changed.
+
+        Raises:
+            SourceError: A payload cannot be read.
+        """
+        ...
+
+    def touched(self, kind: Kind, before: Collection[str], now: datetime) -> frozenset[date] | None:
+        """The sessions whose rows differ between the payloads of these marks and the present ones.
+
+        Args:
+            kind: A partitioned one of `spec.kinds`.
+            before: Earlier values of `marks`.
+            now: The clock; as in `Source.fetch`.
+
+        Returns:
+            Sessions (days with rows, open or not); None where it cannot be told.
+
+        Raises:
+            SourceError: As `Source.fetch`.
         """
         ...
 

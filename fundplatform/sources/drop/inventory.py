@@ -60,6 +60,39 @@ class Inventory:
         self._known = (marks, found)
         return found
 
+    def marks(self) -> dict[str, str]:
+        """File name -> the kept folder that its bytes, read as declared, have or will have.
+
+        An unchanged file (size and time) is not read; nothing is parsed.
+
+        Raises:
+            SourceError: A file cannot be read, or what it holds cannot be noted.
+        """
+        noted = self._cache.hashes()
+        fresh: dict[str, list[object]] = {}
+        for path in listed(self._config):
+            name, status = self._name(path), self._status(path)
+            *mark, content_hash = noted.get(name) or [None]
+            if mark != [*stamp(status)]:
+                content, status = self._read(path, name)
+                content_hash = hashlib.sha256(content).hexdigest()
+            fresh[name] = [*stamp(status), content_hash]
+        if fresh != noted:
+            self._cache.note_hashes(fresh)
+        return {name: _folder(str(found[-1]), self._how(name)) for name, found in fresh.items()}
+
+    def _name(self, path: Path) -> str:
+        return path.relative_to(self._config.folder).as_posix()
+
+    def _how(self, name: str) -> str:
+        return short_hash(self._config.reading, name if self._config.names_matter else "")
+
+    def _read(self, path: Path, name: str) -> tuple[bytes, os.stat_result]:
+        try:
+            return read_steady(path)
+        except Unreadable as error:
+            raise self._error(name, error) from error
+
     def _files(
         self, paths: Mapping[Path, os.stat_result], now: datetime | None
     ) -> list[ParsedFile]:
@@ -83,17 +116,14 @@ class Inventory:
         seen: Mapping[str, list[str]],
         now: datetime | None,
     ) -> ParsedFile:
-        name = path.relative_to(self._config.folder).as_posix()
-        how = short_hash(self._config.reading, name if self._config.names_matter else "")
+        name = self._name(path)
+        how = self._how(name)
         *mark, content_hash = noted.get(name) or [None]
         if mark == [*stamp(status)]:
             kept = self._cache.find(_folder(str(content_hash), how))
             if kept:
                 return ParsedFile(name, str(content_hash), stamp(status), kept)
-        try:
-            content, status = read_steady(path)
-        except Unreadable as error:
-            raise self._error(name, error) from error
+        content, status = self._read(path, name)
         digest = hashlib.sha256(content).hexdigest()
         kept = self._cache.find(_folder(digest, how))
         if kept is None:

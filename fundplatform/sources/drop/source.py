@@ -3,6 +3,7 @@
 Thin: `inventory.py` knows the files, this file only selects.
 """
 
+from collections.abc import Collection, Mapping
 from datetime import date, datetime
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import polars as pl
 
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import LISTING_SCHEMA, Batch, Kind, SourceSpec, batch_schema
+from fundplatform.sources.drop.changed import touched
 from fundplatform.sources.drop.config import WHOLE_KINDS, DropConfig
 from fundplatform.sources.drop.inventory import Inventory
 from fundplatform.sources.drop.payloads import PayloadCache
@@ -22,7 +24,8 @@ class DropSource:
     def __init__(self, config: DropConfig, payloads: Path) -> None:
         """A source of that configuration, whose parsed files are kept below `payloads`."""
         self.config = config
-        self._inventory = Inventory(config, PayloadCache(payloads, config.name))
+        self._cache = PayloadCache(payloads, config.name)
+        self._inventory = Inventory(config, self._cache)
 
     @property
     def spec(self) -> SourceSpec:
@@ -76,6 +79,17 @@ class DropSource:
             rejects.collect(),
             current.payloads,
         )
+
+    def marks(self, kind: Kind) -> Mapping[str, str]:
+        """Every file and what it holds now; see `sources.base.Changing.marks`."""
+        self._demand(kind)
+        return self._inventory.marks()
+
+    def touched(self, kind: Kind, before: Collection[str], now: datetime) -> frozenset[date] | None:
+        """The sessions that differ since; see `sources.base.Changing.touched`."""
+        self._demand(kind)
+        self._inventory.current(now)
+        return touched(self._cache, before, set(self._inventory.marks().values()))
 
     def _demand(self, kind: Kind) -> None:
         if kind != self.config.kind:
