@@ -244,8 +244,9 @@ class Coingecko:
 
     def _caps(self, today: date, coin: Tracked, first: date, last: date) -> Iterator[Answer]:
         # A day's cap at its close is the point of the next midnight.
-        asked = {"from": milliseconds(first + DAY), "to": milliseconds(last + DAY)}
-        span = {name: str(ms // 1000) for name, ms in asked.items()}
+        # An hour more on both sides: whether the ends belong to the range is not documented.
+        begin, end = milliseconds(first + DAY) // 1000, milliseconds(last + DAY) // 1000
+        span = {"from": str(begin - 3600), "to": str(end + 3600)}
         path = f"/coins/{coin.vendor_symbol}/market_chart/range"
         params = {"vs_currency": "usd", "interval": "daily", "precision": "full", **span}
         answer = parse_caps(self.access.web.get(path, params), coin)

@@ -101,7 +101,8 @@ SPEC = SourceSpec(
     priority=50,
     description=(
         "Daily bars and trades by REST, as traded, UTC days. No key. Bars: the newest 720 "
-        "days; older ones from Kraken's downloadable bundles (drop folders)."
+        "days; older ones from Kraken's downloadable bundles (drop folders). "
+        "Trades: of pairs tracked with `kinds: [ohlcv, trades]`."
     ),
     url="https://docs.kraken.com/api/docs/rest-api/get-ohlc-data",
 )
@@ -201,8 +202,10 @@ class Kraken:
         asks = {Kind.OHLCV: self._bars, Kind.TRADES: self._trades}
         if kind not in asks:
             raise SourceError("kraken", f"it has no {kind}", "Ask for ohlcv or trades")
-        finished = last_finished(now, LAG)
-        return fetch_days(kind, self.access.tracked, (first, last), finished, asks[kind])
+        # A year of a busy pair's trades is a night of calls: only for pairs that ask for them.
+        unasked = kind is not Kind.TRADES
+        pairs = [p for p in self.access.tracked if p.wants(kind, unasked=unasked)]
+        return fetch_days(kind, pairs, (first, last), last_finished(now, LAG), asks[kind])
 
     def _bars(self, pair: Tracked, first: date, last: date) -> Iterator[Answer]:
         since = str(milliseconds(first) // 1000 - 1)

@@ -6,6 +6,8 @@
       - META: {as: FB, since: 2015-01-01, until: 2022-06-08}
     coingecko:
       - BTC/USD: {as: bitcoin}
+    kraken:
+      - BTC/USD: {kinds: [ohlcv, trades]}
 
 Symbols are canonical ones; `as` is the vendor's own where its rule does not give it. What a source
 does with them is its own.
@@ -19,13 +21,13 @@ from pathlib import Path
 import yaml
 
 from fundplatform.errors import ConfigError
-from fundplatform.sources.base import SourceSpec
+from fundplatform.sources.base import Kind, SourceSpec
 from fundplatform.sources.web.profile import Tracked
 
 VendorSymbol = Callable[[str, str], str]
 """(canonical symbol, quote currency) -> the vendor's symbol."""
 
-_KEYS = ("as", "since", "until", "class", "quote")
+_KEYS = ("as", "since", "until", "class", "quote", "kinds")
 _PAIRED = frozenset({"crypto", "fx"})
 
 
@@ -40,6 +42,7 @@ class Entry:
         until: Last day of this meaning; None: it lasts.
         asset_class: `class`, where it is not the source's own.
         quote: Quote currency, where it is not the source's own.
+        kinds: Kinds of data wanted; None: those that the source fetches unasked.
     """
 
     symbol: str
@@ -48,6 +51,7 @@ class Entry:
     until: date | None = None
     asset_class: str | None = None
     quote: str | None = None
+    kinds: tuple[Kind, ...] | None = None
 
 
 def read(path: Path) -> dict[str, tuple[Entry, ...]]:
@@ -104,6 +108,7 @@ def meanings(
             asset_class=asset_class,
             quote=quote,
             until=entry.until,
+            kinds=_offered(entry, spec, path),
         )
         if any(_clash(one, other) for other in found):
             raise ConfigError(
@@ -114,6 +119,18 @@ def meanings(
             )
         found.append(one)
     return tuple(found)
+
+
+def _offered(entry: Entry, spec: SourceSpec, path: Path) -> frozenset[str] | None:
+    lacking = [kind for kind in entry.kinds or () if kind not in spec.kinds]
+    if lacking:
+        raise ConfigError(
+            str(path),
+            f"{spec.name}: {entry.symbol}: kinds",
+            f"{spec.name} has no {', '.join(lacking)}",
+            f"It has {', '.join(spec.kinds)}",
+        )
+    return None if entry.kinds is None else frozenset(entry.kinds)
 
 
 def _clash(one: Tracked, other: Tracked) -> bool:
@@ -168,7 +185,18 @@ def _entry(path: Path, source: str, line: object) -> Entry:
         days.get("until"),
         texts.get("class"),
         texts.get("quote"),
+        _kinds(path, f"{source}: {symbol}: kinds", facts["kinds"]) if "kinds" in facts else None,
     )
+
+
+def _kinds(path: Path, key: str, given: object) -> tuple[Kind, ...]:
+    names = [str(name) for name in given] if isinstance(given, list) else [str(given)]
+    unknown = [name for name in names if name not in list(Kind)]
+    if unknown or not names:
+        raise ConfigError(
+            str(path), key, f"{unknown or given!r} is no kind of data", "Like: [ohlcv, trades]"
+        )
+    return tuple(Kind(name) for name in names)
 
 
 def _line(entry: Entry) -> str | dict[str, dict[str, object]]:
@@ -178,6 +206,7 @@ def _line(entry: Entry) -> str | dict[str, dict[str, object]]:
         "until": entry.until,
         "class": entry.asset_class,
         "quote": entry.quote,
+        "kinds": None if entry.kinds is None else [str(kind) for kind in entry.kinds],
     }
     given: dict[str, object] = {k: v for k, v in facts.items() if v is not None}
     return {entry.symbol: given} if given else entry.symbol

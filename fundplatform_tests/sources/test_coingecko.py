@@ -169,8 +169,8 @@ def test_a_midnight_point_is_the_close_of_the_day_before(wire: Wire) -> None:
         "vs_currency": "usd",
         "interval": "daily",
         "precision": "full",
-        "from": "1709942400",
-        "to": "1710028800",
+        "from": "1709938800",
+        "to": "1710032400",
     }
     assert asked.headers["x-cg-demo-api-key"] == "CG-secret"
 

@@ -1,6 +1,7 @@
 """Kraken: the running bar, the cap of 720, trades paged by id, 200-with-error."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
@@ -23,7 +24,7 @@ from fundplatform_tests.sources.vendor_contract import Case, VendorContract
 from fundplatform_tests.sources.vendor_server import Script, json
 from fundplatform_tests.sources.web.wire import NOW, Wire, pair, reply, wired
 
-BTC = pair("XBTUSD", "BTC", "USD")
+BTC = replace(pair("XBTUSD", "BTC", "USD"), kinds=frozenset({"ohlcv", "trades"}))
 OHLC, TRADES = "/0/public/OHLC", "/0/public/Trades"
 # 2024-03-08 and the running 2024-03-10 (00:00 UTC = 1709856000, 1710028800).
 MAR_8 = [1709856000, "66885.2", "70083.0", "66000.0", "68317.5", "67900.1", "2500.12345678", 45678]
@@ -246,6 +247,17 @@ def test_trades_are_paged_by_id(wire: Wire) -> None:
         datetime(2024, 3, 8, 23, 59, 59, 999999, tzinfo=UTC),
     ]
     assert batch.rejected["rule"].to_list() == ["duplicate"]
+
+
+def test_trades_come_only_where_they_are_asked_for(wire: Wire) -> None:
+    wire.vendor.on(OHLC, ohlc(MAR_8))
+    source = Kraken(wire.access(pair("XBTUSD", "BTC", "USD")))
+    day = date(2024, 3, 8)
+    assert source.fetch(Kind.OHLCV, day, day, now=NOW).rows.height == 1
+    assert source.fetch(Kind.TRADES, day, day, now=NOW).rows.height == 0
+    only = Kraken(wire.access(replace(BTC, kinds=frozenset({"trades"}))))
+    assert only.fetch(Kind.OHLCV, day, day, now=NOW).rows.height == 0
+    assert [a.path for a in wire.vendor.asked] == [OHLC]
 
 
 def test_trades_end_when_the_id_stays(wire: Wire) -> None:
