@@ -24,6 +24,10 @@ from fundplatform.sources import (
     nasdaq_screener,
     sec_edgar,
     tracked,
+    yahoo,
+    yahoo_commodities,
+    yahoo_crypto,
+    yahoo_fx,
 )
 from fundplatform.sources.base import Source
 from fundplatform.sources.exchanges import EXCHANGES
@@ -70,6 +74,12 @@ BUILT_IN: dict[str, Callable[[], Source] | Vendor] = {
         for e in EXCHANGES
     },
     "coingecko": Vendor(coingecko.PROFILE, coingecko.Coingecko, coingecko.vendor_symbol),
+    "yahoo": Vendor(yahoo.PROFILE, yahoo.Yahoo, yahoo.vendor_symbol),
+    "yahoo_crypto": Vendor(yahoo_crypto.PROFILE, yahoo_crypto.make, yahoo_crypto.vendor_symbol),
+    "yahoo_fx": Vendor(yahoo_fx.PROFILE, yahoo_fx.make, yahoo_fx.vendor_symbol),
+    "yahoo_commodities": Vendor(
+        yahoo_commodities.PROFILE, yahoo_commodities.make, yahoo_commodities.vendor_symbol
+    ),
     "fred": Vendor(fred.PROFILE, fred.Fred, fred.vendor_symbol),
     "ecb": Vendor(ecb.PROFILE, ecb.Ecb),
     "sec_edgar": Vendor(sec_edgar.PROFILE, sec_edgar.SecEdgar, sec_edgar.vendor_symbol),

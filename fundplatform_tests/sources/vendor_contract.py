@@ -35,7 +35,7 @@ from fundplatform.sources.base import (
 from fundplatform.sources.web.client import HttpWeb, Patience
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.profile import Access, Profile, Tracked
-from fundplatform.sources.web.transport import RequestsTransport, Timeouts
+from fundplatform.sources.web.transport import RequestsTransport, Timeouts, Transport
 from fundplatform_tests.sources.vendor_server import Script, Vendor, serving
 
 KEY = "t0p-s3cret+k/y"
@@ -116,6 +116,10 @@ class VendorContract:
         """The source under test."""
         raise NotImplementedError
 
+    def transport(self, vendor: Vendor) -> Transport:
+        """What carries the requests, with limits of a second."""
+        return RequestsTransport(Timeouts(1, 0.5, 1), self.profile.max_bytes)
+
     @pytest.fixture
     def vendor(self) -> Iterator[Vendor]:
         with serving() as running:
@@ -132,7 +136,7 @@ class VendorContract:
             key=KEY if self.profile.key_env else None,
             contact=CONTACT,
             base_url=vendor.url,
-            transport=RequestsTransport(Timeouts(1, 0.5, 1), self.profile.max_bytes),
+            transport=self.transport(vendor),
             patience=Patience(attempts=attempts),
             sleep=lambda seconds: None,
         )

@@ -1,0 +1,16 @@
+"""Yahoo Finance's commodity futures through yfinance: daily bars, without a key.
+
+Requests, limits and parsing are those of `yahoo`; its calendar is its own (`yahoo/segments.py`).
+"""
+
+from dataclasses import replace
+from functools import partial
+
+from fundplatform.sources import yahoo
+from fundplatform.sources.yahoo.segments import COMMODITIES
+from fundplatform.sources.yahoo.segments import future_symbol as vendor_symbol
+
+__all__ = ["PROFILE", "make", "vendor_symbol"]
+
+PROFILE = replace(yahoo.PROFILE, name=COMMODITIES.spec.name)
+make = partial(yahoo.Yahoo, segment=COMMODITIES)
