@@ -144,6 +144,39 @@ def demo(years: int) -> None:
         sys.exit(1)
 
 
+@cli.command("copy-warehouse")
+@click.argument("source", metavar="FROM")
+@click.argument("target", metavar="TO")
+@click.option("--overwrite", is_flag=True, help="Replace what differs in TO, instead of refusing.")
+def copy_warehouse(source: str, target: str, overwrite: bool) -> None:
+    """Copy a whole warehouse, row for row, and verify it (re-runnable: it resumes).
+
+    FROM and TO are each a DuckDB file, a postgresql:// URL, or @FILE with the URL in it.
+    """
+    from fundplatform.copy_warehouse import Copy, open_address
+
+    wait = Settings.from_env().lock_timeout
+
+    def notify(message: str) -> None:
+        click.echo(message, err=True)
+
+    ends = [open_address(text, wait, notify) for text in (source, target)]
+    begun = time.monotonic()
+    total = copied = 0
+    for done in Copy(ends[0], ends[1], utc_now(), overwrite=overwrite).run():
+        total, copied = total + done.rows, copied + done.copied
+        if done.rows:
+            line = f"{done.table:<34}{done.rows:>12,} rows {done.copied:>12,} copied"
+            click.echo(f"{line}  sha256 {done.sha256[:16]}")
+    took = time.monotonic() - begun
+    click.echo(f"{total:,} rows are equal in both, {copied:,} of them copied now, in {took:.1f} s")
+
+
+sources.add_command(cli_vendors.check)
+cli.add_command(cli_vendors.track)
+cli.add_command(cli_vendors.untrack)
+
+
 def run_backfill(job: Backfill, store: Store) -> bool:
     """Run with a progress bar, publish once, print the failures; True when all went well."""
     started = time.monotonic()

@@ -88,6 +88,13 @@ class Writer(Protocol):
         """
         ...
 
+    def restore(self, table: Table, frame: pl.DataFrame, part: Slice) -> None:
+        """Make the slice hold exactly these rows, their own stamps included: no diff, no ledger.
+
+        For copies of a whole warehouse only. The frame has all columns in their exact types.
+        """
+        ...
+
     def read(
         self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:

@@ -108,6 +108,14 @@ class DuckDBWriter:
         self._connection.unregister(_STAGED)
         return counts
 
+    def restore(self, table: Table, frame: pl.DataFrame, part: Slice) -> None:
+        """Make the slice hold exactly these rows; see `Writer.restore`."""
+        self._connection.execute(f"DELETE FROM {table.full_name} WHERE {bounds(table, part)}")  # noqa: S608
+        order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
+        self._register(frame.sort(list(order)))
+        self._connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM {_STAGED}")  # noqa: S608
+        self._connection.unregister(_STAGED)
+
     def _merge(self, table: Table, incoming: int, where: str) -> Counts:
         self._find_differences(table, where)
         inserted = self._count("_diff WHERE old IS NULL")

@@ -101,6 +101,17 @@ class TimescaleWriter:
         self._copy(table, table.full_name, staged.with_columns(**self._stamps()))
         return Counts(inserted=staged.height)
 
+    def restore(self, table: Table, frame: pl.DataFrame, part: Slice) -> None:
+        """Make the slice hold exactly these rows; see `Writer.restore`.
+
+        Raises:
+            SchemaError: A column is not exactly of the table's type.
+        """
+        timescale_locks.take(self._connection, f"{table.full_name}", self._notify)
+        self._run(f"DELETE FROM {table.full_name} WHERE {bounds(table, part)}")  # noqa: S608
+        order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
+        self._copy(table, table.full_name, frame.sort(list(order)))
+
     def _merge(self, table: Table, staged: pl.DataFrame, where: str) -> Counts:
         self._stage(table, staged)
         self._find_differences(table, where)
