@@ -1,11 +1,13 @@
 """What the services of docker-compose.yml run beside Dagster's own commands.
 
-`python -m fundplatform.deployment migrate | serve | healthy | forget`. Logins and databases are
-made in `storage/server.py`, tables by `init` and by Dagster. Nothing here fetches or computes.
+`python -m fundplatform.deployment migrate | serve | daemon | healthy | forget`. Logins and
+databases are made in `storage/server.py`, tables by `init` and by Dagster. Nothing is fetched here.
 """
 
 import os
+import subprocess
 import sys
+import time
 import urllib.request
 from datetime import timedelta
 
@@ -18,6 +20,8 @@ RUNNER, DASHBOARD = "fundplatform_runner", "fundplatform_dashboard"
 """The login that runs write with, and the one for dashboards."""
 
 _SECONDS = 5
+# A daemon that was running meanwhile finds the new server within seconds.
+_SETTLE_SECONDS = 10
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -64,18 +68,48 @@ def _tell(line: str) -> None:
 @click.option("--port", type=int, required=True, help="TCP port.")
 @click.option("--known-as", required=True, help="Host name by which the daemon calls it.")
 def serve(host: str, port: int, known_as: str) -> None:
-    """Close the runs that the server before this one left behind, then serve the definitions."""
-    from fundplatform.instance import close_lost_runs, open_instance
+    """Serve the definitions; the runs that the server before this one left behind are closed."""
+    from fundplatform.instance import open_instance, runs_of_server
     from fundplatform.storage import server
 
     settings = Settings.from_env()
     server.require(settings.dagster_url or "")
     with open_instance(settings) as instance:
-        for run_id in close_lost_runs(instance, known_as, port):
-            click.echo(f"run {run_id}: its code server was stopped; marked as failed")
+        lost = runs_of_server(instance, known_as, port)
+    if lost:
+        command = [sys.executable, "-m", "fundplatform.deployment", "close", str(port), *lost]
+        subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # outlives this program
     command = [sys.executable, "-m", "dagster", "code-server", "start"]
     command += ["-m", "fundplatform.definitions", "-h", host, "-p", str(port)]
-    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606  # signals of the container go to it
+
+
+@cli.command(hidden=True)
+@click.argument("port", type=int)
+@click.argument("run_ids", nargs=-1)
+def close(port: int, run_ids: tuple[str, ...]) -> None:
+    """Close these runs once the code server answers: Dagster restarts them at once, or never."""
+    from fundplatform.instance import close_lost_runs, open_instance
+
+    _wait_for_server("127.0.0.1", port)
+    time.sleep(_SETTLE_SECONDS)
+    with open_instance(Settings.from_env()) as instance:
+        for run_id in close_lost_runs(instance, run_ids):
+            click.echo(f"run {run_id}: its code server was stopped; marked as failed")
+
+
+@cli.command()
+@click.option("--code-server", required=True, help="Its host name.")
+@click.option("--port", type=int, required=True, help="Its TCP port.")
+@click.option("-w", "--workspace", required=True, help="Path of workspace.yaml.")
+def daemon(code_server: str, port: int, workspace: str) -> None:
+    """Run Dagster's daemon once the code server answers.
+
+    After a restart of the machine nobody else puts them in order, and a daemon that starts without
+    definitions takes every backfill under way for one of assets that are gone, and fails it.
+    """
+    _wait_for_server(code_server, port)
+    command = [sys.executable, "-m", "dagster._daemon", "run", "-w", workspace]
     os.execv(sys.executable, command)  # noqa: S606  # signals of the container go to it
 
 
@@ -84,24 +118,34 @@ def serve(host: str, port: int, known_as: str) -> None:
 @click.argument("port", type=int)
 def healthy(kind: str, port: int) -> None:
     """Exit 0 where the webserver (http) or the code server (grpc) of this container answers."""
-    (_http if kind == "http" else _grpc)(port)
+    if not (_http(port) if kind == "http" else _serving("127.0.0.1", port)):
+        raise click.ClickException(f"nothing answers on port {port}")
 
 
-def _http(port: int) -> None:
-    url = f"http://127.0.0.1:{port}/server_info"
-    with urllib.request.urlopen(url, timeout=_SECONDS):
-        return
+def _http(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/server_info", timeout=_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
-def _grpc(port: int) -> None:
+def _serving(host: str, port: int) -> bool:
     import grpc
     from grpc_health.v1 import health_pb2, health_pb2_grpc
 
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with grpc.insecure_channel(f"{host}:{port}") as channel:
         request = health_pb2.HealthCheckRequest(service="DagsterApi")
-        answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_SECONDS)
-    if answer.status != health_pb2.HealthCheckResponse.SERVING:
-        raise click.ClickException("the code server is not serving yet")
+        try:
+            answer = health_pb2_grpc.HealthStub(channel).Check(request, timeout=_SECONDS)
+        except grpc.RpcError:
+            return False
+    return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _wait_for_server(host: str, port: int) -> None:
+    while not _serving(host, port):
+        time.sleep(1)
 
 
 @cli.command()

@@ -8,6 +8,7 @@ would show as running. `forget_runs` is the retention of runs, which Dagster has
 import json
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -97,17 +98,24 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return closed
 
 
-def close_lost_runs(instance: dg.DagsterInstance, host: str, port: int) -> list[str]:
-    """Mark as ended the runs of the code server that was at this address; returns their ids.
-
-    To be called before a code server starts: the runs of its predecessor are processes of the same
-    container and died with it. Dagster retries them where `run_retries` is on.
-    """
-    closed: list[str] = []
+def runs_of_server(instance: dg.DagsterInstance, host: str, port: int) -> list[str]:
+    """The ids of the unfinished runs that the code server of this address executes."""
+    found: list[str] = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
         server = json.loads(run.tags.get(GRPC_INFO_TAG, "{}"))
-        if (server.get("host"), server.get("port")) != (host, port):
-            continue
+        if (server.get("host"), server.get("port")) == (host, port):
+            found.append(run.run_id)
+    return found
+
+
+def close_lost_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> list[str]:
+    """Mark as ended those of the runs that are unfinished; returns their ids.
+
+    For the runs of a code server that was stopped: they were processes of the same container and
+    died with it. Dagster retries them where `run_retries` is on.
+    """
+    closed: list[str] = []
+    for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids, statuses=_ACTIVE)):
         text = "The code server that executed this run was stopped."
         if run.status == dg.DagsterRunStatus.CANCELING:
             instance.report_run_canceled(run, text)

@@ -127,7 +127,7 @@ def test_a_backfill_from_the_ui_is_read_by_a_dashboard(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(900)
 def test_code_server_and_daemon_killed_in_the_middle(
     deployment: Deployment, cluster: Server
 ) -> None:
@@ -141,19 +141,24 @@ def test_code_server_and_daemon_killed_in_the_middle(
         found = deployment.ask(WATCH, id=backfill)["partitionBackfillOrError"]["runs"]
         return [run["id"] for run in found if run["status"] == status]
 
-    (lost,) = wait_for(lambda: runs("STARTED"), 120, "a run")
-    for service in ("code-server", "daemon"):
-        os.killpg(deployment.running[service].pid, signal.SIGKILL)
-        deployment.running.pop(service).wait()
-    assert runs("STARTED") == [lost], "nobody noticed yet"
-    deployment.start("code-server")  # as the restart policy does, in no order
-    deployment.start("daemon")
-    found = wait_for(lambda: ended(deployment, backfill), 400, "the backfill's end")
+    def kill(*services: str) -> str:
+        (run,) = wait_for(lambda: runs("STARTED"), 200, "a run")
+        for service in services:
+            os.killpg(deployment.running[service].pid, signal.SIGKILL)
+            deployment.running.pop(service).wait()
+        assert runs("STARTED") == [run], "nobody noticed yet"
+        for service in services:  # as the restart policy does: all at once
+            deployment.start(service)
+        wait_for(lambda: run in runs("FAILURE"), 120, f"the end of run {run}")
+        return run
+
+    lost = [kill("daemon", "code-server"), kill("code-server")]
+    found = wait_for(lambda: ended(deployment, backfill), 500, "the backfill's end")
     assert found["status"] == "COMPLETED_SUCCESS", deployment.log("daemon")[-5000:]
-    assert f"run {lost}: its code server was stopped" in deployment.log("code-server")
     states = {run["id"]: run["status"] for run in found["runs"]}
-    assert states.pop(lost) == "FAILURE"
-    assert set(states.values()) == {"SUCCESS"}
+    assert [states.pop(run) for run in lost] == ["FAILURE", "FAILURE"]
+    # A run that was just being handed over may have been lost besides, and was retried as well.
+    assert set(states.values()) <= {"SUCCESS", "FAILURE"}
     # AAPL, IBM and MSFT; GOOG and FB were not listed yet. Of 2003-01-21 see above.
     counted = "SELECT count(*), count(DISTINCT (instrument_id, session)) FROM {0}"
     for table in ("raw.ohlcv", "prices.validated"):
@@ -182,7 +187,7 @@ def test_the_command_line_works_on_the_same_instance(deployment: Deployment) -> 
 @pytest.mark.timeout(300)
 def test_no_secret_is_shown_or_kept(deployment: Deployment, cluster: Server) -> None:
     shown = {"config page": json.dumps(deployment.ask(CONFIG))}
-    assert "ProductionStorage" in shown["config page"]
+    assert "BulkPostgresEventLogStorage" in shown["config page"]
     for service in (*SERVICES, "migrate"):
         shown[service] = deployment.log(service)
     for file in (deployment.folder / "logs").rglob("*"):

@@ -18,6 +18,7 @@ from fundplatform.instance import (
     forget_runs,
     init,
     open_instance,
+    runs_of_server,
 )
 from fundplatform.settings import Settings
 from fundplatform.storage.duckdb import DuckDBStore
@@ -101,11 +102,12 @@ def test_the_runs_of_a_code_server_are_closed_when_its_successor_starts(
 
     lost = run(1, host="code-server", port=4000)
     others = [run(2, host="code-server", port=4001), run(3, host="other", port=4000), run(4)]
-    assert close_lost_runs(instance, "code-server", 4000) == [lost]
+    assert runs_of_server(instance, "code-server", 4000) == [lost]
+    assert close_lost_runs(instance, [lost]) == [lost]
     ended = {"STARTED": "FAILURE", "CANCELING": "CANCELED"}[status]
     assert [r.run_id for r in instance.get_runs() if r.status.value == ended] == [lost]
     assert {r.run_id for r in instance.get_runs() if r.status.value == status} == set(others)
-    assert close_lost_runs(instance, "code-server", 4000) == []
+    assert close_lost_runs(instance, [lost]) == []
 
 
 def test_only_old_runs_that_recorded_nothing_are_forgotten(instance: dg.DagsterInstance) -> None:
