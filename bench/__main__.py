@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from bench import bookkeeping, commands, file_to_validated, one_more_day
+from bench import bookkeeping, commands, file_to_validated, grouped_days, one_more_day
 from bench.result import LeftOut, Line, at_most, repeated, table
 from bench.yardstick import yardstick
 
@@ -28,6 +28,7 @@ def _bookkeeping(*, quick: bool) -> list[Line]:
 
 CASES: dict[str, Callable[..., list[Line]]] = {
     "file_to_validated": file_to_validated.run,
+    "grouped_days": grouped_days.run,
     "bookkeeping": _bookkeeping,
     "sp_run": commands.sp_run,
     "whole_graph": commands.whole_graph,

@@ -13,6 +13,10 @@ SLOW = {
     "sp_run": {"files to prices/validated, s"},
     "whole_graph": {"files to metrics, s", "the same in yardsticks"},
     "demo": {"demo, 1 year, s"},
+    "grouped_days": {
+        "parse of a grouped day, json.loads = 1",
+        "our share of a grouped backfill",
+    },
     "one_more_day": {"a day on five years / on one year"},
 }
 

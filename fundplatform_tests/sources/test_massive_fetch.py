@@ -12,6 +12,7 @@ from fundplatform.sources.base import Kind
 from fundplatform.sources.massive import PROFILE, Massive
 from fundplatform.sources.massive.profile import classify
 from fundplatform.sources.massive.symbols import canonical, vendor_symbol
+from fundplatform.sources.massive.wanted import Wish, listings
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.profile import Access, Tracked
 from fundplatform_tests.sources.canned import Turns, access, asked, reply, track
@@ -421,3 +422,18 @@ def test_tickers_and_symbols_map_both_ways() -> None:
 def test_limits_and_key_are_declared() -> None:
     assert [(r.calls, r.seconds) for r in PROFILE.rates] == [(5, 60)]
     assert (PROFILE.key_env, PROFILE.key_header) == ("MASSIVE_API_KEY", "Authorization")
+
+
+def test_a_ticker_that_was_silent_for_long_has_two_listings() -> None:
+    days_ = [date(2021, 1, 4), date(2021, 1, 5), date(2021, 4, 5), date(2021, 7, 5)]
+    seen = pl.DataFrame({"vendor_symbol": ["X"] * 4, "session": days_})
+    found = listings(seen, []).select("valid_from", "valid_to").rows()
+    # 90 days are no silence, 91 are one.
+    assert found == [(days_[0], days_[2]), (days_[3], days_[3])]
+
+
+def test_a_ticker_means_what_is_tracked_while_it_is() -> None:
+    seen = pl.DataFrame({"vendor_symbol": ["FB", "FB"], "session": [OPEN[0], OPEN[1]]})
+    wish = Wish("FB", OPEN[0], OPEN[0], track("META"))
+    found = listings(seen, [wish]).select("symbol", "valid_from", "valid_to").rows()
+    assert found == [("META", OPEN[0], OPEN[0]), ("FB", OPEN[1], OPEN[1])]

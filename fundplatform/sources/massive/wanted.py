@@ -17,7 +17,7 @@ from fundplatform.sources.web.profile import Tracked
 EVERYTHING = "*"
 # 60 sessions: after a longer silence the ticker may be another company's.
 _LONGEST_GAP = timedelta(days=90)
-_MEANING = ("symbol", "asset_class", "quote")
+_MEANING = pl.Schema({"symbol": pl.String(), "asset_class": pl.String(), "quote": pl.String()})
 
 
 @dataclass(frozen=True)
@@ -99,55 +99,69 @@ def listings(seen: pl.DataFrame, wanted: Sequence[Wish]) -> pl.DataFrame:
             stock of the US market, by its own symbol.
     """
     named = seen if "name" in seen.columns else seen.with_columns(name=pl.lit(None, pl.String()))
-    days = named.unique(["vendor_symbol", "session"], maintain_order=True)
-    meant = _meanings(days, wanted)
-    group = ["vendor_symbol", *_MEANING]
-    begins = pl.col("session").diff().over(group) > _LONGEST_GAP
     return (
-        meant.sort(*group, "session")
-        .with_columns(_stretch=begins.fill_null(False).cum_sum().over(group))
-        .group_by(*group, "_stretch", maintain_order=True)
-        .agg(
-            pl.col("name").drop_nulls().last(),
-            valid_from=pl.col("session").min(),
-            valid_to=pl.col("session").max(),
-        )
+        _meant(_stretches(_wished(named, wanted)), wanted)
         .with_columns(market=pl.lit("US"))
         .select(pl.col(n).cast(t) for n, t in LISTING_SCHEMA.items())
+        .sort("vendor_symbol", "valid_from")
     )
 
 
-def _meanings(days: pl.DataFrame, wanted: Sequence[Wish]) -> pl.DataFrame:
-    """`days` with _MEANING: the wish's where one covers the day, else the ticker's own."""
-    tickers = days["vendor_symbol"].unique()
-    own = {t: canonical(t) for t in tickers}
-    plain = days.with_columns(
-        symbol=pl.col("vendor_symbol").replace_strict(own, return_dtype=pl.String()),
-        asset_class=pl.lit("equity"),
-        quote=pl.lit("USD"),
-    )
+def _wished(seen: pl.DataFrame, wanted: Sequence[Wish]) -> pl.DataFrame:
+    """`seen` with the place of its wish in `wanted`; -1 where none covers the day."""
     if not wanted:
-        return plain
+        return seen.with_columns(_wish=pl.lit(-1, pl.Int32))
     spans = pl.DataFrame(
-        [
-            (w.ticker, w.first, w.last, w.tracked.symbol, w.tracked.asset_class, w.tracked.quote)
-            for w in wanted
-        ],
-        {
-            "vendor_symbol": pl.String(),
-            "_first": pl.Date(),
-            "_last": pl.Date(),
-            **{f"_{n}": pl.String() for n in _MEANING},
-        },
+        [(n, w.ticker, w.first, w.last) for n, w in enumerate(wanted)],
+        {"_wish": pl.Int32(), "vendor_symbol": pl.String(), "_a": pl.Date(), "_b": pl.Date()},
         orient="row",
     )
     found = (
-        days.select("vendor_symbol", "session")
+        seen.select("vendor_symbol", "session")
+        .unique()
         .join(spans, on="vendor_symbol")
-        .filter(pl.col("session").is_between("_first", "_last"))
-        .unique(["vendor_symbol", "session"])
-        .drop("_first", "_last")
+        .filter(pl.col("session").is_between("_a", "_b"))
+        .drop("_a", "_b")
     )
-    return plain.join(
-        found, on=["vendor_symbol", "session"], how="left", maintain_order="left"
-    ).with_columns(pl.coalesce(f"_{n}", n).alias(n) for n in _MEANING)
+    hits = seen.join(found, on=["vendor_symbol", "session"], how="left")
+    return hits.with_columns(pl.col("_wish").fill_null(-1))
+
+
+def _stretches(seen: pl.DataFrame) -> pl.DataFrame:
+    """One row per ticker, wish and stretch; only tickers with a long silence are looked through."""
+    group = ["vendor_symbol", "_wish"]
+    span = {
+        "name": pl.col("name").drop_nulls().last(),
+        "valid_from": pl.col("session").min(),
+        "valid_to": pl.col("session").max(),
+    }
+    ordered = seen.sort("session", maintain_order=True)
+    silence = pl.col("session").diff().max() > _LONGEST_GAP
+    whole = ordered.group_by(group).agg(_broken=silence.fill_null(False), **span)
+    broken = whole.filter("_broken")
+    if broken.is_empty():
+        return whole.drop("_broken")
+    begins = (pl.col("session").diff().over(group) > _LONGEST_GAP).fill_null(False)
+    parts = (
+        ordered.join(broken.select(group), on=group, how="semi", maintain_order="left")
+        .with_columns(_stretch=begins.cum_sum().over(group))
+        .group_by(*group, "_stretch")
+        .agg(**span)
+        .drop("_stretch")
+    )
+    return pl.concat([whole.filter(~pl.col("_broken")).drop("_broken"), parts])
+
+
+def _meant(spans: pl.DataFrame, wanted: Sequence[Wish]) -> pl.DataFrame:
+    """`spans` with _MEANING: the wish's, else the ticker's own."""
+    found = [
+        _meaning(ticker, wanted[place].tracked if place >= 0 else None)
+        for ticker, place in spans.select("vendor_symbol", "_wish").iter_rows()
+    ]
+    return pl.concat([spans, pl.DataFrame(found, _MEANING, orient="row")], how="horizontal")
+
+
+def _meaning(ticker: str, tracked: Tracked | None) -> tuple[str, str, str]:
+    if tracked is None:
+        return canonical(ticker), "equity", "USD"
+    return tracked.symbol, tracked.asset_class, tracked.quote
