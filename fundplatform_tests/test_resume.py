@@ -138,3 +138,31 @@ def compare(one: Pipeline, other: Pipeline) -> None:
         own = [n for n in table.column_names if n not in {*table.stamps, "fetched_at"}]
         left, right = (p.store.read(table, columns=own) for p in (one, other))
         assert left.equals(right), table.full_name
+
+
+THREE_YEARS = ("backfill", "--from", "2000-03-01", "--to", "2003-03-31")
+
+
+@pytest.mark.slow
+def test_chunks_of_the_usual_size_are_not_redone_after_a_kill(
+    tmp_path: Path, calendar_cache: Path
+) -> None:
+    """Real chunks of 250 sessions: killed in the third, the first two stay as they were."""
+    (tmp_path / "calendars").symlink_to(calendar_cache)
+    done = commands.run(tmp_path, *THREE_YEARS, before=KILL + IN_THIRD_LOAD)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    pipeline = make(Settings(home=tmp_path, lock_timeout=20))
+    before = raw_loads(pipeline)
+    assert before.height == 2
+    assert len(pipeline.recorded("raw/sample/ohlcv")) == 500
+    resumed = commands.run(tmp_path, *THREE_YEARS)
+    assert resumed.returncode == 0, resumed.stderr
+    loads = raw_loads(make(Settings(home=tmp_path, lock_timeout=20)))
+    # New York had 212 sessions in the rest of 2000, then 248, 252 and 61: 773 in four chunks.
+    assert loads["load_id"].to_list()[:2] == before["load_id"].to_list()
+    assert loads["rows_inserted"].to_list() == [250 * STOCKS] * 3 + [23 * STOCKS]
+    assert loads["rows_unchanged"].to_list() == [0] * 4
+    assert len(pipeline.recorded("raw/sample/ohlcv")) == 773
+    again = commands.run(tmp_path, *THREE_YEARS)
+    assert "Nothing to do" in again.stdout
+    calendars.use_cache(calendar_cache)
