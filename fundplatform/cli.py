@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import DBAPIError
 
-from fundplatform import summary
+from fundplatform import cli_vendors, summary
 from fundplatform.backfill import Backfill
 from fundplatform.chunks import Chunk, Outcome
 from fundplatform.definitions import build_definitions, open_store, utc_now
@@ -63,11 +63,17 @@ def init() -> None:
     click.echo(store.describe())
 
 
-@cli.command()
-def sources() -> None:
-    """List the sources that take part, and those that cannot and why."""
-    loaded = register.load(Settings.from_env())
+@cli.group(invoke_without_command=True)
+@click.pass_context
+def sources(context: click.Context) -> None:
+    """List the sources that take part, and those that cannot and why; `check` asks vendors."""
+    if context.invoked_subcommand:
+        return
+    settings = Settings.from_env()
+    loaded = register.load(settings)
     console.print(summary.sources_table(loaded.sources))
+    for name, state in cli_vendors.states(settings):
+        click.echo(f"{name}: {state}")
     for problem in loaded.problems:
         click.echo(f"left out: {problem.name}: {problem.message}", err=True)
 

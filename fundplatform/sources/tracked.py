@@ -77,8 +77,16 @@ def write(path: Path, tracked: Mapping[str, Sequence[Entry]]) -> None:
     lines = {n: [_line(e) for e in entries] for n, entries in tracked.items() if entries}
     path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_suffix(".yaml.new")
-    new.write_text(_HEAD + yaml.safe_dump(lines, sort_keys=False, allow_unicode=True))
+    text = yaml.dump(lines, Dumper=_Plain, sort_keys=False, allow_unicode=True)
+    new.write_text(_HEAD + text)
     new.replace(path)
+
+
+class _Plain(yaml.SafeDumper):
+    """Without `&id001`: equal days are written out, as people write them."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
 
 
 def meanings(
