@@ -72,7 +72,8 @@ class Address:
     def conninfo(self, program: str, *, read_only: bool) -> str:
         """What libpq connects with; holds the password."""
         wait = f"-c lock_timeout={int(self.lock_timeout * 1000)}"
-        own = f"-c timezone=UTC {wait}"
+        # Compiling a query costs a second, and the writes' plans look costly enough to be compiled.
+        own = f"-c timezone=UTC -c jit=off {wait}"
         if read_only:
             own += " -c default_transaction_read_only=on"
         # The URL's own options come last and win.
