@@ -217,9 +217,7 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     if not runs:
         # A backfill killed after its last run has not published yet; else this costs nothing.
         store.publish()
-        console.print(
-            "Nothing to do: every session asked for is already there. No row changed."
-        )
+        console.print("Nothing to do: every session asked for is already there. No row changed.")
         return True
     begun = time.monotonic()
     path = store.publish()
