@@ -210,14 +210,15 @@ def test_fewer_than_n_publish_with_the_actual_number() -> None:
 def test_nobody_eligible_after_the_base_has_no_level_that_session() -> None:
     closes: dict[str, list[float | None]] = {"A": [10.0, 11.0, None, 12.0, 6.0]}
     result = run(by_volume(1), closes)
-    assert result.performance["state"].to_list() == ["base", "ok", "ok", "base", "ok"]
+    assert result.performance["state"].to_list() == ["base", "ok", "no_return", "base", "ok"]
     assert result.performance["session_return"].to_list() == pytest.approx(
-        [None, 0.1, 0.0, None, -0.5]
+        [None, 0.1, None, None, -0.5]
     )
     found = levels(result.performance, by_volume())
-    assert found["session"].to_list() == [sessions(5)[n] for n in (0, 1, 2, 4)]
-    assert found["level"].to_list() == pytest.approx([1000, 1100, 1100, 550])
-    assert result.performance["turnover"].to_list()[2] == pytest.approx(0.5)
+    assert found["session"].to_list() == [sessions(5)[n] for n in (0, 1, 4)]
+    assert found["level"].to_list() == pytest.approx([1000, 1100, 550])
+    assert result.performance["turnover"].to_list()[2] is None
+    assert result.performance["provisional"].to_list()[2]
     assert "no name is eligible" in result.performance["note"].to_list()[2]
 
 
@@ -276,5 +277,6 @@ def test_a_return_on_a_day_that_is_no_session_goes_to_the_next_session() -> None
 def test_a_series_that_starts_anew_counts_as_carried() -> None:
     returns = market({"A": [100.0, 10.0]}).with_columns(ret=pl.lit(None, pl.Float64))
     result = build(by_volume(1), returns, sessions(2), first=day(0), last=day(1))
-    assert result.performance["session_return"].to_list() == [None, 0.0]
+    assert result.performance["session_return"].to_list() == [None, None]
+    assert result.performance["state"].to_list() == ["base", "no_return"]
     assert result.performance["provisional"].to_list() == [False, True]

@@ -7,7 +7,7 @@ the choice of instruments belong to the caller; definitions are in `index_defini
 from fundplatform.finance.index.build import IndexResult, build, look_back
 from fundplatform.finance.index.levels import levels
 
-METHOD_VERSION = 2
+METHOD_VERSION = 3
 """Raised when the same definition and data come to give other rows: all days are built again."""
 
 __all__ = ["METHOD_VERSION", "IndexResult", "build", "levels", "look_back"]

@@ -96,7 +96,8 @@ def build(
     Returns:
         Frames sorted by session and rank or symbol. The state of a session is `ok` with a return;
         `base` where names were chosen but none was held before (the first session, and a start
-        anew after sessions without a composition); else why nothing could be chosen: no_caps,
+        anew after sessions without a composition); `no_return`, provisional, where no name held has
+        a price; else why nothing could be chosen: no_caps,
         stale_caps or no_history.
 
     Raises:
@@ -191,6 +192,8 @@ def _performance(
     state = np.array(states[first : last + 1], dtype=object)
     # Whether it is the first one ever cannot be told from a range, and need not: see `levels`.
     state[count > 0] = "base"
+    held = earned.contributions["pos"].unique().to_numpy()
+    state[np.isin(positions, held)] = "no_return"
     state[has_return] = "ok"
     return pl.DataFrame(
         {

@@ -24,8 +24,9 @@ class Earned:
             drifted_weight, stale; a row per name of the composition of pos - 1.
         changes: pos, instrument_id, symbol, change, rank_before, rank_after, weight_before,
             weight_after, reason; a row per name that entered or left at pos.
-        returns: The index return of each position; NaN where nothing was held.
-        turnover: One-way turnover at each position's close; NaN where nothing was held.
+        returns: The index return of each position; NaN where nothing was held, or nothing held
+            has a price.
+        turnover: One-way turnover at each position's close; NaN where there is no return.
     """
 
     contributions: pl.DataFrame
@@ -52,6 +53,11 @@ def earn(chosen: pl.DataFrame, ranked: pl.DataFrame, span: tuple[int, int]) -> E
     both = _side_by_side(held, chosen, span)
     shift = (pl.col("weight_after") - pl.col("weight_before")).abs() / 2
     turnover = _sum_by_pos(both["pos"], both.select(shift).to_series(), span)
+    # A standstill of every name is no return of 0: the data of the session is missing.
+    priced = _sum_by_pos(
+        held["pos"], held.select(~pl.col("stale")).to_series().cast(pl.Float64), span
+    )
+    returns[priced == 0] = np.nan
     turnover[np.isnan(returns)] = np.nan
     return Earned(held, _changes(both, ranked["rank"], bar_keys), returns, turnover)
 
