@@ -35,7 +35,7 @@ class TestYahooFx(VendorContract):
         "normal": Case(
             {PATH: chart(FRI, MON, **META)},
             rows=2,
-            row={"session": FRIDAY, "close": 1.5, "volume": 1000.0, "quote": "USD"},
+            row={"session": FRIDAY, "close": 1.5, "volume": None, "quote": "USD"},
         ),
         "unfinished_bar": Case(
             {PATH: chart(FRI, MON, **META)},

@@ -133,7 +133,7 @@ class _Reader:
 
     def _kind(self, layout: str) -> Kind:
         fixed = _KIND_OF_LAYOUT.get(layout)
-        kind = Kind(self._choice("kind", tuple(Kind), fixed or Kind.OHLCV))
+        kind = Kind(self._choice("kind", tuple(COLUMNS), fixed or Kind.OHLCV))
         if fixed and kind != fixed:
             self._fail(
                 "kind", f"layout {layout} brings {fixed}, not {kind}", f"Write: kind: {fixed}"

@@ -216,6 +216,9 @@ def _listed(
 
 
 def _typed(bars: pl.DataFrame, item: Tracked, meta: Meta) -> pl.DataFrame:
+    if meta.kind == "CURRENCY":
+        # Nobody counts it; Yahoo writes 0.
+        bars = bars.with_columns(volume=pl.lit(None, pl.Float64()))
     return bars.with_columns(
         vendor_symbol=pl.lit(item.vendor_symbol),
         interval=pl.lit("1d"),
