@@ -395,6 +395,7 @@ SOURCES = Table(
     ("source_id",),
     partition=None,
     keeps_absent=True,
+    revisions=True,
 )
 INSTRUMENTS = Table(
     "catalog",
@@ -414,6 +415,7 @@ INSTRUMENTS = Table(
     ("instrument_id",),
     partition=None,
     keeps_absent=True,
+    revisions=True,
 )
 LISTINGS = Table(
     "catalog",
@@ -477,6 +479,55 @@ ADJUSTMENT_FACTORS = Table(
     ("instrument_id", "from_session"),
     partition=None,
 )
+ACTIONS = Table(
+    "catalog",
+    "corporate_actions",
+    "The corporate actions that count: one row per event, of the source that is believed.",
+    (
+        INSTRUMENT_ID,
+        Column(
+            "action",
+            "text",
+            "split, stock_dividend, dividend, special_dividend, spin_off, merger, delisting or "
+            "rename.",
+        ),
+        Column("ex_date", "date", "First session that trades without the entitlement."),
+        Column("ratio", "float64", "New shares per old share; of the other company's.", True),
+        Column("amount", "float64", "Cash or value per old share, in `currency`.", True),
+        Column("currency", "text", "Currency of `amount`; NULL: that of the quote.", True),
+        Column("other_symbol", "text", "Child, acquirer, or the new ticker.", True),
+        Column("known_at", "timestamp", "When the public knew: announcement, else the ex-date."),
+        SOURCE_ID,
+        Column("reference", "text", "Where the fact is published.", True),
+        *_stamps(),
+    ),
+    ("instrument_id", "action", "ex_date"),
+    partition=None,
+    revisions=True,
+)
+TOTAL_RETURN_FACTORS = Table(
+    "catalog",
+    "total_return_factors",
+    "Payment factors by period, on top of the split factors; views multiply, nothing more.",
+    (
+        INSTRUMENT_ID,
+        Column("from_session", "date", "First session of the period (inclusive)."),
+        Column("to_session", "date", "Last session of the period (inclusive)."),
+        Column(
+            "total_factor",
+            "float64",
+            "Payments reinvested at the ex-date's close: ratios of price x it are total returns.",
+        ),
+        Column(
+            "vendor_factor",
+            "float64",
+            "Product of 1 - D / P_prev, as vendors adjust; for comparison and display only.",
+        ),
+        *_stamps(),
+    ),
+    ("instrument_id", "from_session"),
+    partition=None,
+)
 TIERS = Table(
     "catalog",
     "tiers",
@@ -508,6 +559,7 @@ VALIDATED = Table(
         *_stamps(),
     ),
     BAR_KEY,
+    revisions=True,
 )
 REJECTED = Table(
     "prices",
@@ -739,6 +791,74 @@ SOURCE_HEALTH = Table(
     keeps_absent=True,
 )
 
+CONSENSUS = Table(
+    "prices",
+    "consensus",
+    "Bars that several sources have on one basis: which source is used and why.",
+    (
+        INSTRUMENT_ID,
+        Column("interval", "text", "Bar length."),
+        Column("quote", "text", "Quote currency."),
+        Column("bar_open_at", "timestamp", "Start of the bar (UTC)."),
+        SESSION,
+        Column("source_id", "int16", "Source used: `selected` in prices.validated.", True),
+        Column("adjustment", "text", "Basis on which they were compared."),
+        Column("n_sources", "int32", "Sources with this bar on this basis."),
+        Column("median_close", "float64", "Median close of these sources, quote currency."),
+        Column("deviation", "float64", "Largest |close / median - 1| among them, decimal."),
+        Column("tolerance", "float64", "Tolerance of the asset class (V23), decimal."),
+        Column("outliers", "text", "Ids of sources beyond it, comma-separated.", True),
+        Column("reason", "text", "Why this source is used, in words."),
+        *_stamps(),
+    ),
+    ("instrument_id", "interval", "quote", "bar_open_at"),
+    revisions=True,
+)
+SOURCE_RELIABILITY = Table(
+    "ops",
+    "source_reliability",
+    "Per source and session: how its bars compared, came and lasted; score over 60 sessions.",
+    (
+        SOURCE_ID,
+        SESSION,
+        Column("rows", "int64", "Raw bars of the session."),
+        Column("rows_compared", "int64", "Of these, also in another source on the same basis."),
+        Column("rows_agreeing", "int64", "Of these, within the tolerance of the median (V23)."),
+        Column("rows_expected", "int64", "Instruments it had in its session before or has now."),
+        Column("rows_present", "int64", "Of these, in this session."),
+        Column("rows_timed", "int64", "Bars fetched within a week of their close."),
+        Column("rows_timely", "int64", "Of these, within a day of it."),
+        Column("rows_corrected", "int64", "Bars whose values it changed later."),
+        Column("score", "float64", "0-100 over up to 60 sessions, see docs/reliability.md.", True),
+        *_stamps(),
+    ),
+    ("source_id", "session"),
+)
+QUALITY_RESULTS = Table(
+    "ops",
+    "quality_results",
+    "How each expectation of each suite went, run by run.",
+    (
+        Column("check_id", "text", "Run id and the instant of the check."),
+        Column("table_name", "text", "Table whose batch was held against the suite."),
+        Column("suite", "text", "`contract`, or the name of a file in the home's expectations/."),
+        Column("number", "int32", "Place of the expectation in its suite, from 1."),
+        Column("expectation", "text", "Great Expectations' type."),
+        Column("passed", "bool", "Whether it held."),
+        Column("expected", "text", "What must hold."),
+        Column("actual", "text", "What was found."),
+        Column("unexpected", "int64", "Values that broke it, where it counts them.", True),
+        Column("offenders", "text", "Up to five of them, JSON.", True),
+        Column("rows", "int64", "Rows of the batch."),
+        Column("from_session", "date", "First session of the batch.", True),
+        Column("to_session", "date", "Last session of the batch.", True),
+        *_stamps(),
+    ),
+    ("check_id", "table_name", "suite", "number"),
+    partition=None,
+    keeps_absent=True,
+)
+
 TABLES: tuple[Table, ...] = (
     OHLCV,
     TRADES,
@@ -757,6 +877,8 @@ TABLES: tuple[Table, ...] = (
     TRACKED,
     PROPOSALS,
     ADJUSTMENT_FACTORS,
+    ACTIONS,
+    TOTAL_RETURN_FACTORS,
     TIERS,
     VALIDATED,
     REJECTED,
@@ -771,6 +893,9 @@ TABLES: tuple[Table, ...] = (
     LOADS,
     DATA_SYNC,
     SOURCE_HEALTH,
+    CONSENSUS,
+    SOURCE_RELIABILITY,
+    QUALITY_RESULTS,
 )
 BY_NAME: dict[str, Table] = {t.full_name: t for t in TABLES}
 SCHEMAS: tuple[str, ...] = ("raw", "catalog", "prices", "indices", "funds", "ops", "marts")

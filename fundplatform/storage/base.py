@@ -120,8 +120,12 @@ class Store(Protocol):
         columns: Sequence[str] | None = None,
         *,
         ordered: bool = True,
+        as_of: datetime | None = None,
     ) -> pl.DataFrame:
-        """The slice in key order (unless not `ordered`), only these columns (default: all)."""
+        """The slice in key order (unless not `ordered`), only these columns (default: all).
+
+        `as_of`: as it stood in this warehouse at that instant (tables with a ledger only).
+        """
         ...
 
     def count(self, table: Table, part: Slice = WHOLE) -> int:

@@ -6,7 +6,7 @@ hand in migrations of their own. No connection here.
 """
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from fundplatform import tables
 from fundplatform.tables import Table, Type
@@ -40,6 +40,12 @@ FIRST = "0001_tables"
 ADDED: dict[str, tuple[Table, ...]] = {
     "0010_vendors": (tables.DATA_SYNC, tables.SOURCE_HEALTH),
     "0011_funds": (tables.FUND_FACTS, tables.HOLDINGS, tables.PROFILES),
+    "0025_quality": (tables.CONSENSUS, tables.SOURCE_RELIABILITY, tables.QUALITY_RESULTS),
+    "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
+}
+# Ledgers that came later than their tables.
+LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {
+    "0025_quality": (tables.SOURCES, tables.INSTRUMENTS, tables.VALIDATED),
 }
 
 _HEADER = """\
@@ -62,7 +68,8 @@ _KEYS = {
 
 def all_tables() -> Iterator[Table]:
     """Every table, each followed by its ledger where it keeps one."""
-    return _with_ledgers(tables.TABLES)
+    for table in tables.TABLES:
+        yield from _with_ledger(table)
 
 
 def tables_of(migration: str) -> tuple[Table, ...]:
@@ -73,11 +80,18 @@ def tables_of(migration: str) -> tuple[Table, ...]:
     return tuple(table for table in tables.TABLES if table.full_name not in later)
 
 
-def _with_ledgers(given: Iterable[Table]) -> Iterator[Table]:
-    for table in given:
-        yield table
-        if table.revisions:
-            yield tables.revisions_of(table)
+def created_by(migration: str) -> Iterator[Table]:
+    """What a migration creates: its tables with their ledgers, and the ledgers added late."""
+    late = {table for added in LEDGERS_ADDED.values() for table in added}
+    for table in tables_of(migration):
+        yield from (table,) if table in late else _with_ledger(table)
+    yield from map(tables.revisions_of, LEDGERS_ADDED.get(migration, ()))
+
+
+def _with_ledger(table: Table) -> Iterator[Table]:
+    yield table
+    if table.revisions:
+        yield tables.revisions_of(table)
 
 
 def quoted(text: str) -> str:
@@ -124,7 +138,7 @@ def ddl(dialect: str, migration: str = FIRST) -> str:
         file=migration,
     )
     schemas = "".join(f"CREATE SCHEMA IF NOT EXISTS {name};\n" for name in tables.SCHEMAS)
-    body = "\n".join(create_table(t, dialect) for t in _with_ledgers(tables_of(migration)))
+    body = "\n".join(create_table(t, dialect) for t in created_by(migration))
     return f"{header}{_KEYS[dialect]}\n" + (f"{schemas}\n{body}" if first else body)
 
 

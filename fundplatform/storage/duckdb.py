@@ -7,6 +7,7 @@ frame is written stands in `duckdb_write.py`, how the file is opened in `duckdb_
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import duckdb
@@ -92,20 +93,22 @@ class DuckDBStore:
         columns: Sequence[str] | None = None,
         *,
         ordered: bool = True,
+        as_of: datetime | None = None,
     ) -> pl.DataFrame:
-        """The committed slice, in key order unless not `ordered`.
+        """The committed slice, in key order unless not `ordered`; `as_of`: as it stood then.
 
         Only for runs, since it needs the writer's lock.
 
         Raises:
             WarehouseError: The file is missing or held by another process.
-            SchemaError: The slice or `columns` name what the table does not have.
+            SchemaError: The slice or `columns` name what the table does not have, or `as_of` a
+                table without a ledger.
         """
         self._require_file()
         # Opened like a writer: DuckDB refuses a read-only connection beside this process's own
         # transaction, and other processes are locked out either way.
         with self._opened() as connection:
-            return duckdb_write.read(connection, table, part, columns, ordered=ordered)
+            return duckdb_write.read(connection, table, part, columns, ordered=ordered, as_of=as_of)
 
     def count(self, table: Table, part: Slice = WHOLE) -> int:
         """Number of committed rows in the slice; only for runs, like `read`.

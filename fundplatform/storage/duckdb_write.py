@@ -41,15 +41,18 @@ def read(
     columns: Sequence[str] | None = None,
     *,
     ordered: bool = True,
+    as_of: datetime | None = None,
 ) -> pl.DataFrame:
     """The slice in key order (unless not `ordered`), in the table's exact types.
+
+    `as_of`: as it stood at that instant.
 
     Raises:
         SchemaError: The slice or `columns` name what the table does not have.
     """
     order = key_order(table, part)
     here = ordered and (columns is None or set(order) <= set(columns))
-    sql, wanted = select(table, part, columns, ordered=ordered and not here)
+    sql, wanted = select(table, part, columns, ordered=ordered and not here, as_of=as_of)
     found: pl.DataFrame = connection.sql(sql).pl()
     frame = found.cast({n: table.polars_schema[n] for n in wanted})
     # Twice as fast as ORDER BY; no key column may be NULL, and both order text by its bytes.

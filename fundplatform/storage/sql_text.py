@@ -9,9 +9,10 @@ from datetime import date, datetime
 
 import polars as pl
 
+from fundplatform.errors import SchemaError
 from fundplatform.storage.base import Slice
 from fundplatform.storage.staging import check_slice
-from fundplatform.tables import Table
+from fundplatform.tables import Table, revisions_of
 
 _QUOTED = re.compile(r"('(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*)")
 
@@ -43,21 +44,60 @@ def bounds(table: Table, part: Slice) -> str:
 
 
 def select(
-    table: Table, part: Slice, columns: Sequence[str] | None, *, ordered: bool = True
+    table: Table,
+    part: Slice,
+    columns: Sequence[str] | None,
+    *,
+    ordered: bool = True,
+    as_of: datetime | None = None,
 ) -> tuple[str, tuple[str, ...]]:
     """The SELECT of a slice, in key order unless not `ordered`, and the columns it gives.
 
+    Args:
+        table: The table.
+        part: The slice.
+        columns: Only these; None for all.
+        ordered: In key order.
+        as_of: The versions that stood at this instant: those of now and of the ledger with
+            recorded_from <= as_of < recorded_to.
+
     Raises:
-        SchemaError: The slice or `columns` name what the table does not have.
+        SchemaError: The slice or `columns` name what the table does not have; `as_of` for a table
+            without a ledger.
     """
     check_slice(table, part)
     wanted = table.column_names if columns is None else tuple(columns)
     check_slice(table, Slice({n: "" for n in wanted}))
     order = key_order(table, part) if ordered else []
-    sql = f"SELECT {names(wanted)} FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
+    if as_of is None:
+        sql = f"SELECT {names(wanted)} FROM {table.full_name} WHERE {bounds(table, part)}"  # noqa: S608
+    else:
+        sql = f"SELECT {names(wanted)} FROM ({versions(table, part, as_of)}) AS t"  # noqa: S608
     if order:
         sql += f" ORDER BY {names(order)}"
     return sql, wanted
+
+
+def versions(table: Table, part: Slice, as_of: datetime) -> str:
+    """A SELECT of all columns of the versions that stood at that instant, in no order.
+
+    Raises:
+        SchemaError: The table keeps no superseded versions, or the instant has no time zone.
+    """
+    if not table.revisions:
+        raise SchemaError(
+            table.full_name,
+            "it keeps no superseded versions",
+            "What is derived is recomputed: `fundplatform asof`",
+        )
+    if as_of.tzinfo is None:
+        raise SchemaError(table.full_name, f"as_of {as_of} has no time zone", "Pass aware UTC")
+    every, at = names(table.column_names), literal(as_of)
+    where = f"{bounds(table, part)} AND recorded_from <= {at}"
+    return (
+        f"SELECT {every} FROM {table.full_name} WHERE {where} UNION ALL "  # noqa: S608
+        f"SELECT {every} FROM {revisions_of(table).full_name} WHERE {where} AND recorded_to > {at}"
+    )
 
 
 def key_order(table: Table, part: Slice) -> list[str]:

@@ -6,6 +6,7 @@ the server is reached in `timescale_connect.py`.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import polars as pl
@@ -125,14 +126,17 @@ class TimescaleStore:
         columns: Sequence[str] | None = None,
         *,
         ordered: bool = True,
+        as_of: datetime | None = None,
     ) -> pl.DataFrame:
         """The committed slice in key order (unless not `ordered`), in the table's exact types.
+
+        `as_of`: as it stood at that instant.
 
         Raises:
             WarehouseError: The server cannot be reached or its schema is older.
             SchemaError: The slice or `columns` name what the table does not have.
         """
-        sql, wanted = sql_text.select(table, part, columns, ordered=ordered)
+        sql, wanted = sql_text.select(table, part, columns, ordered=ordered, as_of=as_of)
         return fetch(self._address, sql).cast({n: table.polars_schema[n] for n in wanted})
 
     def count(self, table: Table, part: Slice = WHOLE) -> int:

@@ -8,14 +8,14 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import polars as pl
 import pytest
 
 from fundplatform import tables
 from fundplatform.errors import SchemaError
-from fundplatform.storage.base import WHOLE, Counts, Slice, Store
+from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp, Store
 from fundplatform_tests.storage.frames import (
     FIRST,
     KEPT,
@@ -75,6 +75,34 @@ class StoreSuite:
         )
         now = loaded.read(tables.OHLCV).filter(pl.col("close") == 7.7).row(0, named=True)
         assert (now["recorded_from"], now["run_id"]) == (SECOND.recorded_at, "run-2")
+
+    def test_as_of_reads_what_stood_then(self, store: Store) -> None:
+        third = Stamp("run-3", SECOND.recorded_at + timedelta(days=1))
+        put(store, tables.OHLCV, bars((1, MONDAY, 2.0), (1, TUESDAY, 2.1)))
+        put(store, tables.OHLCV, bars((1, TUESDAY, 7.7), (2, TUESDAY, 9.0)), stamp=SECOND)
+        put(store, tables.OHLCV, bars((1, TUESDAY, 8.8)), stamp=third)
+        tick = timedelta(microseconds=1)
+        wanted: dict[datetime, list[tuple[int, date, float]]] = {
+            FIRST.recorded_at - tick: [],
+            FIRST.recorded_at: [(1, MONDAY, 2.0), (1, TUESDAY, 2.1)],
+            SECOND.recorded_at - tick: [(1, MONDAY, 2.0), (1, TUESDAY, 2.1)],
+            SECOND.recorded_at: [(1, MONDAY, 2.0), (1, TUESDAY, 7.7), (2, TUESDAY, 9.0)],
+            third.recorded_at: [(1, MONDAY, 2.0), (1, TUESDAY, 8.8), (2, TUESDAY, 9.0)],
+        }
+        columns = ["instrument_id", "session", "close"]
+        for at, rows in wanted.items():
+            found = store.read(tables.OHLCV, WEEK, columns, as_of=at)
+            assert list(found.iter_rows()) == rows, at
+        tuesday = Slice({"source_id": 1}, TUESDAY, TUESDAY)
+        found = store.read(tables.OHLCV, tuesday, as_of=FIRST.recorded_at)
+        assert found.schema == tables.OHLCV.polars_schema
+        assert found["run_id"].to_list() == ["run-1"]
+
+    def test_as_of_needs_a_ledger_and_a_time_zone(self, store: Store) -> None:
+        with pytest.raises(SchemaError, match="keeps no superseded versions"):
+            store.read(tables.LEVELS, as_of=FIRST.recorded_at)
+        with pytest.raises(SchemaError, match="has no time zone"):
+            store.read(tables.OHLCV, as_of=FIRST.recorded_at.replace(tzinfo=None))
 
     def test_nan_equals_nan_and_null_equals_null(self, store: Store) -> None:
         odd = bars((1, MONDAY, float("nan")), (2, MONDAY, None))
