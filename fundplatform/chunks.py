@@ -17,20 +17,25 @@ from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 
 @dataclass(frozen=True)
 class Chunk:
-    """One run: these assets, for the sessions first..last (None: unpartitioned)."""
+    """One run: these assets, for the sessions first..last (None: unpartitioned).
+
+    `more` are further run tags: only some symbols, or a fetch played again.
+    """
 
     label: str
     keys: tuple[dg.AssetKey, ...]
     first: date | None = None
     last: date | None = None
     partitions: int = 1
+    more: tuple[tuple[str, str], ...] = ()
 
     @property
     def tags(self) -> dict[str, str]:
-        """The run tags that carry the range."""
+        """The run tags that carry the range, and `more`."""
         if self.first is None or self.last is None:
-            return {}
-        return {RANGE_START: self.first.isoformat(), RANGE_END: self.last.isoformat()}
+            return dict(self.more)
+        span = {RANGE_START: self.first.isoformat(), RANGE_END: self.last.isoformat()}
+        return {**span, **dict(self.more)}
 
     def __str__(self) -> str:
         """`label first..last (n partitions)`."""

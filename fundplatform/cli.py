@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fundplatform import cli_vendors, summary
 from fundplatform.backfill import Backfill
-from fundplatform.chunks import Chunk, Outcome
+from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
 from fundplatform.instance import close_dead_runs, open_instance
@@ -126,6 +126,28 @@ def backfill(
 
 
 @cli.command()
+@click.argument("names", nargs=-1)
+def rebuild(names: Sequence[str]) -> None:
+    """Make raw data once more out of the payload archive, offline; `backfill` does the rest."""
+    from fundplatform.rebuild import replays
+
+    settings = Settings.from_env()
+    job = prepare(settings, names, (date(1900, 1, 1), _yesterday()))
+    chunks = replays(settings, job.sources, named=bool(names))
+    failed = 0
+    for chunk in chunks:
+        outcome = run_chunk(chunk, job.job, job.instance)
+        failed += bool(outcome.errors)
+        console.print(f"{'FAILED' if outcome.errors else 'done  '} {chunk}")
+        for error in outcome.errors:
+            click.echo(f"failed: {chunk}: {error} (run {outcome.run_id})", err=True)
+    _store(settings).publish()
+    click.echo(f"{len(chunks)} fetches played again, {failed} failed")
+    if failed:
+        sys.exit(1)
+
+
+@cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
 @click.option("--port", type=int, default=3000, show_default=True, help="TCP port.")
 def ui(host: str, port: int) -> None:
@@ -217,7 +239,10 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     if not runs:
         # A backfill killed after its last run has not published yet; else this costs nothing.
         store.publish()
-        console.print("Nothing to do: every session asked for is already there. No row changed.")
+        console.print(
+            "Nothing to do: every session asked for is already there. No row changed. "
+            "--refetch fetches them again."
+        )
         return True
     begun = time.monotonic()
     path = store.publish()

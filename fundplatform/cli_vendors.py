@@ -1,4 +1,4 @@
-"""Commands about vendors: `sources check`, `track`, `untrack`. Thin, like cli.py."""
+"""Commands about vendors: `sources check`, `track`, `untrack`, `rebuild`. Thin, like cli.py."""
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence

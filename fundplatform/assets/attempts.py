@@ -7,12 +7,15 @@ failure is stands in sources/, how health follows in health.py.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 
 from fundplatform.clock import Clock
 from fundplatform.errors import SourceError
 from fundplatform.health import Terms
 from fundplatform.sources.base import Batch, Kind, Source
+from fundplatform.sources.web import replay
+from fundplatform.sources.web.archive import Bodies, Record, read
 from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching, Tally
 from fundplatform.sources.web.profile import OnTheWeb
@@ -29,20 +32,23 @@ class Wanted:
         first: First session.
         last: Last session.
         symbols: Only these vendor symbols, where not all.
+        replay: A fetch of the archive that is played again instead.
     """
 
     kind: Kind
     first: date
     last: date
     symbols: tuple[str, ...] | None = None
+    replay: Path | None = None
 
 
 @dataclass
 class Fetched:
-    """What came, and the record of it."""
+    """What came, when it was asked for, and the record of it."""
 
     batch: Batch
     attempt: Attempt
+    asked_at: datetime
     terms: Terms = field(default_factory=Terms)
 
 
@@ -81,12 +87,18 @@ def attempt(
         symbols=",".join(wanted.symbols) if wanted.symbols is not None else None,
     )
     terms = terms_of(source)
-    if isinstance(source, OnTheWeb):
+    asked_at = begun
+    if wanted.replay is not None:
+        record = read(wanted.replay)
+        asked_at = record.fetching.now
+        source = _played_again(source, record)
+        wanted = replace(wanted, first=record.fetching.first, last=record.fetching.last)
+    elif isinstance(source, OnTheWeb):
         _refuse_while_resting(source, blank, terms, syncs, run_id)
     tally = Tally()
     try:
-        with _noted(source, wanted, clock) as tally:
-            batch = source.fetch(wanted.kind, wanted.first, wanted.last, now=begun)
+        with _noted(source, wanted, asked_at) as tally:
+            batch = source.fetch(wanted.kind, wanted.first, wanted.last, now=asked_at)
     except BaseException as error:
         failed = replace(
             blank,
@@ -105,7 +117,16 @@ def attempt(
         sessions_absent=len(batch.absent),
         symbols_skipped=batch.skipped.height,
     )
-    return Fetched(batch, done, terms)
+    return Fetched(batch, done, asked_at, terms)
+
+
+def _played_again(source: Source, record: Record) -> Source:
+    """The source with the archive's answers instead of the vendor's."""
+    if not isinstance(source, OnTheWeb):
+        raise SourceError(source.spec.name, "it has no archive", "It reads files: --refetch")
+    bodies = Bodies(record.path.parents[1] / "bodies")
+    access = replay.access(source.access, record, bodies)
+    return replace(source, access=access)  # type: ignore[type-var]
 
 
 def _refuse_while_resting(
@@ -131,14 +152,21 @@ def _refuse_while_resting(
 
 
 @contextmanager
-def _noted(source: Source, wanted: Wanted, clock: Clock) -> Iterator[Tally]:
+def _noted(source: Source, wanted: Wanted, now: datetime) -> Iterator[Tally]:
     """Count the requests of the fetch, where the source makes any."""
     access = source.access if isinstance(source, OnTheWeb) else None
     if access is None or access.journal is None:
         yield Tally()
         return
     fetching = Fetching(
-        source.spec.name, wanted.kind, wanted.first, wanted.last, clock(), access.tracked
+        source=source.spec.name,
+        kind=wanted.kind,
+        first=wanted.first,
+        last=wanted.last,
+        now=now,
+        tracked=access.tracked,
+        keyed=access.keyed,
+        memory=getattr(access.memory, "facts", {}),
     )
     with access.journal.fetch(fetching) as tally:
         yield tally

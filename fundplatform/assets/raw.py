@@ -5,6 +5,7 @@ Fetch and hand over; parsing is the source's, storing the IO manager's.
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,6 +22,8 @@ from fundplatform.storage.syncs import Syncs
 
 SYMBOLS = "fundplatform/symbols"
 """Run tag: only these vendor symbols, comma-separated (the history of newly tracked ones)."""
+REPLAY = "fundplatform/replay"
+"""Run tag: the file of a fetch in the payload archive that is played again (`rebuild`)."""
 
 
 def raw_key(source: str, kind: Kind) -> dg.AssetKey:
@@ -57,7 +60,14 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
     def fetch(context: dg.AssetExecutionContext) -> Load:
         first, last = _range(context, coverage)
         named = context.run.tags.get(SYMBOLS)
-        wanted = Wanted(kind, first, last, tuple(named.split(",")) if named else None)
+        kept = context.run.tags.get(REPLAY)
+        wanted = Wanted(
+            kind,
+            first,
+            last,
+            symbols=tuple(named.split(",")) if named else None,
+            replay=Path(kept) if kept else None,
+        )
         asked = only(source, wanted.symbols)
         name = context.asset_key.to_user_string()
         done = attempt(asked, wanted, clock, syncs, context.run_id, name)
@@ -71,7 +81,7 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
         load = Load(spec, kind, batch, listings, attempt=done.attempt, terms=done.terms)
         if not coverage.partitioned:
             return load
-        coming = not_yet(source, kind, first, last, done.attempt.started_at) | batch.absent
+        coming = not_yet(source, kind, first, last, done.asked_at) | batch.absent
         return replace(load, first=first, last=last, unrecorded=coming)
 
     return fetch

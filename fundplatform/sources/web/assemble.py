@@ -36,13 +36,15 @@ def open_access(
         ConfigError: A key's file cannot be read.
     """
     # Imported late: requests and tenacity take 0.4 s, and most installations ask no vendor.
+    from fundplatform.sources.web.archive import Archive
     from fundplatform.sources.web.client import HttpWeb
     from fundplatform.sources.web.journal import Counting
     from fundplatform.sources.web.shared_limits import SharedLimits
 
     key = settings.secret(profile.key_env) if profile.key_env else None
     contact = settings.secret(profile.contact_env) if profile.contact_env else None
-    journal = Counting()
+    kept = settings.archives(profile.name)
+    journal = Archive(settings.payloads / "archive", profile.name) if kept else Counting()
     web = HttpWeb(
         profile,
         clock,

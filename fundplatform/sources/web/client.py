@@ -92,7 +92,7 @@ class HttpWeb:
         Raises:
             VendorError: Any failure, after the retries that its kind allows.
         """
-        request = self._request(path, params or {})
+        request = self.request(path, params or {})
         retrying = Retrying(
             sleep=self.sleep, stop=self._stop, wait=self._wait, retry=_may_help, reraise=True
         )
@@ -121,12 +121,14 @@ class HttpWeb:
         except Broken as broken:
             failure, problem = broken.failure, broken.problem
         else:
+            # Some vendors repeat the key in their answers; these are kept.
+            body = self._redact.in_bytes(answer.body)
             return Reply(
                 url=self._redact(self._shown(request)),
                 status=answer.status,
-                headers=answer.headers,
-                body=answer.body,
-                digest=hashlib.sha256(answer.body).hexdigest(),
+                headers={n: self._redact(v) for n, v in answer.headers.items()},
+                body=body,
+                digest=hashlib.sha256(body).hexdigest(),
                 fetched_at=self.clock(),
             ), None
         remedy = "It is asked again; if it goes on, look at the vendor's status page"
@@ -154,8 +156,8 @@ class HttpWeb:
             refusal.remedy,
         )
 
-    def _request(self, path: str, params: Mapping[str, str]) -> Request:
-        """The address below the base, without the key, wherever it was put."""
+    def request(self, path: str, params: Mapping[str, str]) -> Request:
+        """What a `get` of this is noted as: path below the base, parameters without the key."""
         parts = urlsplit(path)
         query = [*parse_qsl(parts.query, keep_blank_values=True), *params.items()]
         own = {n: str(v) for n, v in query if n != self.profile.key_param}

@@ -3,7 +3,7 @@
 `HttpWeb` tells a journal; the payload archive is one that also keeps the bytes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -32,6 +32,8 @@ class Fetching:
     last: date
     now: datetime
     tracked: tuple[Tracked, ...] = ()
+    keyed: bool = False
+    memory: Mapping[str, Sequence[object]] = field(default_factory=dict)
 
 
 @dataclass

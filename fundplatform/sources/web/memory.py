@@ -61,6 +61,11 @@ class FileMemory:
         new.write_text(json.dumps(facts, indent=1, sort_keys=True))
         new.replace(self.path)
 
+    @property
+    def facts(self) -> dict[str, object]:
+        """Every fact with its day, for the archive."""
+        return self._read()
+
     def _read(self) -> dict[str, object]:
         try:
             found = json.loads(self.path.read_text())

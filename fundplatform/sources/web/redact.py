@@ -31,6 +31,12 @@ class Redactor:
             text = text.replace(spelling, BLANK)
         return text
 
+    def in_bytes(self, body: bytes) -> bytes:
+        """The bytes without any secret."""
+        for spelling in self._spellings:
+            body = body.replace(spelling.encode(), BLANK.encode())
+        return body
+
     def __repr__(self) -> str:
         """Without the secrets."""
         return "Redactor(***)"

@@ -1,0 +1,232 @@
+"""The payload archive: every answer as it came, and which fetch asked for it.
+
+    payloads/archive/bodies/ab/ab12….zst       a body, by the SHA-256 of its bytes, once
+    payloads/archive/massive/20260105T….jsonl   one fetch: what it was asked, each request and its
+                                                answer, how it ended
+
+Failed answers are kept as well. No key is in here: requests are noted without it, and the client
+blanks it in bodies. Playing a fetch again is `replay.py`'s.
+"""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from fundplatform.errors import SourceError
+from fundplatform.sources.base import Kind
+from fundplatform.sources.web.failures import VendorError
+from fundplatform.sources.web.journal import Fetching, Request, Tally
+from fundplatform.sources.web.profile import Reply, Tracked
+
+OK = "ok"
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """Bodies by their hash, compressed with zstd."""
+
+    folder: Path
+
+    def put(self, reply: Reply) -> None:
+        """Keep the body, if it is not there already."""
+        path = self._path(reply.digest)
+        if path.exists():
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new = path.with_suffix(f".{secrets.token_hex(8)}")
+        new.write_bytes(pa.compress(reply.body, codec="zstd", asbytes=True))
+        new.replace(path)
+
+    def get(self, digest: str, size: int) -> bytes:
+        """The body.
+
+        Raises:
+            SourceError: It is not there, or no longer what it was.
+        """
+        path = self._path(digest)
+        try:
+            body: bytes = pa.decompress(path.read_bytes(), size, codec="zstd", asbytes=True)
+        except (OSError, pa.ArrowException) as error:
+            raise SourceError("archive", f"{path} cannot be read: {error}", _LOST) from None
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise SourceError("archive", f"{path} is damaged", _LOST)
+        return body
+
+    def _path(self, digest: str) -> Path:
+        return self.folder / digest[:2] / f"{digest}.zst"
+
+
+_LOST = "Restore the archive from a backup, or fetch these sessions again with --refetch"
+
+
+@dataclass
+class Archive:
+    """A journal that keeps what it is told.
+
+    Attributes:
+        folder: `payloads/archive`.
+        source: The vendor.
+        total: Requests since the process began, or of the fetch under way.
+    """
+
+    folder: Path
+    source: str
+    total: Tally = field(default_factory=Tally)
+    _file: Path | None = None
+
+    @property
+    def bodies(self) -> Bodies:
+        """The bodies of all sources."""
+        return Bodies(self.folder / "bodies")
+
+    def attempt(self, request: Request, reply: Reply | None, error: VendorError | None) -> None:
+        """Count the request and keep its answer."""
+        self.total.calls += 1
+        if reply is not None:
+            self.bodies.put(reply)
+
+    def outcome(self, request: Request, reply: Reply | None, error: VendorError | None) -> None:
+        """Note what the request came to."""
+        if error is not None:
+            self.total.failure = str(error.failure)
+        if self._file is None:
+            return
+        line: dict[str, object] = {"path": request.path, "params": dict(request.params)}
+        if reply is not None:
+            line |= {
+                "url": reply.url,
+                "status": reply.status,
+                "headers": dict(reply.headers),
+                "digest": reply.digest,
+                "size": len(reply.body),
+                "fetched_at": reply.fetched_at.isoformat(),
+            }
+        if error is not None:
+            line |= {
+                "failure": str(error.failure),
+                "problem": str(error),
+                "digest": error.payload_hash,
+            }
+        self._write(line)
+
+    @contextmanager
+    def fetch(self, fetching: Fetching) -> Iterator[Tally]:
+        """Keep one fetch in a file of its own."""
+        before, self.total = self.total, Tally()
+        tally = self.total
+        folder = self.folder / self.source
+        folder.mkdir(parents=True, exist_ok=True)
+        at = f"{fetching.now:%Y%m%dT%H%M%S%f}"
+        # Names give the order in which fetches are played again, also within one instant.
+        number = sum(1 for _ in folder.glob(f"{at}-*"))
+        self._file = folder / f"{at}-{number:03}-{secrets.token_hex(4)}.jsonl"
+        end = "failed"
+        try:
+            self._write(_head(fetching))
+            yield tally
+            end = OK
+        finally:
+            self._write({"end": end})
+            self._file = None
+            calls = before.calls + tally.calls
+            self.total = Tally(calls, tally.failure or before.failure)
+
+    def _write(self, line: Mapping[str, object]) -> None:
+        assert self._file is not None  # noqa: S101  # only called within a fetch
+        with self._file.open("a") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One fetch as it was kept.
+
+    Attributes:
+        path: Its file.
+        fetching: What was asked.
+        requests: Each request and what it came to, in order.
+        ok: Whether the fetch succeeded.
+    """
+
+    path: Path
+    fetching: Fetching
+    requests: tuple[Mapping[str, object], ...]
+    ok: bool
+
+
+def records(folder: Path, source: str) -> list[Record]:
+    """The fetches of one source, oldest first; a fetch that was killed counts as failed.
+
+    Raises:
+        SourceError: A file is not what this module writes.
+    """
+    found = sorted((folder / source).glob("*.jsonl"))
+    return [read(path) for path in found]
+
+
+def read(path: Path) -> Record:
+    """One fetch.
+
+    Raises:
+        SourceError: The file is not what this module writes.
+    """
+    try:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        ended = bool(lines) and "end" in lines[-1]
+        body = lines[1:-1] if ended else lines[1:]
+        return Record(path, _asked(lines[0]), tuple(body), ended and lines[-1]["end"] == OK)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise SourceError("archive", f"{path} cannot be read: {error!r}", _LOST) from None
+
+
+def _head(fetching: Fetching) -> dict[str, object]:
+    return {
+        "source": fetching.source,
+        "kind": str(fetching.kind),
+        "first": fetching.first.isoformat(),
+        "last": fetching.last.isoformat(),
+        "now": fetching.now.isoformat(),
+        "keyed": fetching.keyed,
+        "memory": dict(fetching.memory),
+        "tracked": [
+            {n: v.isoformat() if isinstance(v, date) else _plain(v) for n, v in vars(t).items()}
+            for t in fetching.tracked
+        ],
+    }
+
+
+def _plain(value: object) -> object:
+    return [str(v) for v in value] if isinstance(value, (tuple, frozenset, set)) else value
+
+
+def _asked(head: Mapping[str, object]) -> Fetching:
+    tracked = head["tracked"]
+    memory = head["memory"]
+    assert isinstance(tracked, list) and isinstance(memory, dict)  # noqa: S101
+    return Fetching(
+        source=str(head["source"]),
+        kind=Kind(str(head["kind"])),
+        first=date.fromisoformat(str(head["first"])),
+        last=date.fromisoformat(str(head["last"])),
+        now=datetime.fromisoformat(str(head["now"])),
+        tracked=tuple(_tracked(t) for t in tracked),
+        keyed=bool(head["keyed"]),
+        memory=memory,
+    )
+
+
+def _tracked(line: Mapping[str, object]) -> Tracked:
+    values = dict(line)
+    for name in ("since", "until"):
+        if values.get(name):
+            values[name] = date.fromisoformat(str(values[name]))
+    if isinstance(values.get("kinds"), list):
+        values["kinds"] = tuple(Kind(str(k)) for k in values["kinds"])  # type: ignore[attr-defined]
+    return Tracked(**values)  # type: ignore[arg-type]
