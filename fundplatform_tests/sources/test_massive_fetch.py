@@ -113,7 +113,7 @@ def test_few_tickers_are_asked_by_range_and_many_by_day_with_equal_rows() -> Non
 def test_the_plan_is_what_is_asked(tracked: list[str]) -> None:
     given = access({**days("AAPL"), **ranges("AAPL")}, *map(track, tracked))
     source = Massive(given)
-    planned = source.plan(*WEEK, now=LATER)
+    planned = source.plan(Kind.OHLCV, *WEEK, now=LATER)
     source.fetch(Kind.OHLCV, *WEEK, now=LATER)
     assert [text.partition("?")[0] for text in asked(given)] == [c.path for c in planned]
 
@@ -228,13 +228,13 @@ def test_a_renamed_company_is_one_instrument_and_asked_under_both_tickers() -> N
         ("META", "META", date(2022, 6, 9), date(2024, 7, 31)),
     ]
     assert sum("events" in text for text in asked(given)) == 1
-    planned = Massive(given).plan(date(2022, 6, 6), date(2022, 6, 10), now=LATER)
+    planned = Massive(given).plan(Kind.OHLCV, date(2022, 6, 6), date(2022, 6, 10), now=LATER)
     assert [c.path.removeprefix("/v2/aggs/ticker/") for c in planned] == [
         "FB/range/1/day/2022-06-06/2022-06-08",
         "META/range/1/day/2022-06-09/2022-06-10",
     ]
     # What the ticker META was before is another company's.
-    assert not Massive(given).plan(date(2020, 6, 1), date(2020, 6, 5), now=LATER)
+    assert not Massive(given).plan(Kind.OHLCV, date(2020, 6, 1), date(2020, 6, 5), now=LATER)
     # Remembered: a second fetch does not ask again, a month later it does.
     Massive(given).fetch(Kind.CORPORATE_ACTIONS, WEEK[0], date.max, now=LATER)
     assert sum("events" in text for text in asked(given)) == 1
@@ -249,7 +249,7 @@ def test_a_written_meaning_goes_before_the_vendor_s() -> None:
     given = access(answers, track("META", date(2022, 6, 9)), old)
     Massive(given).fetch(Kind.CORPORATE_ACTIONS, WEEK[0], date.max, now=LATER)
     assert sum("events" in text for text in asked(given)) == 1
-    planned = Massive(given).plan(date(2022, 6, 6), date(2022, 6, 10), now=LATER)
+    planned = Massive(given).plan(Kind.OHLCV, date(2022, 6, 6), date(2022, 6, 10), now=LATER)
     assert [c.path.removeprefix("/v2/aggs/ticker/") for c in planned] == [
         "FB/range/1/day/2022-06-06/2022-06-07",
         "META/range/1/day/2022-06-09/2022-06-10",

@@ -18,10 +18,11 @@ from fundplatform.sources.massive.actions import (
     united,
 )
 from fundplatform.sources.massive.bars import ZONE
-from fundplatform.sources.massive.names import ask_name, known_names
+from fundplatform.sources.massive.names import ask_name, is_due, known_names, name_request
 from fundplatform.sources.massive.pages import Next, pages
 from fundplatform.sources.massive.wanted import Wish, keep, listings, whole_market, wishes
 from fundplatform.sources.web.collect import Collector
+from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.profile import Access, Reply, Web
 
 _SPLITS, _DIVIDENDS = "/stocks/v1/splits", "/stocks/v1/dividends"
@@ -58,14 +59,7 @@ def fetch(access: Access, start: date, now: datetime) -> Batch:
     if not whole_market(access.tracked):
         wanted = _companies(collector, access, start, now)
     seen = []
-    for inquiries, unite in (
-        (_splits(wanted, start), False),
-        (_dividends(wanted, start), True),
-        (
-            _delisted(wanted),
-            False,
-        ),
-    ):
+    for inquiries, unite in _inquiries(wanted, start):
         answers = [a for i in inquiries for a in _answers(access.web, i)]
         rows = _wanted_rows([page.rows for _, page in answers], wanted)
         rows = united(rows) if unite else rows
@@ -75,6 +69,36 @@ def fetch(access: Access, start: date, now: datetime) -> Batch:
         seen.append(_seen(rows, today))
     collector.list(listings(pl.concat(seen, how="diagonal"), wanted or []))
     return collector.batch()
+
+
+def plan(access: Access, start: date, now: datetime) -> list[Request]:
+    """The first page of each question that `fetch` asks, former tickers as far as known."""
+    wanted, asked = None, []
+    if not whole_market(access.tracked):
+        wanted = _tickers(access, start, now)
+        asked = [
+            name_request(t.vendor_symbol)
+            for t in access.tracked
+            if t.until is None and is_due(access.memory, t.vendor_symbol, now)
+        ]
+    groups = [i for inquiries, _ in _inquiries(wanted, start) for i in inquiries]
+    return [*asked, *(Request(i.path, i.params) for i in groups)]
+
+
+def _inquiries(
+    wanted: Sequence[Wish] | None, start: date
+) -> tuple[tuple[list[_Inquiry], bool], ...]:
+    """The questions; True where rows of one key are united."""
+    return (
+        (_splits(wanted, start), False),
+        (_dividends(wanted, start), True),
+        (_delisted(wanted), False),
+    )
+
+
+def _tickers(access: Access, start: date, now: datetime) -> list[Wish]:
+    names = known_names(access.memory, access.tracked, now)
+    return wishes(access.tracked, names, start, date.max)
 
 
 def _companies(collector: Collector, access: Access, start: date, now: datetime) -> list[Wish]:
@@ -87,7 +111,7 @@ def _companies(collector: Collector, access: Access, start: date, now: datetime)
         if reply is not None:
             collector.add(reply, _NOTHING.to_frame())
     names = known_names(access.memory, access.tracked, now)
-    found = wishes(access.tracked, names, start, date.max)
+    found = _tickers(access, start, now)
     renamed = [w for w in found if len(names.get(w.tracked.vendor_symbol, ())) > 1]
     for wish in renamed:
         ends = [wish.first, max(wish.first, min(wish.last, today))]

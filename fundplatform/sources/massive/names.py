@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from fundplatform.sources.massive.bars import ZONE
 from fundplatform.sources.massive.reference import Name, parse_events
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.memory import Memory
 from fundplatform.sources.web.profile import Reply, Tracked, Web
 
@@ -27,6 +28,16 @@ def known_names(
     return {ticker: names for ticker, names in found.items() if names}
 
 
+def is_due(memory: Memory, ticker: str, now: datetime) -> bool:
+    """Whether the ticker's events were not asked this month."""
+    return memory.get(_key(ticker), now.astimezone(ZONE).date(), _ASK_AGAIN) is None
+
+
+def name_request(ticker: str) -> Request:
+    """What is asked for a ticker's events."""
+    return Request(f"/vX/reference/tickers/{ticker}/events", {"types": "ticker_change"})
+
+
 def ask_name(web: Web, memory: Memory, ticker: str, now: datetime) -> Reply | None:
     """Ask for a ticker's events and remember them; None where that was done this month.
 
@@ -37,10 +48,11 @@ def ask_name(web: Web, memory: Memory, ticker: str, now: datetime) -> Reply | No
         VendorError: Any other failure.
     """
     today = now.astimezone(ZONE).date()
-    if memory.get(_key(ticker), today, _ASK_AGAIN) is not None:
+    if not is_due(memory, ticker, now):
         return None
+    request = name_request(ticker)
     try:
-        reply = web.get(f"/vX/reference/tickers/{ticker}/events", {"types": "ticker_change"})
+        reply = web.get(request.path, request.params)
     except VendorError as error:
         if error.failure not in (Failure.UNKNOWN_SYMBOL, Failure.NOT_ENTITLED):
             raise

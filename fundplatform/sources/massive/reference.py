@@ -72,6 +72,8 @@ def parse_overview(body: bytes, ticker: str) -> Overview:
 def parse_events(body: bytes) -> tuple[Name, ...]:
     """The tickers a company has had, oldest first; each ends the day before the next begins.
 
+    Nothing where it never changed.
+
     Raises:
         VendorError: SCHEMA_CHANGED.
     """
@@ -84,10 +86,8 @@ def parse_events(body: bytes) -> tuple[Name, ...]:
         for day, kind, ticker in frame.select("day", "type", "ticker").iter_rows()
         if kind == "ticker_change"
     )
-    ends = [day - timedelta(days=1) for day, _ in changes[1:]]
-    return tuple(
-        Name(ticker, day, last) for (day, ticker), last in zip(changes, [*ends, None], strict=True)
-    )
+    ends = [*(day - timedelta(days=1) for day, _ in changes[1:]), None][: len(changes)]
+    return tuple(Name(ticker, day, last) for (day, ticker), last in zip(changes, ends, strict=True))
 
 
 def _results(body: bytes) -> Mapping[str, object]:

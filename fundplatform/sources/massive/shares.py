@@ -4,7 +4,7 @@ The trap: the overview's `date` is compared with the report's period, not with i
 for 2019-06-29 it returns a count that was filed on 2019-07-31.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -16,6 +16,7 @@ from fundplatform.sources.massive.reference import parse_overview
 from fundplatform.sources.massive.wanted import EVERYTHING, Wish, listings
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.profile import Access, Tracked
 
 # The longest time the SEC gives for an annual report (20-F: four months).
@@ -37,18 +38,41 @@ def fetch(access: Access, start: date, now: datetime) -> Batch:
     """
     collector = Collector(Kind.SHARES, start, date.max)
     today = now.astimezone(ZONE).date()
-    for tracked in access.tracked:
-        if tracked.vendor_symbol != EVERYTHING and tracked.until is None:
-            since = max(start, tracked.since, today - _HISTORY)
-            _one(collector, access, tracked, since, today)
+    for tracked in _counted(access):
+        _one(collector, access, tracked, _days(tracked, start, today))
     return collector.batch()
 
 
-def _one(collector: Collector, access: Access, tracked: Tracked, since: date, today: date) -> None:
-    ticker = tracked.vendor_symbol
-    for day in [today, *_quarter_ends(since, today - FILED_WITHIN)]:
+def plan(access: Access, start: date, now: datetime) -> list[Request]:
+    """The requests of `fetch`."""
+    today = now.astimezone(ZONE).date()
+    return [
+        _request(tracked.vendor_symbol, day)
+        for tracked in _counted(access)
+        for day in _days(tracked, start, today)
+    ]
+
+
+def _counted(access: Access) -> list[Tracked]:
+    return [t for t in access.tracked if t.vendor_symbol != EVERYTHING and t.until is None]
+
+
+def _days(tracked: Tracked, start: date, today: date) -> list[date]:
+    """Today, then quarter ends."""
+    since = max(start, tracked.since, today - _HISTORY)
+    return [today, *_quarter_ends(since, today - FILED_WITHIN)]
+
+
+def _request(ticker: str, day: date) -> Request:
+    return Request(f"/v3/reference/tickers/{ticker}", {"date": f"{day}"})
+
+
+def _one(collector: Collector, access: Access, tracked: Tracked, days: Sequence[date]) -> None:
+    ticker, today = tracked.vendor_symbol, days[0]
+    for day in days:
+        request = _request(ticker, day)
         try:
-            reply = access.web.get(f"/v3/reference/tickers/{ticker}", {"date": f"{day}"})
+            reply = access.web.get(request.path, request.params)
         except VendorError as error:
             if error.failure is not Failure.UNKNOWN_SYMBOL:
                 raise

@@ -3,7 +3,7 @@
 Parsing is in bars.py, actions.py and reference.py; limits, retries and keys are the client's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -20,7 +20,8 @@ from fundplatform.sources.massive.profile import NAME
 from fundplatform.sources.massive.wanted import Wish, keep, listings, whole_market, wishes
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.failures import Failure
-from fundplatform.sources.web.profile import Access, Reply
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.profile import Access, Reply, Span
 from fundplatform.sources.web.sessions import published, still_coming
 
 _CALENDAR = "XNYS"
@@ -37,8 +38,9 @@ SPEC = SourceSpec(
     adjustment="none",
     priority=40,
     kinds={
-        Kind.OHLCV: Coverage(_CALENDAR, _START, lag=_LAG),
+        # First: they tell former tickers, whose bars are asked for as well.
         Kind.CORPORATE_ACTIONS: Coverage(_CALENDAR, _START, partitioned=False),
+        Kind.OHLCV: Coverage(_CALENDAR, _START, lag=_LAG),
         Kind.SHARES: Coverage(_CALENDAR, _START, partitioned=False),
     },
     description=(
@@ -91,38 +93,56 @@ class Massive:
             case _:
                 raise SourceError(NAME, f"it has no {kind}", f"Ask for {', '.join(SPEC.kinds)}")
 
-    def plan(self, first: date, last: date, *, now: datetime) -> list[Call]:
-        """The calls that `fetch` makes for the bars of first..last, one page each."""
-        done, _ = published(_CALENDAR, first, last, _LAG, now)
-        return bar_calls(done, self._wanted(first, last, now))
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Sequence[Request]:
+        """The requests that `fetch` makes, one page each.
 
-    def _wanted(self, first: date, last: date, now: datetime) -> list[Wish] | None:
+        A company's former tickers that its events will tell are not known before they came.
+        """
+        match kind:
+            case Kind.OHLCV:
+                calls = self._asked(first, last, now).calls
+                return [Request(call.path, call.params) for call in calls]
+            case Kind.CORPORATE_ACTIONS:
+                return corporate.plan(self.access, SPEC.kinds[kind].start, now)
+            case _:
+                return shares.plan(self.access, SPEC.kinds[kind].start, now)
+
+    def _asked(self, first: date, last: date, now: datetime) -> "_Asked":
+        done, coming = published(_CALENDAR, first, last, _LAG, now)
+        span = self.access.span or Span(first, last, len(done))
+        whole, _ = published(_CALENDAR, span.first, span.last, _LAG, now)
+        wanted = None
         tracked = self.access.tracked
-        if whole_market(tracked):
-            return None
-        return wishes(tracked, known_names(self.access.memory, tracked, now), first, last)
+        if not whole_market(tracked):
+            names = known_names(self.access.memory, tracked, now)
+            wanted = wishes(tracked, names, min(first, span.first), max(last, span.last))
+        return _Asked(bar_calls(done, wanted, whole, span.sessions), wanted, done, coming)
 
     def _bars(self, first: date, last: date, now: datetime) -> Batch:
         collector = Collector(Kind.OHLCV, first, last)
-        done, coming = published(_CALENDAR, first, last, _LAG, now)
-        collector.not_published(coming)
-        wanted = self._wanted(first, last, now)
-        calls = bar_calls(done, wanted)
+        asked = self._asked(first, last, now)
+        collector.not_published(asked.coming)
+        within = pl.col("session").is_between(first, last)
         seen = [_SEEN.to_frame()]
-        for call in calls:
+        for call in asked.calls:
             vendor_rows = 0
             for reply, bars in self._answers(call):
                 vendor_rows += bars.rows.height + bars.rejected.height
-                if call.wish is None and wanted is not None:
-                    bars = Bars(keep(bars.rows, wanted), keep(bars.rejected, wanted))
-                collector.add(reply, bars.rows, bars.rejected)
-                seen.append(bars.rows.select(_SEEN.names()))
+                rows, rejected = bars.rows, bars.rejected
+                if call.wish is not None:
+                    # The answer may serve other parts of a backfill as well.
+                    rows, rejected = rows.filter(within), rejected.filter(within.fill_null(True))
+                elif asked.wanted is not None:
+                    rows, rejected = keep(rows, asked.wanted), keep(rejected, asked.wanted)
+                collector.add(reply, rows, rejected)
+                seen.append(rows.select(_SEEN.names()))
             if not vendor_rows:
                 _tell_empty(collector, call)
         found = pl.concat(seen)
-        if calls and calls[0].wish is not None:
-            collector.not_published(still_coming(done, found["session"].max(), now))
-        collector.list(listings(found, wanted or []))
+        if asked.calls and asked.calls[0].wish is not None:
+            late = still_coming(asked.done, found["session"].max(), now)
+            collector.not_published(late)
+        collector.list(listings(found, asked.wanted or []))
         return collector.batch()
 
     def _answers(self, call: Call) -> Iterator[tuple[Reply, Bars]]:
@@ -134,6 +154,16 @@ class Massive:
             return bars, bars.more
 
         return pages(self.access.web, call.path, call.params, parsed)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a fetch of bars asks for: calls; whose (None: everyone's); sessions out, and to come."""
+
+    calls: list[Call]
+    wanted: list[Wish] | None
+    done: list[date]
+    coming: list[date]
 
 
 _SEEN = pl.Schema({"vendor_symbol": pl.String(), "session": pl.Date()})

@@ -143,6 +143,21 @@ class Tracked:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A backfill as a whole, of which one fetch is a part; requests may serve all of its parts.
+
+    Attributes:
+        first: Its first session.
+        last: Its last session.
+        sessions: How many sessions it wants; those in between that are there are not counted.
+    """
+
+    first: date
+    last: date
+    sessions: int
+
+
+@dataclass(frozen=True)
 class Access:
     """What the register hands to a vendor's source.
 
@@ -153,6 +168,7 @@ class Access:
         memory: What the source remembers between fetches.
         profile: The vendor; None where a test plays it.
         journal: Told of every fetch; None where a test plays the vendor.
+        span: The backfill that the fetch is a part of; None: the fetch is all of it.
     """
 
     web: Web
@@ -161,6 +177,7 @@ class Access:
     memory: Memory = field(default_factory=InMemory, repr=False)
     profile: Profile | None = None
     journal: "Recorder | None" = field(default=None, repr=False)
+    span: Span | None = None
 
 
 @runtime_checkable
