@@ -12,7 +12,7 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 # Read by the platform at run time; a missing one only shows in an installation.
-FOLDERS = ("fundplatform/indices", "fundplatform/finance", "sql")
+FOLDERS = ("fundplatform/calendars", "fundplatform/indices", "fundplatform/finance", "sql")
 HOME_FILES = ("dagster.yaml", "workspace.yaml")
 
 
@@ -44,7 +44,7 @@ def shipped() -> set[str]:
     found = {f"fundplatform/_home/{name}" for name in HOME_FILES}
     for folder in FOLDERS:
         for path in (REPOSITORY / folder).rglob("*"):
-            if path.suffix in {".yaml", ".sql"}:
+            if path.suffix in {".yaml", ".sql", ".parquet"}:
                 name = path.relative_to(REPOSITORY).as_posix()
                 found.add(name if name.startswith("fundplatform/") else f"fundplatform/{name}")
     return found

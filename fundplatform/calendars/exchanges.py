@@ -2,7 +2,8 @@
 
 It takes 2.6 s to import, so its answer is kept as Parquet in a folder and the import happens only
 where the folder has no answer yet. The package's version is in the file name: another release is
-another answer.
+another answer. New York's, which nearly every home needs, ships ready-made beside this module
+(`ship` makes it anew after another release was locked).
 """
 
 import importlib.metadata
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 # Before 1970, exchange_calendars 4.13.2 takes New Year and Christmas days for XNYS sessions.
 FIRST_BUILT = date(1970, 1, 1)
 FIRST_HORIZON = 2030
+SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED_NAMES = ("XNYS",)
 _EXCHANGES = """
 AIXK BVMF CMES IEPA XAMS XASX XBDA XBKK XBOG XBOM XBRA XBRU XBUD XBUE XCBF XCSE XDUB XDUS XEEE XETR
 XEUR XFRA XHAM XHEL XHKG XICE XIDX XIST XJSE XKAR XKLS XKRX XLIM XLIS XLIT XLJU XLON XLUX XMAD XMEX
@@ -107,14 +110,23 @@ class _Built:
 
 
 def load(name: str, horizon: int, folder: Path | None) -> _Built:
-    """The exchange's table up to the end of year `horizon`, from `folder` or built and kept."""
-    if folder is None:
-        return _build(name, horizon)
-    path = folder / f"{name}-{importlib.metadata.version('exchange_calendars')}-{horizon}.parquet"
-    if not path.exists():
-        built = _build(name, horizon)
-        _keep(built, path)
-        return built
+    """The exchange's table up to the end of year `horizon`: shipped, from `folder`, or built."""
+    file = file_name(name, horizon)
+    for place in (SHIPPED, folder):
+        if place is not None and (place / file).exists():
+            return _read(place / file)
+    built = _build(name, horizon)
+    if folder is not None:
+        _keep(built, folder / file)
+    return built
+
+
+def file_name(name: str, horizon: int) -> str:
+    """The name of the kept table: another release of the package has another one."""
+    return f"{name}-{importlib.metadata.version('exchange_calendars')}-{horizon}.parquet"
+
+
+def _read(path: Path) -> _Built:
     facts = json.loads(pl.read_parquet_metadata(path)["calendar"])
     return _Built(
         pl.read_parquet(path),
@@ -151,3 +163,11 @@ def _build(name: str, horizon: int) -> _Built:
         pl.col("close_at").dt.cast_time_unit("us").dt.replace_time_zone("UTC"),
     )
     return _Built(table, first, last, str(made.tz))
+
+
+def ship() -> None:
+    """Make the shipped tables anew, and only these."""
+    for old in SHIPPED.glob("*.parquet"):
+        old.unlink()
+    for name in SHIPPED_NAMES:
+        _keep(_build(name, FIRST_HORIZON), SHIPPED / file_name(name, FIRST_HORIZON))
