@@ -9,7 +9,15 @@ import os
 import sys
 from collections.abc import Callable
 
-from bench import bookkeeping, commands, file_to_validated, grouped_days, one_more_day
+from bench import (
+    bookkeeping,
+    commands,
+    file_to_validated,
+    grouped_days,
+    one_more_day,
+    pg_load,
+    pg_marts,
+)
 from bench.result import LeftOut, Line, at_most, repeated, table
 from bench.yardstick import yardstick
 
@@ -34,6 +42,10 @@ CASES: dict[str, Callable[..., list[Line]]] = {
     "whole_graph": commands.whole_graph,
     "demo": commands.demo,
     "one_more_day": one_more_day.run,
+    "pg_load": pg_load.load,
+    "pg_day": pg_load.day,
+    "pg_memory": pg_load.memory,
+    "pg_marts": pg_marts.run,
 }
 
 

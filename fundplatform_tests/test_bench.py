@@ -1,9 +1,13 @@
 """Every benchmark case runs at a tiny size and reports its lines; no time is asserted."""
 
+import re
+
 import pytest
 
 from bench.__main__ import CASES, run
+from bench.pg_marts import QUERIES
 from bench.result import Line, at_least, at_most, table
+from fundplatform_tests.storage.test_marts import CONTRACT
 
 QUICK = {
     "file_to_validated": {"speed, DuckDB's CSV load = 1", "file to validated, s"},
@@ -18,6 +22,14 @@ SLOW = {
         "our share of a grouped backfill",
     },
     "one_more_day": {"a day on five years / on one year"},
+    "pg_load": {
+        "first load, REF = 1",
+        "rerun with nothing changed, REF = 1",
+        "1 % changed, REF = 1",
+    },
+    "pg_day": {"a day on the large table / on the small one"},
+    "pg_memory": {"peak of a load, GB"},
+    "pg_marts": {f"{name}, ms" for name in QUERIES},
 }
 
 
@@ -41,6 +53,11 @@ def _check(case: str, wanted: set[str]) -> None:
     assert [lines[0].case, lines[-1].case] == ["yardstick", "yardstick"]
     assert wanted <= {line.what for line in lines if line.case == case}
     assert all(line.value > 0 for line in lines)
+
+
+def test_every_mart_is_measured() -> None:
+    asked = {found for sql in QUERIES.values() for found in re.findall(r"FROM marts\.(\w+)", sql)}
+    assert asked == set(CONTRACT)
 
 
 def test_verdicts() -> None:
