@@ -90,6 +90,7 @@ class SourceSpec:
         owner: Person or team, for the UI.
         url: Where its data comes from.
         tracked: Vendor symbols it is expected to deliver; None: every listing.
+        sparse: True where it sends no bar for a session in which nothing traded.
     """
 
     name: str
@@ -104,6 +105,7 @@ class SourceSpec:
     owner: str = "team:data"
     url: str | None = None
     tracked: tuple[str, ...] | None = None
+    sparse: bool = False
 
 
 # The columns of `Batch.rows` by kind: the raw table's columns with `vendor_symbol` for the ids;

@@ -64,6 +64,7 @@ SPEC = SourceSpec(
     quote="USD",
     kinds={Kind.OHLCV: Coverage("24/7", date(2015, 7, 20), lag=LAG)},
     priority=60,
+    sparse=True,
     description=(
         "Daily bars by REST, as traded, UTC days. No key. Days without a trade are absent. "
         "Personal and internal use: see Coinbase's market data terms."

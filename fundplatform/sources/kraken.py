@@ -99,6 +99,7 @@ SPEC = SourceSpec(
         Kind.TRADES: Coverage("24/7", date(2013, 9, 10), lag=LAG),
     },
     priority=50,
+    sparse=True,
     description=(
         "Daily bars and trades by REST, as traded, UTC days. No key. Bars: the newest 720 "
         "days; older ones from Kraken's downloadable bundles (drop folders). "

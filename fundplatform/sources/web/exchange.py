@@ -76,6 +76,7 @@ class Exchange:
             quote=self.quote,
             kinds={Kind.OHLCV: Coverage("24/7", self.start, lag=LAG)},
             priority=self.priority,
+            sparse=True,
             description=(
                 "Daily bars by REST through ccxt (MIT), as traded, UTC days. No key. "
                 f"Quote currencies as traded: {self.quote} is not USD unless it says so."

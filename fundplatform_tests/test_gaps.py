@@ -1,0 +1,170 @@
+"""The gap ledger's states, ranges and next tries, by hand; no warehouse here."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+import pytest
+
+from fundplatform.gaps import (
+    ATTEMPTS,
+    CELLS,
+    LISTED,
+    RANGES,
+    Evidence,
+    Request,
+    cells,
+    due,
+    next_try,
+    ranges,
+    requests,
+)
+
+# Monday 2024-07-01 to Wednesday 2024-07-10 in New York: the 4th and the weekend are closed.
+DAYS = [date(2024, 7, n) for n in (1, 2, 3, 5, 8, 9, 10)]
+NOW = datetime(2024, 7, 10, 6, tzinfo=UTC)
+
+
+def listed(*rows: tuple[str, int, int]) -> pl.DataFrame:
+    made = [(s, date(2024, 7, a), date(2024, 7, b), date(2024, 7, a)) for s, a, b in rows]
+    return pl.DataFrame(made, LISTED, orient="row")
+
+
+def cell(*pairs: tuple[str, int]) -> pl.DataFrame:
+    return pl.DataFrame([(s, date(2024, 7, n)) for s, n in pairs], CELLS, orient="row")
+
+
+def known(**other: object) -> Evidence:
+    """A is all there; B lists on the 3rd and lacks the 5th; the 10th is not published."""
+    there = [("A", n) for n in (1, 2, 3, 5, 8, 9)] + [("B", n) for n in (3, 8, 9)]
+    base = Evidence(
+        sessions=DAYS,
+        newest=date(2024, 7, 9),
+        listed=listed(("A", 1, 9), ("B", 3, 9)),
+        present=cell(*there),
+        asked=frozenset(DAYS[:-1]),
+    )
+    return replace(base, **other)  # type: ignore[arg-type]
+
+
+def states(evidence: Evidence, symbol: str) -> dict[int, str]:
+    found = cells(evidence).filter(pl.col("vendor_symbol") == symbol)
+    return {day.day: state for day, state in found.select("session", "state").iter_rows()}
+
+
+def test_every_session_has_exactly_one_state() -> None:
+    found = cells(known())
+    assert found.height == 2 * len(DAYS)
+    assert states(known(), "A") == {
+        **dict.fromkeys((1, 2, 3, 5, 8, 9), "present"),
+        10: "not_yet_published",
+    }
+    assert states(known(), "B") == {
+        1: "not_listed",
+        2: "not_listed",
+        3: "present",
+        5: "vendor_missing",
+        8: "present",
+        9: "present",
+        10: "not_yet_published",
+    }
+
+
+@pytest.mark.parametrize(
+    ("other", "state"),
+    [
+        ({"asked": frozenset(DAYS) - {date(2024, 7, 5)}}, "unfetched"),
+        ({"rejected": cell(("B", 5))}, "rejected"),
+        ({"untraded_elsewhere": cell(("B", 5))}, "no_trade"),
+        ({"sparse": True}, "no_trade"),
+        ({"sparse": True, "traded_elsewhere": cell(("B", 5))}, "vendor_missing"),
+        ({"newest": date(2024, 7, 3)}, "not_yet_published"),
+        ({"listed": listed(("A", 1, 9), ("B", 3, 3), ("B", 8, 9))}, "not_listed"),
+    ],
+)
+def test_why_a_session_is_not_there(other: dict[str, object], state: str) -> None:
+    assert states(known(**other), "B")[5] == state
+
+
+def test_a_row_that_a_rule_rejected_is_not_present() -> None:
+    assert states(known(rejected=cell(("A", 2))), "A")[2] == "rejected"
+
+
+def test_before_the_first_row_nobody_may_have_asked() -> None:
+    """Wanted since the 1st: the 1st was answered without B, nobody asked for the 2nd."""
+    wanted = known().listed.with_columns(wanted_from=pl.lit(date(2024, 7, 1)))
+    found = states(known(listed=wanted, asked=frozenset(DAYS) - {date(2024, 7, 2)}), "B")
+    assert (found[1], found[2]) == ("not_listed", "unfetched")
+
+
+def test_ranges_and_places() -> None:
+    evidence = known(present=cell(*[("A", n) for n in (2, 5, 9)]), listed=listed(("A", 1, 9)))
+    found = ranges(evidence, cells(evidence))
+    assert found.schema == RANGES
+    told = found.select("state", "place", "first_session", "last_session", "sessions").rows()
+    assert [(s, p, a.day, b.day, n) for s, p, a, b, n in told] == [
+        ("vendor_missing", "head", 1, 1, 1),
+        ("vendor_missing", "interior", 3, 3, 1),
+        ("vendor_missing", "interior", 8, 8, 1),
+        ("not_yet_published", "tail", 10, 10, 1),
+    ]
+    none = known(present=CELLS.to_frame(), listed=listed(("A", 1, 9)))
+    assert ranges(none, cells(none))["place"].to_list() == ["all", "all"]
+
+
+def attempts(*rows: tuple[int, int, list[str] | None, int]) -> pl.DataFrame:
+    made = [
+        (date(2024, 7, a), date(2024, 7, b), symbols, datetime(2024, 7, at, 1, tzinfo=UTC))
+        for a, b, symbols, at in rows
+    ]
+    return pl.DataFrame(made, ATTEMPTS, orient="row")
+
+
+def test_tries_count_the_answers_that_covered_the_gap() -> None:
+    """All symbols on the 6th, B alone on the 7th, A alone and other days do not count."""
+    tried = attempts((1, 9, None, 6), (5, 5, ["B"], 7), (5, 5, ["A"], 8), (1, 3, None, 9))
+    (gap,) = ranges(known(attempts=tried), cells(known())).filter(state="vendor_missing").to_dicts()
+    assert gap["tries"] == 2
+    assert gap["last_try_at"] == datetime(2024, 7, 7, 1, tzinfo=UTC)
+    assert gap["next_try_at"] == datetime(2024, 7, 9, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("tries", "days"), [(1, 1), (2, 2), (3, 4), (4, 8), (5, 30), (50, 30)])
+def test_it_backs_off_and_rests(tries: int, days: int) -> None:
+    assert next_try("vendor_missing", tries, NOW) == NOW + timedelta(days=days)
+
+
+@pytest.mark.parametrize("state", ["not_listed", "not_yet_published", "no_trade", "closed"])
+def test_what_asking_cannot_mend_is_never_due(state: str) -> None:
+    assert next_try(state, 1, NOW) is None
+    row = dict.fromkeys(RANGES, None) | {"state": state}
+    assert due(pl.DataFrame([row], RANGES), NOW).is_empty()
+
+
+def test_an_unfetched_session_is_due_at_once_and_a_missing_one_in_its_time() -> None:
+    missing = known(attempts=attempts((1, 9, None, 10)))
+    found = ranges(missing, cells(missing))
+    assert due(found, NOW).is_empty()
+    assert due(found, NOW + timedelta(days=1))["first_session"].to_list() == [date(2024, 7, 5)]
+    unfetched = known(asked=frozenset(DAYS) - {date(2024, 7, 5)})
+    asked = due(ranges(unfetched, cells(unfetched)), NOW)
+    assert asked.select("state", "vendor_symbol").rows() == [("unfetched", "B")]
+
+
+def test_symbols_with_the_same_gap_are_asked_for_together() -> None:
+    sessions = DAYS[:6]
+    evidence = Evidence(
+        sessions=sessions,
+        newest=sessions[-1],
+        listed=listed(("A", 1, 9), ("B", 1, 9), ("C", 1, 9)),
+        present=cell(*[(s, n) for s in "ABC" for n in (1, 9)], ("C", 3), ("C", 5)),
+        asked=frozenset({date(2024, 7, 1), date(2024, 7, 9)}),
+    )
+    wanted = due(ranges(evidence, cells(evidence)), NOW)
+    days = [date(2024, 7, n) for n in (2, 3, 5, 8)]
+    assert requests(wanted, sessions, frozenset("ABC")) == [
+        Request(tuple(days), ("A", "B")),
+        Request((days[0], days[3]), ("C",)),
+    ]
+    assert requests(wanted, sessions, frozenset("ABC"), most=1) == [Request(tuple(days), None)]
+    assert requests(wanted.clear(), sessions, frozenset("ABC")) == []
