@@ -14,6 +14,7 @@ from typing import Any
 import polars as pl
 
 from fundplatform import tables
+from fundplatform.late_imports import postponed
 from fundplatform.tables import Table
 
 
@@ -88,6 +89,7 @@ SPECIFIC: dict[Table, tuple[Expectation, ...]] = {
         _between("total_return", -1, None),
     ),
     tables.INSTRUMENTS: (_at_least("valid_to", "valid_from"),),
+    tables.ACTIONS: (_between("ratio", 1e-9, None), _between("amount", 0, None)),
     tables.ADJUSTMENT_FACTORS: (
         _at_least("to_session", "from_session"),
         _between("split_factor", 1e-9, None),
@@ -130,10 +132,12 @@ def verify(table: Table, batch: pl.DataFrame) -> list[Finding]:
 @cache
 def _great_expectations() -> Any:  # noqa: ANN401  (an untyped library)
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    import great_expectations as gx
-    from great_expectations.data_context.types.base import ProgressBarsConfig
+    # For expectations that no contract has; a third of the time that the import takes.
+    with postponed("altair", "scipy.stats"):
+        import great_expectations as gx
+        from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    import fundplatform.expectations  # noqa: F401  (registers them)
+        import fundplatform.expectations  # noqa: F401  (registers them)
 
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
