@@ -5,8 +5,9 @@ it stopped: a chunk is committed to the warehouse and then recorded. The Dagster
 do the same through native backfills.
 """
 
+import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import pairwise
 
@@ -16,6 +17,7 @@ from fundplatform import calendars, changes
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
+from fundplatform.call_plan import told
 from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.clock import utc_now
 from fundplatform.errors import SourceError
@@ -164,19 +166,23 @@ class Backfill:
     last: date
     refetch: bool = False
     clock: Callable[[], datetime] = utc_now
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def fetches(self) -> list[Chunk]:
-        """The raw runs still to do."""
+        """The raw runs still to do, each told of the whole backfill."""
+        now, refetch = self.clock(), self.refetch
         return [
             chunk
             for source in self.sources
-            for chunk in raw_chunks(
+            for chunk in told(
                 source,
-                self.instance,
-                self.first,
-                self.last,
-                refetch=self.refetch,
-                now=self.clock(),
+                list(
+                    raw_chunks(
+                        source, self.instance, self.first, self.last, refetch=refetch, now=now
+                    )
+                ),
+                self.name,
+                refetch=refetch,
             )
         ]
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fundplatform import cli_vendors, summary
 from fundplatform.backfill import Backfill
+from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
@@ -23,6 +24,7 @@ from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Source
 from fundplatform.storage.base import Store
+from fundplatform.storage.syncs import Syncs
 
 # Piped into a file or a log there is no terminal to ask for its width.
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
@@ -92,7 +94,7 @@ def status() -> None:
 @click.argument("names", nargs=-1)
 @click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First session.")
 @click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
-@click.option("--plan", is_flag=True, help="Only print the runs that would be made.")
+@click.option("--plan", is_flag=True, help="Only print the runs and vendors' calls to be made.")
 @click.option("--refetch", is_flag=True, help="Fetch again what is already there.")
 @click.option("--detach", is_flag=True, help="Submit a native Dagster backfill; a daemon runs it.")
 def backfill(
@@ -115,8 +117,12 @@ def backfill(
         return
     job = prepare(settings, names, span, refetch=refetch)
     if plan:
-        for chunk in job.fetches():
+        fetches = job.fetches()
+        for chunk in fetches:
             click.echo(f"would run {chunk}")
+        for asked in calls(job.sources, fetches, Syncs(_store(settings)), job.clock):
+            for line in asked.lines():
+                click.echo(line)
         click.echo("then everything downstream of the days above, in runs of at most 250 days")
         return
     ok = run_backfill(job, _store(settings))

@@ -20,6 +20,7 @@ from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS, TIERS
 from fundplatform.assets.raw import raw_key
+from fundplatform.assets.spans import FRESH
 from fundplatform.backfill import CHAIN, IDENTITIES, Backfill, chain_chunks, chain_days
 from fundplatform.chunks import Chunk
 from fundplatform.cli import prepare
@@ -64,7 +65,7 @@ def submit(
     backfill = PartitionBackfill.from_asset_graph_subset(
         backfill_id=make_new_backfill_id(),
         backfill_timestamp=utc_now().timestamp(),
-        tags={},
+        tags={FRESH: "yes"} if refetch else {},
         dynamic_partitions_store=job.instance,
         asset_graph_subset=wanted,
         title=f"fundplatform backfill {' '.join(names)} {first}..{last}",

@@ -15,10 +15,11 @@ from fundplatform.errors import SourceError
 from fundplatform.health import Terms
 from fundplatform.sources.base import Batch, Kind, Source
 from fundplatform.sources.web import replay
-from fundplatform.sources.web.archive import Bodies, Record, read
+from fundplatform.sources.web.archive import Archive, Bodies, Record, read
 from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching, Tally
-from fundplatform.sources.web.profile import OnTheWeb
+from fundplatform.sources.web.profile import Access, OnTheWeb, Span
+from fundplatform.sources.web.resume import ResumedWeb, resumed
 from fundplatform.sources.web.timing import most_per_day
 from fundplatform.storage.syncs import Attempt, Syncs
 
@@ -33,6 +34,9 @@ class Wanted:
         last: Last session.
         symbols: Only these vendor symbols, where not all.
         replay: A fetch of the archive that is played again instead.
+        span: The backfill that this is a part of; None: it is all of it.
+        plan: That backfill's name.
+        fresh: Answers that an earlier attempt got are not taken.
     """
 
     kind: Kind
@@ -40,22 +44,36 @@ class Wanted:
     last: date
     symbols: tuple[str, ...] | None = None
     replay: Path | None = None
+    span: Span | None = None
+    plan: str = ""
+    fresh: bool = False
 
 
 @dataclass
 class Fetched:
-    """What came, when it was asked for, and the record of it."""
+    """What came, when it was asked for, the record of it, and answers that were there already."""
 
     batch: Batch
     attempt: Attempt
     asked_at: datetime
     terms: Terms = field(default_factory=Terms)
+    reused: int = 0
 
 
 def terms_of(source: Source) -> Terms:
     """What is agreed with the source's vendor; nothing for files."""
     profile = source.access.profile if isinstance(source, OnTheWeb) else None
     return Terms(most_per_day(profile.rates), profile.day_zone) if profile else Terms()
+
+
+def part(source: Source, span: Span | None) -> Source:
+    """The source, told of the backfill that it fetches a part of.
+
+    Parts share answers by the archive; without one, each decides for itself.
+    """
+    if not isinstance(source, OnTheWeb) or not isinstance(source.access.journal, Archive):
+        return source
+    return replace(source, access=replace(source.access, span=span))  # type: ignore[type-var]
 
 
 def only(source: Source, symbols: tuple[str, ...] | None) -> Source:
@@ -95,6 +113,7 @@ def attempt(
         wanted = replace(wanted, first=record.fetching.first, last=record.fetching.last)
     elif isinstance(source, OnTheWeb):
         _refuse_while_resting(source, blank, terms, syncs, run_id)
+        source = _taken_up(part(source, wanted.span), wanted, begun)
     tally = Tally()
     try:
         with _noted(source, wanted, asked_at) as tally:
@@ -117,7 +136,21 @@ def attempt(
         sessions_absent=len(batch.absent),
         symbols_skipped=batch.skipped.height,
     )
-    return Fetched(batch, done, asked_at, terms)
+    return Fetched(batch, done, asked_at, terms, _reused(source))
+
+
+def _reused(source: Source) -> int:
+    web = source.access.web if isinstance(source, OnTheWeb) else None
+    return web.reused if isinstance(web, ResumedWeb) else 0
+
+
+def _taken_up(source: Source, wanted: Wanted, now: datetime) -> Source:
+    """The source, which asks only for answers that are not there yet."""
+    if not isinstance(source, OnTheWeb):
+        return source
+    fetching = _fetching(source, source.access, wanted, now)
+    access = resumed(source.access, fetching, fresh=wanted.fresh)
+    return replace(source, access=access)  # type: ignore[type-var]
 
 
 def _played_again(source: Source, record: Record) -> Source:
@@ -158,7 +191,12 @@ def _noted(source: Source, wanted: Wanted, now: datetime) -> Iterator[Tally]:
     if access is None or access.journal is None:
         yield Tally()
         return
-    fetching = Fetching(
+    with access.journal.fetch(_fetching(source, access, wanted, now)) as tally:
+        yield tally
+
+
+def _fetching(source: Source, access: Access, wanted: Wanted, now: datetime) -> Fetching:
+    return Fetching(
         source=source.spec.name,
         kind=wanted.kind,
         first=wanted.first,
@@ -167,6 +205,6 @@ def _noted(source: Source, wanted: Wanted, now: datetime) -> Iterator[Tally]:
         tracked=access.tracked,
         keyed=access.keyed,
         memory=getattr(access.memory, "facts", {}),
+        span=access.span,
+        plan=wanted.plan,
     )
-    with access.journal.fetch(fetching) as tally:
-        yield tally

@@ -14,6 +14,7 @@ from fundplatform import calendars
 from fundplatform.assets.attempts import Fetched, Wanted, attempt, only
 from fundplatform.assets.describe import table_metadata
 from fundplatform.assets.partitions import BACKFILL, raw_partitions
+from fundplatform.assets.spans import FRESH, whole
 from fundplatform.clock import Clock
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
 from fundplatform.sources.web.profile import OnTheWeb
@@ -59,6 +60,7 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
     )
     def fetch(context: dg.AssetExecutionContext) -> Load:
         first, last = _range(context, coverage)
+        span, plan = whole(context)
         named = context.run.tags.get(SYMBOLS)
         kept = context.run.tags.get(REPLAY)
         wanted = Wanted(
@@ -67,6 +69,9 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
             last,
             symbols=tuple(named.split(",")) if named else None,
             replay=Path(kept) if kept else None,
+            span=span,
+            plan=plan,
+            fresh=FRESH in context.run.tags,
         )
         asked = only(source, wanted.symbols)
         name = context.asset_key.to_user_string()
@@ -90,6 +95,8 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
 def _told(done: Fetched) -> dict[str, Any]:
     """What the fetch cost and what it did not bring, for the UI."""
     told: dict[str, Any] = {"requests": done.attempt.calls}
+    if done.reused:
+        told["answers that were there already"] = done.reused
     if done.batch.absent:
         told["not yet published"] = ", ".join(str(d) for d in sorted(done.batch.absent)[:20])
     skipped = done.batch.skipped
@@ -109,15 +116,21 @@ def not_yet(source: Source, kind: Kind, first: date, last: date, now: datetime) 
 
 
 def _range(context: dg.AssetExecutionContext, coverage: Coverage) -> tuple[date, date]:
-    """The days a run covers: up to the day before the next session, so that no row falls between.
-
-    A vendor's row on a closed day belongs to the session before it and is rejected there (V09);
-    the first session's run starts with the coverage, which may begin on a closed day.
-    """
     if not coverage.partitioned:
-        return coverage.start, coverage.end or date.max
+        return raw_days(coverage, None, None)
     keys = context.partition_key_range
-    first, last = date.fromisoformat(keys.start), date.fromisoformat(keys.end)
+    return raw_days(coverage, date.fromisoformat(keys.start), date.fromisoformat(keys.end))
+
+
+def raw_days(coverage: Coverage, first: date | None, last: date | None) -> tuple[date, date]:
+    """The days that a run of the sessions first..last asks for (None: a kind without partitions).
+
+    Up to the day before the next session, so that no row falls between: a vendor's row on a closed
+    day belongs to the session before it and is rejected there (V09); the first session's run starts
+    with the coverage, which may begin on a closed day.
+    """
+    if first is None or last is None:
+        return coverage.start, coverage.end or date.max
     calendar = calendars.get(coverage.calendar)
     if calendar.sessions(coverage.start, first) == [first]:
         first = coverage.start

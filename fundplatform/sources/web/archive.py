@@ -5,12 +5,14 @@
                                                 answer, how it ended
 
 Failed answers are kept as well. No key is in here: requests are noted without it, and the client
-blanks it in bodies. Playing a fetch again is `replay.py`'s.
+blanks it in bodies. Playing a fetch again is `replay.py`'s, taking one up that
+broke off `resume.py`'s.
 """
 
 import hashlib
 import json
 import secrets
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,9 +25,10 @@ from fundplatform.errors import SourceError
 from fundplatform.sources.base import Kind
 from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching, Request, Tally
-from fundplatform.sources.web.profile import Reply, Tracked
+from fundplatform.sources.web.profile import Reply, Span, Tracked
 
-OK = "ok"
+OK, FAILED, INTERRUPTED = "ok", "failed", "interrupted"
+"""How a fetch ended; one that was killed says nothing."""
 
 
 @dataclass(frozen=True)
@@ -127,12 +130,14 @@ class Archive:
         # Names give the order in which fetches are played again, also within one instant.
         number = sum(1 for _ in folder.glob(f"{at}-*"))
         self._file = folder / f"{at}-{number:03}-{secrets.token_hex(4)}.jsonl"
-        end = "failed"
+        end = INTERRUPTED
         try:
             self._write(_head(fetching))
             yield tally
             end = OK
         finally:
+            if isinstance(sys.exception(), Exception):
+                end = FAILED
             self._write({"end": end})
             self._file = None
             calls = before.calls + tally.calls
@@ -152,23 +157,28 @@ class Record:
         path: Its file.
         fetching: What was asked.
         requests: Each request and what it came to, in order.
-        ok: Whether the fetch succeeded.
+        end: OK, FAILED or INTERRUPTED; a fetch that was killed is interrupted.
     """
 
     path: Path
     fetching: Fetching
     requests: tuple[Mapping[str, object], ...]
-    ok: bool
+    end: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the fetch succeeded."""
+        return self.end == OK
 
 
 def records(folder: Path, source: str) -> list[Record]:
-    """The fetches of one source, oldest first; a fetch that was killed counts as failed.
+    """The fetches of one source, oldest first; one that was killed before it began is none.
 
     Raises:
         SourceError: A file is not what this module writes.
     """
     found = sorted((folder / source).glob("*.jsonl"))
-    return [read(path) for path in found]
+    return [read(path) for path in found if path.stat().st_size]
 
 
 def read(path: Path) -> Record:
@@ -178,15 +188,39 @@ def read(path: Path) -> Record:
         SourceError: The file is not what this module writes.
     """
     try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-        ended = bool(lines) and "end" in lines[-1]
+        text = path.read_text()
+        # A full disk or a lost machine may have cut the last line: it does not count.
+        whole = text if text.endswith("\n") else text[: text.rfind("\n") + 1]
+        lines = [json.loads(line) for line in whole.splitlines()]
+        ended = "end" in lines[-1]
         body = lines[1:-1] if ended else lines[1:]
-        return Record(path, _asked(lines[0]), tuple(body), ended and lines[-1]["end"] == OK)
+        end = str(lines[-1]["end"]) if ended else INTERRUPTED
+        return Record(path, _asked(lines[0]), tuple(body), end)
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise SourceError("archive", f"{path} cannot be read: {error!r}", _LOST) from None
 
 
+def reply_of(line: Mapping[str, object], bodies: Bodies) -> Reply:
+    """The answer that a line of a record is about.
+
+    Raises:
+        SourceError: Its body is not there, or no longer what it was.
+    """
+    headers = line["headers"]
+    assert isinstance(headers, dict)  # noqa: S101  # as this module writes it
+    digest = str(line["digest"])
+    return Reply(
+        url=str(line["url"]),
+        status=int(str(line["status"])),
+        headers=headers,
+        body=bodies.get(digest, int(str(line["size"]))),
+        digest=digest,
+        fetched_at=datetime.fromisoformat(str(line["fetched_at"])),
+    )
+
+
 def _head(fetching: Fetching) -> dict[str, object]:
+    span = fetching.span
     return {
         "source": fetching.source,
         "kind": str(fetching.kind),
@@ -195,6 +229,8 @@ def _head(fetching: Fetching) -> dict[str, object]:
         "now": fetching.now.isoformat(),
         "keyed": fetching.keyed,
         "memory": dict(fetching.memory),
+        "plan": fetching.plan,
+        "span": [f"{span.first}", f"{span.last}", span.sessions] if span else None,
         "tracked": [
             {n: v.isoformat() if isinstance(v, date) else _plain(v) for n, v in vars(t).items()}
             for t in fetching.tracked
@@ -209,6 +245,7 @@ def _plain(value: object) -> object:
 def _asked(head: Mapping[str, object]) -> Fetching:
     tracked = head["tracked"]
     memory = head["memory"]
+    span = head.get("span")
     assert isinstance(tracked, list) and isinstance(memory, dict)  # noqa: S101
     return Fetching(
         source=str(head["source"]),
@@ -219,7 +256,14 @@ def _asked(head: Mapping[str, object]) -> Fetching:
         tracked=tuple(_tracked(t) for t in tracked),
         keyed=bool(head["keyed"]),
         memory=memory,
+        span=_span(span) if isinstance(span, list) else None,
+        plan=str(head.get("plan") or ""),
     )
+
+
+def _span(written: list[object]) -> Span:
+    first, last, sessions = written
+    return Span(date.fromisoformat(str(first)), date.fromisoformat(str(last)), int(str(sessions)))
 
 
 def _tracked(line: Mapping[str, object]) -> Tracked:

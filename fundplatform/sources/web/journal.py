@@ -11,7 +11,7 @@ from typing import Protocol
 
 from fundplatform.sources.base import Kind
 from fundplatform.sources.web.failures import VendorError
-from fundplatform.sources.web.profile import Reply, Tracked
+from fundplatform.sources.web.profile import Reply, Span, Tracked
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Fetching:
-    """One call of `Source.fetch`: everything its requests depend on."""
+    """One call of `Source.fetch`: everything its requests depend on.
+
+    `plan` names the backfill that it is a part of; `span` says how far that reaches.
+    """
 
     source: str
     kind: Kind
@@ -34,6 +37,8 @@ class Fetching:
     tracked: tuple[Tracked, ...] = ()
     keyed: bool = False
     memory: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    span: Span | None = None
+    plan: str = ""
 
 
 @dataclass

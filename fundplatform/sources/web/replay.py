@@ -3,12 +3,11 @@
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from fundplatform.sources.web.archive import Bodies, Record
+from fundplatform.sources.web.archive import Bodies, Record, reply_of
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.memory import InMemory
-from fundplatform.sources.web.profile import Access, Profile, Reply, Web
+from fundplatform.sources.web.profile import Access, Reply, Web
 
 _REMEDY = "The source asks otherwise than it did: fetch these sessions again with --refetch"
 
@@ -60,25 +59,18 @@ class ReplayWeb:
             raise VendorError(
                 source, Failure(str(line["failure"])), str(line["problem"]), "As recorded"
             )
-        return self._reply(line)
-
-    def _reply(self, line: Mapping[str, object]) -> Reply:
-        headers = line["headers"]
-        assert isinstance(headers, dict)  # noqa: S101  # as archive.py writes it
-        digest = str(line["digest"])
-        return Reply(
-            url=str(line["url"]),
-            status=int(str(line["status"])),
-            headers=headers,
-            body=self.bodies.get(digest, int(str(line["size"]))),
-            digest=digest,
-            fetched_at=datetime.fromisoformat(str(line["fetched_at"])),
-        )
+        return reply_of(line, self.bodies)
 
 
 def access(live: Access, record: Record, bodies: Bodies) -> Access:
     """What a source is handed to play the fetch again: tracked and remembered as it was then."""
     asked = record.fetching
     memory = InMemory({n: (str(v[0]), v[1]) for n, v in asked.memory.items()})
-    profile: Profile | None = live.profile
-    return Access(ReplayWeb(live.web, record, bodies), asked.tracked, asked.keyed, memory, profile)
+    return Access(
+        ReplayWeb(live.web, record, bodies),
+        asked.tracked,
+        asked.keyed,
+        memory,
+        live.profile,
+        span=asked.span,
+    )

@@ -1,0 +1,147 @@
+"""The calls of a backfill, counted before one is made; and what its runs are told of it.
+
+In: the runs that fetch. Out: these runs, told of the backfill that they are parts of; and lines for
+people. What a vendor is asked is its source's word, what limits cost `sources/web/plan.py`'s.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from fundplatform.assets.attempts import part, terms_of
+from fundplatform.assets.raw import raw_days, raw_key
+from fundplatform.assets.spans import FRESH, PLAN, written
+from fundplatform.chunks import Chunk
+from fundplatform.sources.base import Kind, Source
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Estimate, Planner, estimate, once
+from fundplatform.sources.web.profile import OnTheWeb, Span
+from fundplatform.storage.syncs import Syncs
+
+
+def told(source: Source, chunks: Sequence[Chunk], name: str, *, refetch: bool) -> list[Chunk]:
+    """The runs of one source, each told how far all of its kind reach.
+
+    Args:
+        source: The source; one that reads files needs no plan.
+        chunks: Its runs.
+        name: Of the backfill; no other has it.
+        refetch: Nothing of an earlier attempt is taken.
+    """
+    if not isinstance(source, OnTheWeb):
+        return list(chunks)
+    spans = {c.label: _span([o for o in chunks if o.label == c.label]) for c in chunks}
+    fresh = ((FRESH, "yes"),) if refetch else ()
+    return [replace(c, more=(*c.more, *_plan(spans[c.label], name), *fresh)) for c in chunks]
+
+
+def _plan(span: Span | None, name: str) -> tuple[tuple[str, str], ...]:
+    return () if span is None else ((PLAN, written(span, name)),)
+
+
+def _span(chunks: Sequence[Chunk]) -> Span | None:
+    """What several runs of one asset cover; a single one decides for itself."""
+    firsts = [c.first for c in chunks if c.first]
+    lasts = [c.last for c in chunks if c.last]
+    if len(chunks) < 2 or not firsts:
+        return None
+    return Span(min(firsts), max(lasts), sum(c.partitions for c in chunks))
+
+
+@dataclass(frozen=True)
+class Calls:
+    """What one source will be asked.
+
+    Attributes:
+        source: The source.
+        requests: By kind, each once; None where it does not say beforehand.
+        used: Calls of today's quota that are gone.
+    """
+
+    source: Source
+    requests: dict[Kind, list[Request]] | None
+    used: int
+
+    @property
+    def cost(self) -> Estimate:
+        """Calls, days of quota, time."""
+        count = sum(len(r) for r in (self.requests or {}).values())
+        profile = self.source.access.profile if isinstance(self.source, OnTheWeb) else None
+        return estimate(count, profile.rates if profile else (), self.used)
+
+    def lines(self) -> Iterator[str]:
+        """For people: a line a kind, and the sum."""
+        name = self.source.spec.name
+        if self.requests is None:
+            yield f"{name}: its calls are not known beforehand"
+            return
+        for kind, requests in self.requests.items():
+            ends = dict.fromkeys(_shown(r) for r in (requests[:1] + requests[-1:]))
+            calls = _counted(len(requests), "call")
+            more = "" if kind is Kind.OHLCV else ", and one for each further page"
+            yield f"{name} {kind}: {calls}{more}" + (f": {' .. '.join(ends)}" if ends else "")
+        yield f"{name}: {self._sum()}"
+
+    def _sum(self) -> str:
+        cost, profile = self.cost, getattr(self.source, "access").profile  # noqa: B009
+        limits = " and ".join(_rate(r.calls, r.seconds) for r in profile.rates)
+        text = f"{_counted(cost.calls, 'call')} at {limits}: about {_time(cost.seconds)}"
+        if cost.days is None:
+            return text
+        gone = f" ({self.used} calls of today are gone)" if self.used else ""
+        return f"{text}, {_counted(cost.days, 'day')} of quota{gone}"
+
+
+def calls(
+    sources: Iterable[Source], chunks: Sequence[Chunk], syncs: Syncs, clock: Callable[[], datetime]
+) -> list[Calls]:
+    """What the vendors among these sources will be asked in these runs.
+
+    Args:
+        sources: The sources.
+        chunks: Their runs.
+        syncs: Knows how many calls were made today.
+        clock: Gives the time at which the runs begin.
+    """
+    return [
+        _of(source, chunks, syncs, clock()) for source in sources if isinstance(source, OnTheWeb)
+    ]
+
+
+def _of(source: Source, chunks: Sequence[Chunk], syncs: Syncs, now: datetime) -> Calls:
+    used = syncs.health(source.spec.name, terms_of(source), now).requests_today
+    found: dict[Kind, list[Request]] = {}
+    for kind, coverage in source.spec.kinds.items():
+        own = [c for c in chunks if raw_key(source.spec.name, kind) in c.keys]
+        asked = part(source, _span(own))
+        if not isinstance(asked, Planner):
+            return Calls(source, None, used)
+        found[kind] = once(
+            request
+            for chunk in own
+            for request in asked.plan(kind, *raw_days(coverage, chunk.first, chunk.last), now=now)
+        )
+    return Calls(source, {kind: r for kind, r in found.items() if r}, used)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _shown(request: Request) -> str:
+    query = "&".join(f"{n}={v}" for n, v in request.params.items())
+    return f"{request.path}?{query}"[:120] if query else request.path
+
+
+_UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "day"}
+
+
+def _rate(count: int, seconds: float) -> str:
+    return f"{count:,} a {_UNITS[seconds]}" if seconds in _UNITS else f"{count:,} in {seconds:g} s"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else str(timedelta(minutes=minutes))[:-3] + " h"
