@@ -31,7 +31,8 @@ HELD = {day for day, (_, _, held) in SESSIONS.items() if held}
 
 def bars(*, healed: bool) -> str:
     return table(
-        bar(str(day), f"A{n}", 10.5 if healed or n >= bad else BAD_CLOSE)
+        # Another volume each day: a copy of another session would be held for that.
+        bar(str(day), f"A{n}", 10.5 if healed or n >= bad else BAD_CLOSE, str(100 + day.day))
         for day, (rows, bad, _) in SESSIONS.items()
         for n in range(rows)
     )

@@ -40,6 +40,7 @@ FIRST = "0001_tables"
 ADDED: dict[str, tuple[Table, ...]] = {
     "0010_vendors": (tables.DATA_SYNC, tables.SOURCE_HEALTH),
     "0011_funds": (tables.FUND_FACTS, tables.HOLDINGS, tables.PROFILES),
+    "0020_desk": (tables.FINDINGS, tables.OVERRIDES),
     "0025_quality": (tables.CONSENSUS, tables.SOURCE_RELIABILITY, tables.QUALITY_RESULTS),
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
 }

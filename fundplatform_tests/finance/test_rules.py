@@ -202,9 +202,34 @@ def test_a_frame_without_its_context_is_refused() -> None:
         judge(bars({"priority": None}))
 
 
-def test_the_list_declares_v01_to_v11_once() -> None:
-    assert [r.id for r in RULES] == [f"V{i:02}" for i in range(1, 12)]
-    assert [r.id for r in WARNINGS] == ["V07", "V08"]
+def test_the_list_declares_v01_to_v30_once() -> None:
+    assert [r.id for r in RULES] == [f"V{i:02}" for i in range(1, 31)]
+    assert {r.id: r.severities for r in RULES if r.severities != ("error",)} == SEVERITIES
     assert len(ERRORS) + len(WARNINGS) == len(RULES)
-    assert all(r.title and r.description and r.expectation and r.version >= 1 for r in RULES)
+    assert all(r.title and r.description and r.expectation and r.example for r in RULES)
+    assert all(r.expectation.startswith(("expect_", "unexpected_")) for r in RULES)
     assert judge(bars({"low": None})).rejected["rules_version"].to_list() == [RULES_VERSION]
+
+
+# Methodology C, all that are not plain errors.
+SEVERITIES = {
+    "V07": ("warning",),
+    "V08": ("warning",),
+    "V11": ("hold",),
+    "V12": ("warning",),
+    "V13": ("error", "warning"),
+    "V14": ("error", "warning"),
+    "V15": ("warning",),
+    "V16": ("warning",),
+    "V17": ("hold",),
+    "V18": ("error", "warning"),
+    "V19": ("info",),
+    "V20": ("hold", "warning"),
+    "V21": ("hold",),
+    "V23": ("error", "warning"),
+    "V24": ("info",),
+    "V27": ("warning", "info"),
+    "V28": ("error", "warning"),
+    "V29": ("warning",),
+    "V30": ("info",),
+}
