@@ -90,7 +90,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             where["source_id"] = self._source_id(context.asset_key.path[1])
         return self.warehouse.store.read(
             table,
-            _input_slice(table, wish, dict(context.step_context.run_tags), where),
+            input_slice(table, wish, dict(context.step_context.run_tags), where),
             columns=wish.get("columns"),
             ordered=not wish.get("any_order"),
         )
@@ -196,9 +196,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             self._wrote = False
 
 
-def _input_slice(
+def input_slice(
     table: Table, wish: Mapping[str, Any], tags: Mapping[str, str], where: Mapping[str, int | str]
 ) -> Slice:
+    """The part of an input's table that a run with these tags reads, by the input's metadata."""
     window = run_window(tags)
     if window is None or wish.get("whole") or table.partition is None:
         return Slice(where)
