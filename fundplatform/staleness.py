@@ -30,6 +30,7 @@ STAGES: Mapping[str, tuple[dg.AssetKey, ...]] = {
             "composition_changes",
             "contributions",
             "unpriced",
+            "baskets",
             "levels",
         )
     ),

@@ -745,6 +745,25 @@ CONTRIBUTIONS = Table(
     ),
     ("index_name", "session", "instrument_id", "return_basis"),
 )
+BASKETS = Table(
+    "indices",
+    "baskets",
+    "One row per session of an index with a basket: whether it was reviewed, and its worth.",
+    (
+        INDEX,
+        SESSION,
+        Column("reviewed", "bool", "True: names and weights were chosen anew at this close."),
+        Column(
+            "basket_value",
+            "float64",
+            "Cap and price weights: sum of what the weights are proportional to, after the close's "
+            "changes; divisor = basket_value / price level.",
+            True,
+        ),
+        *_stamps(),
+    ),
+    ("index_name", "session"),
+)
 UNPRICED = Table(
     "indices",
     "unpriced",
@@ -931,6 +950,7 @@ TABLES: tuple[Table, ...] = (
     COMPOSITION_CHANGES,
     CONTRIBUTIONS,
     UNPRICED,
+    BASKETS,
     METRICS,
     GATES,
     FINDINGS,

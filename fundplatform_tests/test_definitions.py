@@ -40,6 +40,7 @@ ASSETS = {
     "indices/composition_changes",
     "indices/contributions",
     "indices/unpriced",
+    "indices/baskets",
     "indices/levels",
     "funds/metrics",
 }

@@ -35,13 +35,7 @@ _LONGEST_CLOSURE = 14
 PERFORMANCE = dg.AssetKey(["indices", "performance"])
 LEVELS = dg.AssetKey(["indices", "levels"])
 
-_TABLES = (
-    tables.COMPOSITIONS,
-    tables.PERFORMANCE,
-    tables.COMPOSITION_CHANGES,
-    tables.CONTRIBUTIONS,
-    tables.UNPRICED,
-)
+_TABLES = index.TABLES
 
 
 def look_back_days(definition: IndexDefinition) -> int:
@@ -93,7 +87,7 @@ def built(
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
         **caps: pl.DataFrame,
-    ) -> tuple[Derived, Stored, Stored, Stored, Stored]:
+    ) -> tuple[Derived, Stored, Stored, Stored, Stored, Stored]:
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
@@ -106,7 +100,7 @@ def built(
             for t in _TABLES
         }
         returned = Stored(session_returns(frames[tables.PERFORMANCE]))
-        return Derived(frames), returned, Stored(), Stored(), Stored()
+        return Derived(frames), returned, Stored(), Stored(), Stored(), Stored()
 
     return build
 
@@ -160,7 +154,9 @@ def one_index(
         last=last,
         caps=None if known.caps is None else usable_caps(known.caps, names),
         cutoffs=closes.with_columns(cutoff=pl.col("close_at") + CUTOFF),
-        left_out=left_out(definition, known.instruments, prices, returns, first, last),
+        facts=index.Facts(
+            left_out=left_out(definition, known.instruments, prices, returns, first, last)
+        ),
     )
 
 

@@ -4,8 +4,7 @@ No prices and no computing here. In: a folder of YAML files. Out: `IndexDefiniti
 `ConfigError` that names the file, the key and the line to write.
 """
 
-import re
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date
 from pathlib import Path
@@ -13,11 +12,13 @@ from types import MappingProxyType
 from typing import Any, Literal, cast
 
 import polars as pl
-import yaml
 
 from fundplatform.errors import ConfigError
+from fundplatform.finance.index_keys import KEYS, UNIVERSE_KEYS, Key, read
 
-RankBy = Literal["market_cap", "dollar_volume"]
+RankBy = Literal["market_cap", "dollar_volume", "price", "weight"]
+Weighting = Literal["equal", "cap", "float_cap", "price", "capped", "fixed"]
+Rebalance = Literal["daily", "monthly", "quarterly", "dates"]
 ShareClassPolicy = Literal["most_liquid_line", "each_line"]
 
 SHIPPED = Path(__file__).parent.parent / "indices"
@@ -36,12 +37,22 @@ class Universe:
         markets: For example US.
         sources: Names of the sources whose prices count.
         symbols: Canonical symbols.
+        sectors: As the sources of profiles name them (today's: profiles have no history).
+        countries: As the sources of profiles name them (today's).
+        tiers: catalog.tiers in force on the session.
+        index: Name of another index: only its constituents of the session.
+        min_dollar_volume: Median of the bars within 20 sessions, at least, in the base currency.
     """
 
     asset_classes: tuple[str, ...] = ()
     markets: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
+    sectors: tuple[str, ...] = ()
+    countries: tuple[str, ...] = ()
+    tiers: tuple[str, ...] = ()
+    index: str | None = None
+    min_dollar_volume: float = 0.0
 
     def select(self, instruments: pl.DataFrame) -> pl.DataFrame:
         """The rows of catalog.instruments within the universe; the caller applies `sources`."""
@@ -63,9 +74,17 @@ class IndexDefinition:
         title: One line for people.
         universe: Which instruments may enter.
         n: Number of constituents wanted.
-        rank_by: market_cap, or the median dollar_volume of `window` sessions.
+        rank_by: market_cap; the median dollar_volume of `window` sessions; price: the close;
+            weight: that of `weights`.
         window: Sessions of that median; every one of them needs a bar.
-        weighting: equal: 1/n each, every session.
+        weighting: equal: 1/n each; cap, price: proportional; float_cap: cap x float_factors;
+            capped: cap with at most max_weight each; fixed: `weights`.
+        max_weight: For capped.
+        weights: Canonical symbol -> weight, for fixed; scaled to 1 over those that have a price.
+        float_factors: Canonical symbol -> free float / shares, for float_cap; 1 where unknown.
+        rebalance: When names and weights are chosen anew; between, weights drift.
+        rebalance_dates: For `dates`.
+        buffer: b: a name enters at rank <= n (1 - b), and leaves at rank > n (1 + b).
         base_level: Level on the base session.
         base_date: No composition before it; None: the first session that has one.
         calendar: Calendar whose sessions the index has.
@@ -73,8 +92,12 @@ class IndexDefinition:
         issuers: Canonical symbol -> issuer, for issuers with several lines.
         max_cap_age_days: An older market cap snapshot is not used.
         flag_cap_age_days: An older one is used and noted.
-        stale_sessions: How far before a snapshot its price may lie, and how long after leaving
-            without a price a name's return is still noted, in sessions.
+        stale_sessions: How far before a snapshot its price may lie, and how long a name without a
+            price keeps its seat, in sessions.
+        currency: Base currency: of ranks, returns and levels.
+        max_fx_age_days: An older exchange rate is not used, and the name left out.
+        withholding: Tax on dividends in the net total return.
+        delisting_return: Final return of a delisting whose last value nobody states.
     """
 
     name: str
@@ -83,7 +106,13 @@ class IndexDefinition:
     n: int
     rank_by: RankBy
     window: int = 20
-    weighting: Literal["equal"] = "equal"
+    weighting: Weighting = "equal"
+    max_weight: float | None = None
+    weights: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    float_factors: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    rebalance: Rebalance = "daily"
+    rebalance_dates: tuple[date, ...] = ()
+    buffer: float = 0.0
     base_level: float = 1000.0
     base_date: date | None = None
     calendar: str = "XNYS"
@@ -92,6 +121,10 @@ class IndexDefinition:
     max_cap_age_days: int = 400
     flag_cap_age_days: int = 120
     stale_sessions: int = 5
+    currency: str = "USD"
+    max_fx_age_days: int = 7
+    withholding: float = 0.0
+    delisting_return: float = 0.0
 
 
 def load_definitions(folder: Path) -> list[IndexDefinition]:
@@ -113,56 +146,69 @@ def load_definitions(folder: Path) -> list[IndexDefinition]:
     return [found[name][0] for name in sorted(found)]
 
 
+def in_order(definitions: Iterable[IndexDefinition]) -> list[IndexDefinition]:
+    """Parents before the indices that are made of their constituents, else by name.
+
+    Raises:
+        ConfigError: A parent is not defined, or is made of its own child.
+    """
+    waiting = {d.name: d for d in sorted(definitions, key=lambda d: d.name)}
+    placed: dict[str, IndexDefinition] = {}
+    while waiting:
+        ready = [d for d in waiting.values() if d.universe.index in (None, *placed)]
+        if not ready:
+            name, stuck = next(iter(waiting.items()))
+            raise ConfigError(
+                name,
+                "universe.index",
+                f"{stuck.universe.index!r} is no index, or is made of this one",
+                f"Use any of {', '.join([*placed, *waiting])}",
+            )
+        for definition in ready:
+            placed[definition.name] = waiting.pop(definition.name)
+    return list(placed.values())
+
+
 def load_definition(path: Path) -> IndexDefinition:
     """One definition from one file; raises `ConfigError` as `load_definitions` does."""
     where = str(path)
-    values = _checked(where, "", _read(path), _KEYS)
+    values = _checked(where, "", read(path), KEYS)
     for f in fields(IndexDefinition):
         required = f.default is MISSING and f.default_factory is MISSING
         if required and f.name not in values:
-            raise ConfigError(where, f.name, "is missing", f"Write {_KEYS[f.name].example}")
-    flag, most = (
-        values.get(name, getattr(IndexDefinition, name))
-        for name in ("flag_cap_age_days", "max_cap_age_days")
-    )
-    if flag > most:
-        raise ConfigError(
-            where, "flag_cap_age_days", f"{flag} is above max_cap_age_days", f"Write at most {most}"
-        )
-    return IndexDefinition(**values)
+            raise ConfigError(where, f.name, "is missing", f"Write {KEYS[f.name].example}")
+    definition = IndexDefinition(**values)
+    for key, problem, remedy in _contradictions(definition):
+        raise ConfigError(where, key, problem, remedy)
+    return definition
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a doubled key instead of keeping the last one."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        doubled = {str(k) for k in keys if keys.count(k) > 1}
-        if doubled:
-            raise yaml.constructor.ConstructorError(
-                problem=f"doubled key {sorted(doubled)}", problem_mark=node.start_mark
-            )
-        return super().construct_mapping(node, deep)
-
-
-def _read(path: Path) -> object:
-    try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (is safe)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            str(path), None, f"is no YAML: {error}", "Compare it with a shipped definition"
-        ) from error
-
-
-@dataclass(frozen=True)
-class _Key:
-    """How one key is checked: a parser that raises ValueError, and the line to write."""
-
-    parse: Callable[[object], object]
-    example: str
+def _contradictions(own: IndexDefinition) -> Iterator[tuple[str, str, str]]:
+    """Keys that do not go together: key, what is wrong, what to write."""
+    if own.flag_cap_age_days > own.max_cap_age_days:
+        problem = f"{own.flag_cap_age_days} is above max_cap_age_days"
+        yield "flag_cap_age_days", problem, f"Write at most {own.max_cap_age_days}"
+    needed = {
+        "max_weight": ("weighting", own.weighting == "capped", own.max_weight is not None),
+        "weights": ("weighting", own.weighting == "fixed", bool(own.weights)),
+        "rebalance_dates": ("rebalance", own.rebalance == "dates", bool(own.rebalance_dates)),
+    }
+    for key, (other, wanted, there) in needed.items():
+        if wanted and not there:
+            yield key, f"is missing, {other} asks for it", f"Write {KEYS[key].example}"
+        if there and not wanted:
+            yield key, f"means nothing with {other}: {getattr(own, other)}", "Take the line away"
+    if own.float_factors and own.weighting != "float_cap":
+        yield "float_factors", f"means nothing with weighting: {own.weighting}", "Take it away"
+    if own.rank_by == "weight" and own.weighting != "fixed":
+        yield "rank_by", "weight goes with weighting: fixed only", "Write rank_by: market_cap"
+    if own.weighting in ("cap", "float_cap", "capped") and own.rank_by != "market_cap":
+        yield "rank_by", f"weighting: {own.weighting} needs caps", "Write rank_by: market_cap"
+    if own.universe.index == own.name:
+        yield "universe.index", "is this index itself", "Name another index"
 
 
-def _checked(where: str, prefix: str, raw: object, keys: Mapping[str, _Key]) -> dict[str, Any]:
+def _checked(where: str, prefix: str, raw: object, keys: Mapping[str, Key]) -> dict[str, Any]:
     if not isinstance(raw, dict):
         example = next(iter(keys.values())).example
         raise ConfigError(
@@ -175,7 +221,7 @@ def _checked(where: str, prefix: str, raw: object, keys: Mapping[str, _Key]) -> 
                 where, f"{prefix}{key}", "is not known", f"Use any of {', '.join(keys)}"
             )
         if key == "universe":
-            values[key] = Universe(**_checked(where, "universe.", value, _UNIVERSE_KEYS))
+            values[key] = Universe(**_checked(where, "universe.", value, UNIVERSE_KEYS))
             continue
         try:
             values[key] = keys[key].parse(value)
@@ -184,93 +230,3 @@ def _checked(where: str, prefix: str, raw: object, keys: Mapping[str, _Key]) -> 
                 where, f"{prefix}{key}", str(error), f"Write for example {keys[key].example}"
             ) from None
     return values
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        # YAML reads the bare tickers ON, NO, Y and TRUE as booleans.
-        raise ValueError(f"{value!r} is not text; put quotes around it if it is meant as text")
-    return value.strip()
-
-
-def _name(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", text):
-        raise ValueError(f"{text!r} must be lower case letters, digits and _, a letter first")
-    return text
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise ValueError(f"{value!r} is not a list")
-    return tuple(_text(v) for v in value)
-
-
-def _whole(least: int) -> Callable[[object], int]:
-    def parse(value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"{value!r} is not a whole number of at least {least}")
-        return value
-
-    return parse
-
-
-def _level(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e12:
-        raise ValueError(f"{value!r} is not a positive number")
-    return float(value)
-
-
-def _day(value: object) -> date | None:
-    # YAML turns a date with a time into a datetime, which is a date to isinstance.
-    if value is not None and type(value) is not date:
-        raise ValueError(f"{value!r} is not a date")
-    return value
-
-
-def _one_of(*allowed: str) -> Callable[[object], str]:
-    def parse(value: object) -> str:
-        if value not in allowed:
-            raise ValueError(f"{value!r} is none of {', '.join(allowed)}")
-        return value
-
-    return parse
-
-
-def _issuers(value: object) -> Mapping[str, str]:
-    if not isinstance(value, dict):
-        raise ValueError(f"{value!r} is not a mapping of issuer to symbols")
-    issuer_of: dict[str, str] = {}
-    for issuer, symbols in value.items():
-        for symbol in _texts(symbols):
-            if symbol in issuer_of:
-                raise ValueError(f"{symbol} stands under {issuer_of[symbol]} and {issuer}")
-            issuer_of[symbol] = _text(issuer)
-    return MappingProxyType(issuer_of)
-
-
-_UNIVERSE_KEYS = {
-    "asset_classes": _Key(_texts, "asset_classes: [equity]"),
-    "markets": _Key(_texts, "markets: [US]"),
-    "sources": _Key(_texts, "sources: [sample]"),
-    "symbols": _Key(_texts, 'symbols: [AAPL, "ON"]'),
-}
-_KEYS = {
-    "name": _Key(_name, "name: us_top_100_equal"),
-    "title": _Key(_text, "title: The 100 largest US companies, equal weight"),
-    "universe": _Key(_text, "universe: {asset_classes: [equity], markets: [US]}"),
-    "n": _Key(_whole(1), "n: 100"),
-    "rank_by": _Key(_one_of("market_cap", "dollar_volume"), "rank_by: market_cap"),
-    "window": _Key(_whole(1), "window: 20"),
-    "weighting": _Key(_one_of("equal"), "weighting: equal"),
-    "base_level": _Key(_level, "base_level: 1000.0"),
-    "base_date": _Key(_day, "base_date: 2020-01-02"),
-    "calendar": _Key(_text, "calendar: XNYS"),
-    "share_class_policy": _Key(
-        _one_of("most_liquid_line", "each_line"), "share_class_policy: most_liquid_line"
-    ),
-    "issuers": _Key(_issuers, "issuers: {Alphabet: [GOOG, GOOGL]}"),
-    "max_cap_age_days": _Key(_whole(0), "max_cap_age_days: 400"),
-    "flag_cap_age_days": _Key(_whole(0), "flag_cap_age_days: 120"),
-    "stale_sessions": _Key(_whole(0), "stale_sessions: 5"),
-}

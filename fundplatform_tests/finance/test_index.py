@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.finance.index import IndexResult, build, levels
+from fundplatform.finance.index import Facts, IndexResult, build, levels
 from fundplatform_tests.finance.index_cases import (
     START,
     by_cap,
@@ -114,6 +114,7 @@ def test_frames_have_their_tables_columns_even_when_empty() -> None:
         "composition_changes": tables.COMPOSITION_CHANGES,
         "contributions": tables.CONTRIBUTIONS,
         "unpriced": tables.UNPRICED,
+        "baskets": tables.BASKETS,
     }.items():
         schema = {n: t for n, t in table.polars_schema.items() if n not in table.stamps}
         for result in (full, empty, none):
@@ -164,38 +165,59 @@ def test_caps_equal_but_for_rounding_are_a_tie() -> None:
     assert names(result, 0) == [2]
 
 
-def test_a_missing_price_is_carried_flagged_and_the_name_leaves() -> None:
-    closes: dict[str, list[float | None]] = {
-        "A": [10.0, 10.0, 11.0, 11.0, 11.0],
-        "B": [9.0, 9.0, None, 4.5, 4.5],
-        "C": [1.0, 1.0, 1.0, 1.0, 1.0],
-    }
-    result = run(by_volume(2), closes)
+HALTED: dict[str, list[float | None]] = {
+    "A": [10.0, 10.0, 11.0, 11.0, 11.0],
+    "B": [9.0, 9.0, None, 4.5, 4.5],
+    "C": [1.0, 1.0, 1.0, 1.0, 1.0],
+}
+
+
+def test_a_halted_name_keeps_its_price_and_its_seat_and_earns_the_gap() -> None:
+    result = run(by_volume(2), HALTED)
+    # Day 2: (10 % + 0) / 2. Day 3: B comes back at half its price, still in the index.
     assert result.performance["session_return"].to_list() == pytest.approx(
-        [None, 0.0, 0.05, 0.0, 0.0]
+        [None, 0.0, 0.05, -0.25, 0.0]
     )
-    assert result.performance["provisional"].to_list() == [False, False, True, False, False]
+    assert not result.performance["provisional"].any()
     stale = result.contributions.filter("stale")
     assert stale.select("session", "instrument_id", "instrument_return").rows() == [
         (day(2), 2, 0.0)
     ]
-    assert names(result, 2) == [1, 3]
-    left = result.composition_changes.filter(session=day(2), change="removed")
-    assert left.select("rank_before", "rank_after", "reason").rows() == [(2, None, "no_price")]
+    assert names(result, 2) == [1, 2]
+    assert result.composition_changes.filter(change="removed").is_empty()
     notes = result.performance["note"].to_list()
-    assert "no price for 1 of the names held" in notes[2]
-    assert "B" in notes[2]
-    assert "not earned by 1 names: B -50.0%" in notes[3]
-    assert notes[1] is None
-    assert notes[4] is None
+    assert notes[2] == "no price for 1 of the names held, last one carried: B"
+    assert notes[1] is notes[3] is None
 
 
-def test_a_gap_beyond_stale_sessions_is_no_longer_noted() -> None:
-    closes: dict[str, list[float | None]] = {"A": [10.0] * 4, "B": [9.0, None, None, 4.5]}
-    gone = run(by_volume(1, stale_sessions=1), {"B": closes["B"], "A": [1.0] * 4})
-    assert gone.performance["note"].to_list()[3] is None
-    kept = run(by_volume(1, stale_sessions=2), {"B": closes["B"], "A": [1.0] * 4})
-    assert "B -50.0%" in kept.performance["note"].to_list()[3]
+def test_a_bar_missing_here_is_no_return_of_0_but_that_of_the_rest() -> None:
+    ours = pl.DataFrame({"session": [day(2)], "instrument_id": [2]})
+    result = run(by_volume(2), HALTED, facts=Facts(ours=ours.cast({"instrument_id": pl.Int32})))
+    # Day 2: A alone has a return, 10 %. Day 3: both start with half; B has fallen since day 1.
+    assert result.performance["session_return"].to_list() == pytest.approx(
+        [None, 0.0, 0.1, -0.25, 0.0]
+    )
+    assert result.performance["provisional"].to_list() == [False, False, True, False, False]
+    assert "missing here, return of the rest assumed: B" in result.performance["note"].to_list()[2]
+    of_b = result.contributions.filter(session=day(2), instrument_id=2)
+    assert of_b.select("instrument_return", "contribution", "stale").rows() == [
+        (pytest.approx(0.1), pytest.approx(0.05), True)
+    ]
+
+
+def test_a_name_without_a_price_leaves_after_stale_sessions_at_its_last_price() -> None:
+    closes: dict[str, list[float | None]] = {"B": [9.0, None, None, None, 4.5], "A": [1.0] * 5}
+    gone = run(by_volume(1, stale_sessions=2), closes)
+    assert [names(gone, i) for i in range(5)] == [[1], [1], [1], [2], [1]]
+    left = gone.composition_changes.filter(session=day(3), change="removed")
+    assert left.select("rank_before", "rank_after", "reason").rows() == [(1, None, "no_price")]
+
+
+def test_a_halted_name_cannot_enter() -> None:
+    closes: dict[str, list[float | None]] = {"A": [10.0, 1.0, 1.0], "B": [5.0, None, 5.0]}
+    result = run(by_volume(1), closes)
+    # At the close of day 1 B is worth more, but could not be bought.
+    assert [names(result, i) for i in range(3)] == [[1], [1], [2]]
 
 
 def test_fewer_than_n_publish_with_the_actual_number() -> None:
@@ -207,19 +229,21 @@ def test_fewer_than_n_publish_with_the_actual_number() -> None:
     assert "only 2 of 3" in result.performance["note"].to_list()[0]
 
 
-def test_nobody_eligible_after_the_base_has_no_level_that_session() -> None:
+def test_a_session_on_which_no_name_held_has_a_price_has_no_level() -> None:
     closes: dict[str, list[float | None]] = {"A": [10.0, 11.0, None, 12.0, 6.0]}
     result = run(by_volume(1), closes)
-    assert result.performance["state"].to_list() == ["base", "ok", "no_return", "base", "ok"]
+    assert result.performance["state"].to_list() == ["base", "ok", "no_return", "ok", "ok"]
     assert result.performance["session_return"].to_list() == pytest.approx(
-        [None, 0.1, None, None, -0.5]
+        [None, 0.1, None, 12 / 11 - 1, -0.5]
     )
     found = levels(result.performance, by_volume())
-    assert found["session"].to_list() == [sessions(5)[n] for n in (0, 1, 4)]
-    assert found["level"].to_list() == pytest.approx([1000, 1100, 550])
+    assert found["session"].to_list() == [sessions(5)[n] for n in (0, 1, 3, 4)]
+    assert found["level"].to_list() == pytest.approx([1000, 1100, 1200, 600])
     assert result.performance["turnover"].to_list()[2] is None
     assert result.performance["provisional"].to_list()[2]
-    assert "no name is eligible" in result.performance["note"].to_list()[2]
+    at_once = run(by_volume(1, stale_sessions=0), closes).performance
+    assert at_once["state"].to_list() == ["base", "ok", "no_return", "base", "ok"]
+    assert "no name is eligible" in at_once["note"].to_list()[2]
 
 
 def test_dollar_volume_needs_a_bar_on_every_session_of_the_window() -> None:

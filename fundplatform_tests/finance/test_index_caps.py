@@ -175,12 +175,14 @@ def test_names_without_a_price_are_listed_where_they_would_rank() -> None:
     ghosts = [("G", close_at(0), 45.0), ("H", close_at(0), 39.0)]
     result = run(closes, [*snapshots, *ghosts], n=2)
     found = result.unpriced.select("session", "instrument_id", "rank", "measure").rows()
-    # Day 0: C 60, A 50, then G 45: third, outside. Day 1: C (unpriced) 60, A 50.
+    # C 60, A 50, then G 45: third, outside. On day 1 C keeps its seat at its last price.
+    assert found == []
+    out = run(closes, [*snapshots, *ghosts], n=2, stale_sessions=0)
+    found = out.unpriced.select("session", "instrument_id", "rank", "measure").rows()
     assert found == [(START + timedelta(days=1), 3, 1, 60.0)]
     three = run(closes, [*snapshots, *ghosts], n=3)
     assert three.unpriced.select("session", "instrument_id", "rank").rows() == [
         (START, 7, 3),
-        (START + timedelta(days=1), 3, 1),
         (START + timedelta(days=1), 7, 3),
     ]
     assert "1 of the first 3 have no price: G" in three.performance["note"].to_list()[0]

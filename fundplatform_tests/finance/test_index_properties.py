@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from fundplatform.finance.index import IndexResult, build, levels, look_back
+from fundplatform.finance.index import Facts, IndexResult, build, levels, look_back
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform_tests.finance.index_cases import (
     START,
@@ -24,7 +24,14 @@ from fundplatform_tests.finance.index_cases import (
 )
 
 COUNT = 70
-FRAMES = ("compositions", "performance", "composition_changes", "contributions", "unpriced")
+FRAMES = (
+    "compositions",
+    "performance",
+    "composition_changes",
+    "contributions",
+    "unpriced",
+    "baskets",
+)
 SYMBOLS = [f"S{i}" for i in range(7)]
 IDS = {s: i + 1 for i, s in enumerate(SYMBOLS)}
 VOLUME = by_volume(3, window=5, stale_sessions=2)
@@ -58,8 +65,9 @@ def run(
     first: int,
     last: int,
     base: date | None = None,
+    state: pl.DataFrame | None = None,
 ) -> IndexResult:
-    """Build positions first..last from the look-back alone, as an asset does."""
+    """Build positions first..last from the look-back and the state before, as an asset does."""
     start = max(0, first - look_back(definition))
     calendar = sessions(COUNT)[start : last + 1]
     returns, snapshots = data
@@ -73,7 +81,23 @@ def run(
         caps=snapshots.sample(fraction=1.0, shuffle=True, seed=2),
         cutoffs=cutoffs(COUNT),
         base_session=base,
+        facts=Facts(state=state),
     )
+
+
+def in_chunks(
+    definition: IndexDefinition,
+    data: tuple[pl.DataFrame, pl.DataFrame],
+    cuts: list[int],
+    base: date | None = None,
+) -> list[IndexResult]:
+    """Every chunk from what the one before left in the warehouse."""
+    parts: list[IndexResult] = []
+    for a, b in pairwise(cuts):
+        before = START + timedelta(days=a - 1)
+        state = parts[-1].compositions.filter(session=before) if parts else None
+        parts.append(run(definition, data, a, b - 1, base, state))
+    return parts
 
 
 def base_of(result: IndexResult) -> date | None:
@@ -88,7 +112,7 @@ def test_chunks_equal_the_whole_to_the_last_bit(definition: IndexDefinition, see
     rng = np.random.default_rng(seed)
     cuts = [0, *sorted(rng.choice(np.arange(1, COUNT), 4, replace=False).tolist()), COUNT]
     base = base_of(whole)
-    parts = [run(definition, data, a, b - 1, base) for a, b in pairwise(cuts)]
+    parts = in_chunks(definition, data, cuts, base)
     for name in FRAMES:
         assert_frame_equal(
             pl.concat([getattr(p, name) for p in parts]), getattr(whole, name), check_exact=True
@@ -101,8 +125,8 @@ def test_chunks_equal_the_whole_to_the_last_bit(definition: IndexDefinition, see
 def test_chunks_find_the_base_by_themselves(definition: IndexDefinition) -> None:
     data = random_market(3)
     whole = run(definition, data, 0, COUNT - 1).performance
-    parts = [run(definition, data, i, i).performance for i in range(COUNT)]
-    assert_frame_equal(pl.concat(parts), whole, check_exact=True)
+    parts = in_chunks(definition, data, list(range(COUNT + 1)))
+    assert_frame_equal(pl.concat([p.performance for p in parts]), whole, check_exact=True)
 
 
 @pytest.mark.parametrize("size", [1, 7])
@@ -112,11 +136,8 @@ def test_chunks_agree_on_a_restart_after_sessions_without_caps(size: int) -> Non
     known = caps([("A", close_at(n), 2.0) for n in (30, 53)], {"A": 1})
     short = by_cap(1, max_cap_age_days=3, flag_cap_age_days=3, stale_sessions=2)
     whole = run(short, (returns, known), 0, COUNT - 1).performance
-    parts = [
-        run(short, (returns, known), i, min(i + size, COUNT) - 1).performance
-        for i in range(0, COUNT, size)
-    ]
-    assert_frame_equal(pl.concat(parts), whole, check_exact=True)
+    parts = in_chunks(short, (returns, known), [*range(0, COUNT, size), COUNT])
+    assert_frame_equal(pl.concat([p.performance for p in parts]), whole, check_exact=True)
     assert whole.filter(state="base")["session"].to_list() == [sessions(COUNT)[n] for n in (30, 53)]
     # Sessions 31 to 34 and 54 to 57 earned something: a level each, and two for the starts' sake.
     chained = levels(whole, short)["session"].to_list()
@@ -197,7 +218,7 @@ def replayed(result: IndexResult) -> dict[date, set[int]]:
     return found
 
 
-def slow_volume_index(returns: pl.DataFrame, n: int, window: int) -> dict[date, float]:
+def slow_volume_index(returns: pl.DataFrame, n: int, window: int, stale: int) -> dict[date, float]:
     """The same index by dictionaries and loops, straight from the rule."""
     bars = {(r["session"], r["symbol"]): r for r in returns.to_dicts()}
     calendar = sessions(COUNT)
@@ -207,13 +228,19 @@ def slow_volume_index(returns: pl.DataFrame, n: int, window: int) -> dict[date, 
         values = [bars[d, symbol]["dollar_volume"] for d in days if (d, symbol) in bars]
         return float(np.median(values)) if len(values) == window else None
 
+    def last_bar(t: int, symbol: str) -> int:
+        return max((u for u in range(t + 1) if (calendar[u], symbol) in bars), default=-COUNT)
+
     found = {}
     held: list[str] = []
     for t, session in enumerate(calendar):
         if held:
             here = [bars.get((session, s)) for s in held]
-            found[session] = sum(b["ret"] for b in here if b) / len(held)
-        ranked = [(-m, s) for s in SYMBOLS if (m := measure(t, s)) is not None]
+            if any(here):
+                found[session] = sum(b["ret"] for b in here if b) / len(held)
+        near = {s: last_bar(t, s) for s in SYMBOLS}
+        can = [s for s, u in near.items() if u == t or (s in held and t - u <= stale)]
+        ranked = [(-m, s) for s in can if (m := measure(near[s], s)) is not None]
         held = [s for _, s in sorted(ranked)[:n]]
     return found
 
@@ -222,6 +249,6 @@ def slow_volume_index(returns: pl.DataFrame, n: int, window: int) -> dict[date, 
 def test_equals_a_slow_and_obvious_reference(seed: int) -> None:
     data = random_market(seed)
     result = run(VOLUME, data, 0, COUNT - 1).performance.drop_nulls("session_return")
-    expected = slow_volume_index(data[0], VOLUME.n, VOLUME.window)
+    expected = slow_volume_index(data[0], VOLUME.n, VOLUME.window, VOLUME.stale_sessions)
     assert result["session"].to_list() == list(expected)
     assert result["session_return"].to_list() == pytest.approx(list(expected.values()), abs=1e-14)

@@ -4,10 +4,22 @@
 the choice of instruments belong to the caller; definitions are in `index_definition.py`.
 """
 
-from fundplatform.finance.index.build import IndexResult, build, look_back
+from fundplatform.finance.index.build import TABLES, Facts, IndexResult, build, look_back, prepare
 from fundplatform.finance.index.levels import levels
+from fundplatform.finance.index.payouts import Payouts, payouts
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Raised when the same definition and data come to give other rows: all days are built again."""
 
-__all__ = ["METHOD_VERSION", "IndexResult", "build", "levels", "look_back"]
+__all__ = [
+    "METHOD_VERSION",
+    "TABLES",
+    "Facts",
+    "IndexResult",
+    "Payouts",
+    "build",
+    "levels",
+    "look_back",
+    "payouts",
+    "prepare",
+]

@@ -1,8 +1,8 @@
 """Build an index over a range of sessions: the one place where its parts meet.
 
-Each row of a session depends only on data up to its cutoff, and on nothing stored before: the
-composition of the session before `first` is computed again from the look-back. In: the returns of
-the universe, the index's sessions, cap snapshots. Out: the rows of five tables, without stamps.
+A session rests on data up to its cutoff and on what was held after the session before: `state`, or
+where there is none a replay of the look-back. In: the returns of the universe, the index's
+sessions, cap snapshots, payouts. Out: the rows of six tables, without stamps.
 """
 
 import math
@@ -16,13 +16,26 @@ import numpy as np
 import polars as pl
 
 from fundplatform.errors import SchemaError
-from fundplatform.finance.index.composition import choose, rank, unpriced
+from fundplatform.finance.index import earnings
+from fundplatform.finance.index.basket import (
+    ASSUMED,
+    NOTHING,
+    Held,
+    Rules,
+    Session,
+    reviewed,
+    run,
+)
+from fundplatform.finance.index.composition import NOTHING_UNPRICED, unpriced
+from fundplatform.finance.index.market import Floats, Market, Prepared
 from fundplatform.finance.index.market_cap import Snapshots, cap_states, market_caps, snapshots
 from fundplatform.finance.index.notes import NOTED, notes
 from fundplatform.finance.index.panel import bars_on, median_dollar_volume
-from fundplatform.finance.index.performance import Earned, earn, not_earned
+from fundplatform.finance.index.payouts import Payouts
+from fundplatform.finance.index.rules import rules, yields
 from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
 from fundplatform.tables import (
+    BASKETS,
     COMPOSITION_CHANGES,
     COMPOSITIONS,
     CONTRIBUTIONS,
@@ -31,7 +44,8 @@ from fundplatform.tables import (
     Table,
 )
 
-RETURN_BASIS = "price"
+_REPLAYED = {"daily": 0, "monthly": 24, "quarterly": 70, "dates": 0}
+"""Sessions of a calendar of five days a week from one review to the next."""
 
 
 @dataclass(frozen=True)
@@ -43,20 +57,81 @@ class IndexResult:
     composition_changes: pl.DataFrame
     contributions: pl.DataFrame
     unpriced: pl.DataFrame
+    baskets: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What else is known of a universe; None: nothing.
+
+    Attributes:
+        paid: Dividends and ends; with it the total return bases are built too.
+        ours: session, instrument_id of bars that are missing here only (rejected, not fetched).
+        allowed: session, instrument_id of who passes the filters; None: no filter.
+        left_out: session, symbol, reason of names that the caller kept out; only noted.
+        state: instrument_id, rank, measure, target_weight held after the session before `first`
+            (empty: nothing was held); None: unknown, it is replayed from the look-back.
+    """
+
+    paid: Payouts | None = None
+    ours: pl.DataFrame | None = None
+    allowed: pl.DataFrame | None = None
+    left_out: pl.DataFrame | None = None
+    state: pl.DataFrame | None = None
+
+
+def replayed(definition: IndexDefinition) -> int:
+    """Sessions before `first - 1` from which the basket is carried on where no state is known."""
+    longer = 7 / 5 if definition.calendar == "24/7" else 1
+    return definition.stale_sessions + math.ceil(_REPLAYED[definition.rebalance] * longer)
 
 
 def look_back(definition: IndexDefinition) -> int:
     """Index sessions before `first` that `build` needs, so that chunks equal the whole.
 
-    One for the composition that earns the first return, `stale_sessions` for returns over gaps,
-    the windows, and with market caps the sessions of `max_cap_age_days` for growth.
+    One for the composition that earns the first return, the replay, the windows, and with market
+    caps the sessions of `max_cap_age_days` for growth.
     """
     window = max(definition.window, LIQUIDITY_WINDOW)
     if definition.rank_by == "market_cap":
         days_a_week = 7 if definition.calendar == "24/7" else 5
         oldest = math.ceil(definition.max_cap_age_days * days_a_week / 7) + 1
         window = max(LIQUIDITY_WINDOW, oldest + definition.stale_sessions)
-    return 2 + definition.stale_sessions + window
+    return 2 + replayed(definition) + window
+
+
+def prepare(
+    definition: IndexDefinition,
+    returns: pl.DataFrame,
+    sessions: Sequence[date],
+    caps: pl.DataFrame | None = None,
+    cutoffs: pl.DataFrame | None = None,
+) -> Prepared:
+    """Place bars on sessions and measure them; indices over one universe may share it.
+
+    Args: See `build`.
+    """
+    bars = bars_on(returns, sessions)
+    no_age = pl.lit(None, pl.Int32).alias("age")
+    if definition.rank_by == "market_cap":
+        if cutoffs is None:
+            raise SchemaError(
+                "cutoffs", "missing", "Pass session, close_at, cutoff of every session"
+            )
+        known = snapshots(caps, cutoffs, sessions, definition.max_cap_age_days)
+        measured = market_caps(bars, known, definition.stale_sessions)
+        bars = pl.concat([bars, measured], how="horizontal")
+        return Prepared(bars, known, list(sessions), {})
+    if definition.rank_by == "dollar_volume":
+        measure: pl.Series | pl.Expr = median_dollar_volume(bars, definition.window)
+    elif definition.rank_by == "price":
+        measure = pl.col("close").alias("measure")
+    else:
+        weight = pl.col("symbol").replace_strict(
+            dict(definition.weights), default=None, return_dtype=pl.Float64
+        )
+        measure = weight.alias("measure")
+    return Prepared(bars.with_columns(measure, no_age), None, list(sessions), {})
 
 
 def build(
@@ -69,20 +144,22 @@ def build(
     caps: pl.DataFrame | None = None,
     cutoffs: pl.DataFrame | None = None,
     base_session: date | None = None,
-    left_out: pl.DataFrame | None = None,
+    facts: Facts = Facts(),
+    prepared: Prepared | None = None,
 ) -> IndexResult:
-    """Compositions, returns and changes of the sessions from first to last (methodology A1).
+    """Compositions, returns and changes of the sessions from first to last (methodology A).
 
     The composition C(t), chosen at the close of t, earns the return of the next session:
-    R(t) = mean over C(t-1) of r(t). A name without a bar at t keeps its last price (r = 0, stale,
-    the session is provisional) and leaves C(t) at once; if it comes back within `stale_sessions`,
-    the return it made meanwhile is in the session's note, since no composition earned it.
+    R(t) = sum over C(t-1) of w(t-1) * r(t). A name without a bar that did not trade keeps its last
+    price (r = 0, stale) and its seat for `stale_sessions`; one whose bar is missing here is assumed
+    to have earned what the rest did, and the session is provisional. Between reviews weights drift.
 
     Args:
         definition: The index.
         returns: `session_returns` of the universe only, joined with symbol (canonical, at t) and
             listed_from (first session of the listing), including `look_back` sessions.
-        sessions: The sessions of the index's calendar, ascending, look-back included.
+        sessions: The sessions of the index's calendar, ascending, look-back included, and some
+            after `last`, by which the ends of months are told.
         first: First session wanted.
         last: Last session wanted.
         caps: For rank_by market_cap: instrument_id, symbol, known_at, session, market_cap of the
@@ -91,14 +168,14 @@ def build(
         cutoffs: For rank_by market_cap: session, close_at, cutoff of every session. A snapshot
             counts for t when known_at <= cutoff(t).
         base_session: No composition before it; default: the definition's base_date, if any.
-        left_out: session, symbol, reason of names that the caller kept out; only noted.
+        facts: Dividends, filters and the state before.
+        prepared: `prepare` of the same arguments, where it is shared.
 
     Returns:
         Frames sorted by session and rank or symbol. The state of a session is `ok` with a return;
         `base` where names were chosen but none was held before (the first session, and a start
         anew after sessions without a composition); `no_return`, provisional, where no name held has
-        a price; else why nothing could be chosen: no_caps,
-        stale_caps or no_history.
+        a price; else why nothing could be chosen: no_caps, stale_caps or no_history.
 
     Raises:
         SchemaError: Sessions out of order, or cutoffs missing.
@@ -107,106 +184,183 @@ def build(
         raise SchemaError("sessions", "empty or not ascending", "Pass the calendar's sessions")
     wanted = [i for i, s in enumerate(sessions) if first <= s <= last]
     if not wanted:
-        return IndexResult(*(_columns(t, pl.DataFrame(), definition, sessions) for t in _TABLES))
+        return IndexResult(*(_columns(t, pl.DataFrame(), definition, sessions) for t in TABLES))
     span = (wanted[0], wanted[-1])
-    bars, known = _measured(definition, returns, sessions, caps, cutoffs)
-    # C(first - 1) and the compositions that a name which comes back may have left.
-    needed = span[0] - 1 - definition.stale_sessions
-    ranked = rank(bars.filter(pl.col("pos") <= span[1]), definition, needed)
+    prepared = prepared or prepare(definition, returns, sessions, caps, cutoffs)
+    back = replayed(definition) if facts.state is None else definition.stale_sessions
+    begin = max(span[0] - 1 - back, 0)
+    own = rules(
+        definition, prepared, (begin, span[1]),
+        paid=facts.paid, cutoffs=cutoffs, ours=facts.ours, allowed=facts.allowed,
+    )  # fmt: skip
     start = base_session or definition.base_date or sessions[0]
-    chosen = _since(choose(ranked, definition.n), sessions, start)
-    earned = earn(chosen, ranked, span)
-    absent = unpriced(ranked, known, definition, span) if known else _NOTHING_UNPRICED
-    gaps = not_earned(chosen, ranked, definition.stale_sessions)
-    note = notes(definition, span, chosen, earned, absent, gaps, _placed(left_out, sessions))
-    states = cap_states(known) if known else ["no_history"] * len(sessions)
-    performance = _performance(definition, span, states, chosen, earned, note)
-    own = chosen.filter(pl.col("pos").is_between(*span))
-    frames = (own, performance, earned.changes, earned.contributions, absent)
-    return IndexResult(
-        *(_columns(t, f, definition, sessions) for t, f in zip(_TABLES, frames, strict=True))
-    )
+    carried = _carried(own, facts.state, begin, span, bisect_left(sessions, start))
+    return _result(definition, own, carried, span, prepared, facts)
 
 
-_TABLES = (COMPOSITIONS, PERFORMANCE, COMPOSITION_CHANGES, CONTRIBUTIONS, UNPRICED)
-_NOTHING_UNPRICED = pl.DataFrame(
-    schema={
-        "pos": pl.Int32(),
-        "rank": pl.Int32(),
-        "instrument_id": pl.Int32(),
-        "symbol": pl.String(),
-        "measure": pl.Float64(),
-    }
+TABLES: tuple[Table, ...] = (
+    COMPOSITIONS,
+    PERFORMANCE,
+    COMPOSITION_CHANGES,
+    CONTRIBUTIONS,
+    UNPRICED,
+    BASKETS,
 )
 
 
-def _measured(
+def _carried(
+    own: Rules, state: pl.DataFrame | None, begin: int, span: tuple[int, int], base: int
+) -> list[Session]:
+    """The basket on the positions of `span` from the base on."""
+    start = begin if state is None else span[0]
+    held = NOTHING if state is None else _held(own.market, state)
+    rows = range(max(start, base) - begin, span[1] - begin + 1)
+    return [s for s in run(own, rows, held) if s.row + begin >= span[0]]
+
+
+def _held(market: Market, state: pl.DataFrame) -> Held:
+    """What a stored composition says; names without any bar here are left out."""
+    columns = market.columns(state["instrument_id"])
+    state = state.filter(pl.Series(columns >= 0))
+    columns = columns[columns >= 0]
+    order = np.argsort(columns)
+    if not order.size:
+        return NOTHING
+    weights = state["target_weight"].to_numpy()[order]
+    if len(columns) < len(state):
+        weights = weights / weights.sum()
+    return Held(
+        columns[order],
+        weights,
+        state["rank"].cast(pl.Int64).to_numpy()[order],
+        state["measure"].to_numpy()[order],
+    )
+
+
+def _result(
     definition: IndexDefinition,
-    returns: pl.DataFrame,
-    sessions: Sequence[date],
-    caps: pl.DataFrame | None,
-    cutoffs: pl.DataFrame | None,
-) -> tuple[pl.DataFrame, Snapshots | None]:
-    """The bars with measure and age, and the cap snapshots where the index ranks by them."""
-    bars = bars_on(returns, sessions)
-    if definition.rank_by == "dollar_volume":
-        measure = median_dollar_volume(bars, definition.window)
-        return bars.with_columns(measure, pl.lit(None, pl.Int32).alias("age")), None
-    if cutoffs is None:
-        raise SchemaError("cutoffs", "missing", "Pass session, close_at, cutoff of every session")
-    known = snapshots(caps, cutoffs, sessions, definition.max_cap_age_days)
-    measured = market_caps(bars, known, definition.stale_sessions)
-    return pl.concat([bars, measured], how="horizontal"), known
+    own: Rules,
+    carried: list[Session],
+    span: tuple[int, int],
+    prepared: Prepared,
+    facts: Facts,
+) -> IndexResult:
+    market, sessions, known = own.market, prepared.sessions, prepared.known
+    income: dict[str, Floats] = {}
+    if facts.paid is not None:
+        income = yields(definition, market, facts.paid, sessions)
+    chosen = earnings.compositions([s.row for s in carried], [s.after for s in carried], market)
+    contributions, totals = earnings.contributions(carried, market, income)
+    absent = NOTHING_UNPRICED
+    if known is not None:
+        absent = _unpriced(own, known, chosen, carried, span)
+    note = notes(
+        definition, carried, market, chosen, absent, _placed(facts.left_out, sessions, span)
+    )
+    states = cap_states(known) if known else ["no_history"] * len(sessions)
+    frames = (
+        chosen,
+        _performance(definition, span, states, carried, totals, note, market.first),
+        earnings.changes(carried, own.ranking),
+        contributions,
+        absent,
+        _baskets(own, span, carried),
+    )
+    return IndexResult(
+        *(_columns(t, f, definition, sessions) for t, f in zip(TABLES, frames, strict=True))
+    )
 
 
-def _since(chosen: pl.DataFrame, sessions: Sequence[date], start: date) -> pl.DataFrame:
-    """The compositions from the first session on that is not before `start`."""
-    return chosen.filter(pl.col("pos") >= bisect_left(sessions, start))
+def _unpriced(
+    own: Rules,
+    known: Snapshots,
+    chosen: pl.DataFrame,
+    carried: list[Session],
+    span: tuple[int, int],
+) -> pl.DataFrame:
+    """On the sessions that were reviewed; before the base, against who would have been chosen."""
+    market = own.market
+    begun = carried[0].row if carried else span[1] + 1 - market.first
+    early = list(range(span[0] - market.first, begun))
+    would = earnings.compositions(early, [reviewed(own, row, NOTHING) for row in early], market)
+    rows = [*early, *(s.row for s in carried if s.reviewed)]
+    positions = [row + market.first for row in rows]
+    return unpriced(pl.concat([would, chosen]), market, known, own.definition, positions)
 
 
-def _placed(left_out: pl.DataFrame | None, sessions: Sequence[date]) -> pl.DataFrame:
-    """pos, symbol, reason of what the caller left out, on index sessions, sorted."""
+def _placed(
+    left_out: pl.DataFrame | None, sessions: Sequence[date], span: tuple[int, int]
+) -> pl.DataFrame:
+    """pos, symbol, reason of what the caller left out, on index sessions of the span, sorted."""
     if left_out is None:
         return pl.DataFrame(schema=NOTED)
     days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
     placed = left_out.join(days, on="session").select(pl.col(n).cast(t) for n, t in NOTED.items())
-    return placed.sort(*NOTED)
+    return placed.filter(pl.col("pos").is_between(*span)).sort(*NOTED)
 
 
 def _performance(
     definition: IndexDefinition,
     span: tuple[int, int],
     states: list[str],
-    chosen: pl.DataFrame,
-    earned: Earned,
+    carried: list[Session],
+    totals: dict[str, Floats],
     note: dict[int, str],
+    offset: int,
 ) -> pl.DataFrame:
-    first, last = span
-    positions = np.arange(first, last + 1)
-    count = np.bincount(
-        chosen.filter(pl.col("pos").is_between(first, last))["pos"].to_numpy() - first,
-        minlength=positions.size,
-    )
-    stale = earned.contributions.filter("stale")["pos"].to_numpy()
-    has_return = ~np.isnan(earned.returns)
-    state = np.array(states[first : last + 1], dtype=object)
-    # Whether it is the first one ever cannot be told from a range, and need not: see `levels`.
-    state[count > 0] = "base"
-    held = earned.contributions["pos"].unique().to_numpy()
-    state[np.isin(positions, held)] = "no_return"
-    state[has_return] = "ok"
-    return pl.DataFrame(
+    """A row per position and basis; positions before the base have only a state."""
+    positions = list(range(span[0], span[1] + 1))
+    state = states[span[0] : span[1] + 1]
+    count, turnover = np.zeros(len(positions), np.int64), np.full(len(positions), np.nan)
+    provisional = np.zeros(len(positions), dtype=np.bool_)
+    at = np.array([s.row + offset - span[0] for s in carried], dtype=np.int64)
+    for i, s in zip(at.tolist(), carried, strict=True):
+        count[i], turnover[i] = s.after.columns.size, s.turnover
+        if s.before.columns.size:
+            # Whether it is the first one ever cannot be told from a range: see `levels`.
+            state[i] = "no_return" if np.isnan(s.total) else "ok"
+            provisional[i] = np.isnan(s.total) or bool((s.how == ASSUMED).any())
+        elif count[i]:
+            state[i] = "base"
+    frame = pl.DataFrame(
         {
             "pos": pl.Series(positions, dtype=pl.Int32),
-            "state": pl.Series(state.tolist(), dtype=pl.String),
-            "session_return": pl.Series(earned.returns, nan_to_null=True),
+            "state": pl.Series(state, dtype=pl.String),
             "n_constituents": count,
-            "n_target": np.full(positions.size, definition.n),
-            "turnover": pl.Series(earned.turnover, nan_to_null=True),
-            "provisional": np.isin(positions, stale),
-            "note": pl.Series([note.get(p) for p in positions.tolist()], dtype=pl.String),
+            "n_target": np.full(len(positions), definition.n),
+            "turnover": pl.Series(turnover, nan_to_null=True),
+            "provisional": provisional,
+            "note": pl.Series([note.get(p) for p in positions], dtype=pl.String),
         }
     )
+    parts = []
+    for basis, total in totals.items():
+        returns = np.full(len(positions), np.nan)
+        returns[at] = total
+        parts.append(
+            frame.with_columns(
+                pl.Series("session_return", returns, nan_to_null=True),
+                pl.lit(basis).alias("return_basis"),
+            )
+        )
+    return pl.concat(parts).sort("pos", maintain_order=True)
+
+
+def _baskets(own: Rules, span: tuple[int, int], carried: list[Session]) -> pl.DataFrame:
+    """Whether names were chosen, and what the basket is worth where a divisor means something."""
+    rows = [
+        (
+            s.row + own.market.first,
+            s.reviewed,
+            float(own.raw(s.row, s.after.columns).sum())
+            if own.raw is not None and s.after.columns.size
+            else None,
+        )
+        for s in carried
+        if s.before.columns.size or s.after.columns.size
+    ]
+    schema = {"pos": pl.Int32, "reviewed": pl.Boolean, "basket_value": pl.Float64}
+    return pl.DataFrame(rows, schema=schema, orient="row")
 
 
 def _columns(
@@ -219,6 +373,5 @@ def _columns(
     filled = frame.with_columns(
         pl.Series(sessions, dtype=pl.Date).gather(frame["pos"]).alias("session"),
         pl.lit(definition.name).alias("index_name"),
-        pl.lit(RETURN_BASIS).alias("return_basis"),
     )
     return filled.select(pl.col(n).cast(t) for n, t in schema.items())

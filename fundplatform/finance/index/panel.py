@@ -36,7 +36,9 @@ def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
     """
     days = pl.Series(sessions, dtype=pl.Date).to_physical().to_numpy()
     within = pl.col("session").is_between(sessions[0], sessions[-1])
-    rows = returns.lazy().select(COLUMNS).filter(within).collect()
+    # The close serves price weights only, and is not always there.
+    columns = [*COLUMNS, *(n for n in ("close",) if n in returns.columns)]
+    rows = returns.lazy().select(columns).filter(within).collect()
     rows = rows.sort("instrument_id", "session")
     day = rows["session"].to_physical().to_numpy()
     pos = np.searchsorted(days, day)
@@ -57,6 +59,7 @@ def _compounded(rows: pl.DataFrame, on: npt.NDArray[np.bool_]) -> pl.DataFrame:
         .group_by("instrument_id", "block", maintain_order=True)
         .agg(
             pl.col("symbol", "listed_from", "dollar_volume", "pos", "on").last(),
+            *(pl.col(n).last() for n in ("close",) if n in rows.columns),
             pl.when(pl.len() == 1).then(pl.col("ret").last()).otherwise(whole).alias("ret"),
         )
     )
