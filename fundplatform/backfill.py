@@ -14,7 +14,15 @@ from itertools import pairwise
 import dagster as dg
 
 from fundplatform import calendars, changes
-from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, LISTINGS, SOURCES, TIERS
+from fundplatform.assets.catalog import (
+    ACTIONS,
+    FACTORS,
+    INSTRUMENTS,
+    LISTINGS,
+    PAYMENT_FACTORS,
+    SOURCES,
+    TIERS,
+)
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
 from fundplatform.call_plan import told
@@ -28,12 +36,17 @@ from fundplatform.staleness import (
     JUDGED,
     LAST_OF_CHAIN,
     STAGES,
+    changed,
     is_outdated,
     latest,
     stages,
 )
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
+CATALOG = (*IDENTITIES, ACTIONS, FACTORS)
+"""What is counted before the chain, in one run."""
+AFTERWARDS = (TIERS, PAYMENT_FACTORS)
+"""What rests on whole histories of prices, in one run after the chain."""
 CHAIN = tuple(key for keys in STAGES.values() for key in keys)
 """Everything downstream of raw that is computed by day, in one run."""
 
@@ -211,12 +224,16 @@ class Backfill:
         """The run of identities and factors, where something came since or their code changed."""
         raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
         due = latest(self.instance, [FACTORS]) < latest(self.instance, raw)
-        return [Chunk("catalog", (*IDENTITIES, FACTORS))] if due or self._outdated(FACTORS) else []
+        due = due or self._outdated(ACTIONS) or self._outdated(FACTORS)
+        return [Chunk("catalog", CATALOG)] if due else []
 
     def tiers(self) -> list[Chunk]:
-        """The run of the tiers, where prices were judged since or their rules changed."""
-        due = latest(self.instance, [TIERS]) < latest(self.instance, [JUDGED])
-        return [Chunk(TIERS.to_user_string(), (TIERS,))] if due or self._outdated(TIERS) else []
+        """The run of tiers and payment factors, where what they rest on or their rules changed."""
+        oldest = min(latest(self.instance, [key]) for key in AFTERWARDS)
+        due = oldest < latest(self.instance, [JUDGED])
+        due = due or latest(self.instance, [PAYMENT_FACTORS]) < changed(self.instance, ACTIONS)
+        due = due or any(self._outdated(key) for key in AFTERWARDS)
+        return [Chunk(TIERS.to_user_string(), AFTERWARDS)] if due else []
 
     def _outdated(self, key: dg.AssetKey) -> bool:
         return is_outdated(self.instance, key, self.versions([key]).get(key))

@@ -80,7 +80,7 @@ def _assets(
     sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime], syncs: Syncs
 ) -> list[dg.AssetsDefinition]:
     raw = [raw_asset(s, kind, clock, syncs) for s in sources for kind in s.spec.kinds]
-    base = [*raw, catalog.identities(sources), catalog.adjustment_factors(sources)]
+    base = [*raw, catalog.identities(sources), catalog.corporate_actions(sources)]
     if not any(Kind.OHLCV in s.spec.kinds for s in sources):
         return base
     days = daily_partitions(sources)
@@ -91,6 +91,7 @@ def _assets(
         *base,
         prices.validated(sources, days),
         catalog.classified(sources),
+        catalog.payment_factors(),
         indices.built(sources, definitions, days),
         indices.levels(definitions),
         funds.metrics(days, settings.risk_free_rate, clock),

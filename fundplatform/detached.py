@@ -18,10 +18,17 @@ from dagster._core.execution.backfill import (
 )
 from dagster._core.utils import make_new_backfill_id
 
-from fundplatform.assets.catalog import FACTORS, TIERS
+from fundplatform.assets.catalog import FACTORS
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.spans import FRESH
-from fundplatform.backfill import CHAIN, IDENTITIES, Backfill, chain_chunks, chain_days
+from fundplatform.backfill import (
+    AFTERWARDS,
+    CATALOG,
+    CHAIN,
+    Backfill,
+    chain_chunks,
+    chain_days,
+)
 from fundplatform.chunks import Chunk
 from fundplatform.cli import prepare
 from fundplatform.definitions import build_definitions, utc_now
@@ -102,13 +109,13 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
         versions = job.versions(CHAIN)
         chain = list(chain_chunks(job.all_sources, job.instance, *days, versions))
     judged = any(JUDGED in chunk.keys for chunk in chain)
-    tiers = [Chunk("tiers", (TIERS,))] if judged else job.tiers()
+    tiers = [Chunk("tiers", AFTERWARDS)] if judged else job.tiers()
     if fetches:
         return fetches, [*catalog, *chain, *tiers]
     return [*catalog, *chain, *tiers], []
 
 
-_CATALOG = Chunk("catalog", (*IDENTITIES, FACTORS))
+_CATALOG = Chunk("catalog", CATALOG)
 
 
 def _raw(job: Backfill, kinds: Iterable[Kind]) -> set[dg.AssetKey]:

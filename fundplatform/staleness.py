@@ -4,6 +4,7 @@ In: Dagster's record of partitions and the assets' code versions. Out: from whic
 is to be computed again. Nothing is run or cut into chunks here.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import accumulate
@@ -12,7 +13,7 @@ import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
-from fundplatform.assets.catalog import FACTORS
+from fundplatform.assets.catalog import ACTIONS, FACTORS
 from fundplatform.assets.raw import raw_key
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.notes import Notes
@@ -63,8 +64,9 @@ def stages(
 
     A day is computed from the start where it is new or older than what it rests on: its own raw
     data, the days before (look-backs reach over them, and a run may have failed between them or
-    between two of its steps) and the split factors. Where only the rules of a stage changed since
-    (an index definition, the risk-free rate), from that stage on.
+    between two of its steps), the split factors, and the corporate actions with an ex-date by then.
+    Where only the rules of a stage changed since (an index definition, the risk-free rate), from
+    that stage on.
 
     Args:
         sources: All sources.
@@ -76,7 +78,8 @@ def stages(
     recorded = [_ids(instance, key) for key in _OF_STAGE]
     judged, finished = recorded[0], recorded[-1]
     newest = _newest_raw(sources, instance)
-    inputs = (max(judged.get(k, 0), newest.get(k, 0)) for k in keys)
+    paid = _newest_actions(instance, keys)
+    inputs = (max(judged.get(k, 0), newest.get(k, 0), paid.get(k, 0)) for k in keys)
     rests_on = accumulate(inputs, max, initial=changed(instance, FACTORS))
     next(rests_on)
     first = [
@@ -101,6 +104,18 @@ def _newest_raw(sources: Iterable[Source], instance: dg.DagsterInstance) -> dict
             if kind in FEEDS and coverage.partitioned:
                 for day, storage_id in _ids(instance, raw_key(source.spec.name, kind)).items():
                     newest[day] = max(newest.get(day, 0), storage_id)
+    return newest
+
+
+def _newest_actions(instance: dg.DagsterInstance, keys: Sequence[str]) -> dict[str, int]:
+    """The first day that a change of actions touches -> storage id of the newest such change."""
+    newest: dict[str, int] = {}
+    for record in instance.fetch_materializations(ACTIONS, limit=_MANY).records:
+        facts = record.asset_materialization.metadata if record.asset_materialization else {}
+        if "touched_from" in facts:
+            at = bisect_left(keys, str(facts["touched_from"].value))
+            if at < len(keys):
+                newest[keys[at]] = max(newest.get(keys[at], 0), record.storage_id)
     return newest
 
 

@@ -30,7 +30,9 @@ ASSETS = {
     "catalog/instruments",
     "catalog/listings",
     "catalog/sources",
+    "catalog/corporate_actions",
     "catalog/adjustment_factors",
+    "catalog/total_return_factors",
     "catalog/tiers",
     "prices/validated",
     "prices/rejected",
@@ -51,6 +53,7 @@ CHECKED = {
     "indices/levels",
     "funds/metrics",
     "catalog/instruments",
+    "catalog/corporate_actions",
     "catalog/adjustment_factors",
     "ops/gates",
 }

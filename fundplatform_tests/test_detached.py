@@ -7,8 +7,8 @@ import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
 
-from fundplatform.assets.catalog import FACTORS, TIERS
-from fundplatform.backfill import CHAIN
+from fundplatform.assets.catalog import FACTORS
+from fundplatform.backfill import AFTERWARDS, CHAIN
 from fundplatform.definitions import build_definitions
 from fundplatform.detached import submit
 from fundplatform.instance import init, open_instance
@@ -65,7 +65,8 @@ def everything_fetched(instance: dg.DagsterInstance, rates: list[str] = FIXINGS)
 def everything_computed(instance: dg.DagsterInstance) -> None:
     for key in CHAIN:
         report(instance, key, DAYS)
-    instance.report_runless_asset_event(dg.AssetMaterialization(TIERS))
+    for key in AFTERWARDS:
+        instance.report_runless_asset_event(dg.AssetMaterialization(key))
 
 
 def test_it_targets_sessions_upstream_and_days_downstream(
@@ -83,6 +84,8 @@ def test_it_targets_sessions_upstream_and_days_downstream(
         "catalog/instruments",
         "catalog/listings",
         "catalog/sources",
+        "catalog/corporate_actions",
+        "catalog/total_return_factors",
         "catalog/tiers",
         "indices/levels",
     }

@@ -1,4 +1,4 @@
-"""catalog/*: identities, split factors and tiers. Unpartitioned: small, and recomputed whole.
+"""catalog/*: identities, corporate actions, factors and tiers, recomputed whole (they are small).
 
 Identities are registered in the raw assets' own transactions; `catalog/instruments` and its
 siblings only state that in the graph, so that what reads them runs after the loads.
@@ -13,8 +13,15 @@ import polars as pl
 from fundplatform import calendars, tables
 from fundplatform.assets.describe import doubt_report, output, version_of
 from fundplatform.assets.raw import raw_key
-from fundplatform.assets.series import PRICE_COLUMNS, best_returns, with_calendar
-from fundplatform.finance import adjustment, splits, tier_history
+from fundplatform.assets.series import PRICE_COLUMNS, best_returns, price_bars, with_calendar
+from fundplatform.finance import (
+    actions,
+    adjustment,
+    payments,
+    splits,
+    tier_history,
+    total_return,
+)
 from fundplatform.finance.tier_rules import TierRules, load_rules
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.outputs import Derived, Stored
@@ -22,7 +29,9 @@ from fundplatform.storage.outputs import Derived, Stored
 INSTRUMENTS = dg.AssetKey(["catalog", "instruments"])
 LISTINGS = dg.AssetKey(["catalog", "listings"])
 SOURCES = dg.AssetKey(["catalog", "sources"])
+ACTIONS = dg.AssetKey(["catalog", "corporate_actions"])
 FACTORS = dg.AssetKey(["catalog", "adjustment_factors"])
+PAYMENT_FACTORS = dg.AssetKey(["catalog", "total_return_factors"])
 TIERS = dg.AssetKey(["catalog", "tiers"])
 VALIDATED = dg.AssetKey(["prices", "validated"])
 
@@ -66,27 +75,75 @@ def identities(sources: Iterable[Source]) -> dg.AssetsDefinition:
     return register
 
 
-def adjustment_factors(sources: Iterable[Source]) -> dg.AssetsDefinition:
-    """catalog/adjustment_factors from every source's corporate actions."""
+def corporate_actions(sources: Iterable[Source]) -> dg.AssetsDefinition:
+    """catalog/corporate_actions and catalog/adjustment_factors from every source's actions."""
     sources = list(sources)
     ins = every(sources, Kind.CORPORATE_ACTIONS)
 
     @dg.multi_asset(
-        name="catalog_adjustment_factors",
-        outs={"adjustment_factors": output(tables.ADJUSTMENT_FACTORS, f"splits {splits.VERSION}")},
+        name="catalog_corporate_actions",
+        outs={
+            "corporate_actions": output(tables.ACTIONS, f"actions {actions.VERSION}"),
+            "adjustment_factors": output(tables.ADJUSTMENT_FACTORS, f"splits {splits.VERSION}"),
+        },
         ins={"known_sources": dg.AssetIn(SOURCES), **ins},
         deps=others(sources, Kind.CORPORATE_ACTIONS),
         pool="warehouse",
     )
-    def factors(
+    def count(
         context: dg.AssetExecutionContext, known_sources: pl.DataFrame, **inputs: pl.DataFrame
-    ) -> Derived:
-        actions = inputs.get(str(Kind.CORPORATE_ACTIONS), tables.CORPORATE_ACTIONS.empty())
-        found = splits.distinct(actions, known_sources)
-        context.add_asset_metadata(doubt_report(found.doubts), FACTORS)
-        return Derived({tables.ADJUSTMENT_FACTORS: adjustment.split_factors(found.counted)})
+    ) -> tuple[Derived, Derived]:
+        stated = inputs.get(str(Kind.CORPORATE_ACTIONS), tables.CORPORATE_ACTIONS.empty())
+        found = actions.counted(stated, known_sources)
+        context.add_asset_metadata(doubt_report(found.doubts, "actions"), ACTIONS)
+        of_splits = splits.distinct(stated, known_sources).doubts
+        context.add_asset_metadata(doubt_report(of_splits), FACTORS)
+        factors = adjustment.split_factors(found.actions)
+        return (
+            Derived({tables.ACTIONS: found.actions}, dated="ex_date"),
+            Derived({tables.ADJUSTMENT_FACTORS: factors}),
+        )
 
-    return factors
+    return count
+
+
+def payment_factors() -> dg.AssetsDefinition:
+    """catalog/total_return_factors: what was paid, over the prices it was paid on."""
+
+    @dg.multi_asset(
+        name="catalog_total_return_factors",
+        outs={
+            "total_return_factors": output(
+                tables.TOTAL_RETURN_FACTORS, f"total_return {total_return.VERSION}"
+            )
+        },
+        ins={
+            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
+            "counted": dg.AssetIn(ACTIONS),
+            "factors": dg.AssetIn(FACTORS),
+            "instruments": dg.AssetIn(INSTRUMENTS),
+            "known_sources": dg.AssetIn(SOURCES),
+        },
+        pool="warehouse",
+    )
+    def pay(
+        context: dg.AssetExecutionContext,
+        prices: pl.DataFrame,
+        counted: pl.DataFrame,
+        factors: pl.DataFrame,
+        instruments: pl.DataFrame,
+        known_sources: pl.DataFrame,
+    ) -> Derived:
+        bars = price_bars(prices, known_sources)
+        found = payments.payments(counted, instruments, bars)
+        own = bars.join(found.paid.select("instrument_id").unique(), on="instrument_id", how="semi")
+        returns = total_return.total_returns(own, factors, found.paid)
+        context.add_asset_metadata({"payments not used": found.unused.height}, PAYMENT_FACTORS)
+        if found.unused.height:
+            context.log.warning(f"payments not used: {found.unused.head(5).rows()}")
+        return Derived({tables.TOTAL_RETURN_FACTORS: total_return.total_factors(returns)})
+
+    return pay
 
 
 def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:

@@ -114,17 +114,18 @@ def sparkline(values: Sequence[float]) -> str:
     return "".join(_BARS[round((v - low) * scale)] for v in values)
 
 
-def doubt_report(doubts: pl.DataFrame) -> dict[str, Any]:
-    """Run metadata of catalog.adjustment_factors: splits on which sources disagree.
+def doubt_report(doubts: pl.DataFrame, what: str = "splits") -> dict[str, Any]:
+    """Run metadata of the catalog's actions: those on which sources disagree.
 
     Args:
         doubts: `finance.splits.DOUBTS`.
+        what: What they are of, in the plural.
     """
     names = doubts.columns
     head = f"| {' | '.join(names)} |\n|{'---|' * len(names)}\n"
     rows = "\n".join(f"| {' | '.join(map(str, r))} |" for r in doubts.head(_SHOWN_DOUBTS).rows())
-    shown = {"splits in doubt": doubts.height}
-    return {**shown, "splits to look at": dg.MetadataValue.md(head + rows)} if rows else {**shown}
+    shown = {f"{what} in doubt": doubts.height}
+    return {**shown, f"{what} to look at": dg.MetadataValue.md(head + rows)} if rows else {**shown}
 
 
 def session_returns(performance: pl.DataFrame) -> dict[date, dict[str, float]]:

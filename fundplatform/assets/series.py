@@ -56,11 +56,14 @@ def price_returns(
         sources: catalog.sources.
         anew: True where `prices` are not all bars: the selected one may be missing.
     """
+    return session_returns(price_bars(prices, sources, anew=anew), factors)
+
+
+def price_bars(prices: pl.DataFrame, sources: pl.DataFrame, *, anew: bool = False) -> pl.DataFrame:
+    """The daily bars of `price_returns`: on the price basis, one selected a session."""
     bars = daily_bars(prices)
     kept = bars.filter(pl.col("return_basis") == PRICE)
-    if anew or kept.height < bars.height:
-        kept = _selected(kept, sources)
-    return session_returns(kept, factors)
+    return _selected(kept, sources) if anew or kept.height < bars.height else kept
 
 
 def returns_by_basis(

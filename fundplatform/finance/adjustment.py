@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 import polars as pl
 
+from fundplatform.finance.splits import SPLITS
 from fundplatform.tables import ADJUSTMENT_FACTORS
 
 FIRST_SESSION = date(1900, 1, 1)
@@ -25,13 +26,14 @@ def split_factors(actions: pl.DataFrame) -> pl.DataFrame:
     """The split factor of every period of every instrument that ever split.
 
     The factor of a session is the product of 1/ratio over all later ex-dates (methodology 0), so
-    the newest period has 1.0. Stock dividends come as splits with their ratio (1.05 for 5 %).
+    the newest period has 1.0. A stock dividend has its ratio (1.05 for 5 %), as `stock_dividend` or
+    as a split; one of each on a day multiply.
 
     Args:
         actions: Rows of raw.corporate_actions: instrument_id, action, ex_date, ratio, source_id.
-            Other actions than `split` are ignored. A split that is announced but not yet effective
-            makes a period too: only ratios of factors mean something, and `split_adjusted` and
-            the views divide by the factor of the newest price.
+            Other actions than `splits.SPLITS` are ignored. A split that is announced but not yet
+            effective makes a period too: only ratios of factors mean something, and
+            `split_adjusted` and the views divide by the factor of the newest price.
 
     Returns:
         instrument_id, from_session, to_session, split_factor, sorted by the first two. The periods
@@ -42,10 +44,11 @@ def split_factors(actions: pl.DataFrame) -> pl.DataFrame:
     """
     usable = pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
     splits = (
-        actions.filter((pl.col("action") == "split") & usable)
+        actions.filter(pl.col("action").is_in(SPLITS) & usable)
         .sort("instrument_id", "ex_date", "source_id")
-        .unique(["instrument_id", "ex_date"], keep="first", maintain_order=True)
-        .select("instrument_id", "ex_date", "ratio")
+        .unique(["instrument_id", "ex_date", "action"], keep="first", maintain_order=True)
+        .group_by("instrument_id", "ex_date", maintain_order=True)
+        .agg(pl.col("ratio").product())
     )
     # One divisor per period, with one division at the end: 1/(1.5*2) is nearer than (1/1.5)*(1/2).
     oldest = splits.group_by("instrument_id", maintain_order=True).agg(

@@ -10,7 +10,10 @@ from datetime import date, timedelta
 
 import polars as pl
 
-VERSION = 1
+SPLITS = ("split", "stock_dividend")
+"""Actions that change the number of shares by a ratio of new to old."""
+
+VERSION = 2
 """Raised when the same actions come to give other factors."""
 
 NEAR = timedelta(days=8)
@@ -59,13 +62,14 @@ def distinct(actions: pl.DataFrame, sources: pl.DataFrame) -> Splits:
 
     Args:
         actions: instrument_id, source_id, action, ex_date, ratio, and any more columns. Other
-            actions than `split`, and ratios that are NULL, not finite or <= 0, do not count.
+            actions than SPLITS, and ratios that are NULL, not finite or <= 0, do not count.
         sources: source_id and priority; a source that is not there comes last.
     """
     numbered = actions.with_row_index("row").join(
         sources.select("source_id", "priority"), on="source_id", how="left"
     )
-    usable = (pl.col("action") == "split") & pl.col("ratio").is_finite() & (pl.col("ratio") > 0)
+    ratio = pl.col("ratio")
+    usable = pl.col("action").is_in(SPLITS) & ratio.is_finite() & (ratio > 0)
     ordered = numbered.filter(usable).sort(
         "priority", "source_id", "ex_date", "row", nulls_last=True
     )

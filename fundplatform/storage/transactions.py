@@ -5,6 +5,7 @@ No Dagster and no SQL: asset names, slices and a `Writer` come in, counts go out
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 import polars as pl
 
@@ -164,12 +165,30 @@ def write_derived(writer: Writer, derived: Derived, target: Target) -> Written:
     if derived.register:
         spec, listings = derived.register
         writer.register(writer.source_id(spec), listings)
-    facts: dict[str, int] = {}
+    facts: dict[str, int | float | str] = dict(_touched(writer, derived, target.part))
+    own = len(facts)
     for table, frame in derived.frames.items():
         counts = writer.write(table, frame, target.part)
         _write_record(writer, target, _Record(table, counts, frame.height, 0), target.part)
-        facts = facts or _facts(counts)
+        if len(facts) == own:
+            facts |= _facts(counts)
     return Written(next(iter(derived.frames.values())), facts)
+
+
+def _touched(writer: Writer, derived: Derived, part: Slice) -> dict[str, str]:
+    """`touched_from`: the earliest date of a row of the own table that is new, other, or gone."""
+    table, frame = next(iter(derived.frames.items()))
+    if derived.dated is None:
+        return {}
+    columns = [n for n in table.column_names if n not in table.stamps]
+    before = writer.read(table, part, columns)
+    after = frame.select(pl.col(n).cast(table.polars_schema[n]) for n in columns)
+    news = [
+        one.join(other, on=columns, how="anti", nulls_equal=True)[derived.dated].min()
+        for one, other in ((after, before), (before, after))
+    ]
+    days = [day.isoformat() for day in news if isinstance(day, date)]
+    return {"touched_from": min(days)} if days else {}
 
 
 def _facts(counts: Counts) -> dict[str, int]:

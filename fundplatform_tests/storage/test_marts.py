@@ -17,6 +17,10 @@ CONTRACT = {
     "close volume adjustment source known_at",
     "adjusted_prices": "instrument_id symbol asset_class interval quote bar_open_at session open "
     "high low close volume close_as_delivered split_factor basis",
+    "corporate_actions": "instrument_id symbol name asset_class quote action ex_date ratio amount "
+    "currency other_symbol known_at source reference",
+    "total_return": "instrument_id symbol asset_class quote session close_as_delivered close "
+    "total_return_close vendor_style_close total_factor basis",
     "index_levels": "index_name session return_basis level drawdown session_return state "
     "n_constituents n_target turnover provisional note",
     "index_composition": "index_name session instrument_id symbol name asset_class rank measure "
@@ -66,6 +70,13 @@ CONTENT = (
         {"from_session": SAT, "to_session": MON, "split_factor": 1 / 7},
         {"from_session": TUE, "to_session": date(9999, 12, 31), "split_factor": 1.0},
     ),
+    # A payment on the Monday: 0.9 of the price before it is a return, 0.8 a vendor's way.
+    rows(
+        tables.TOTAL_RETURN_FACTORS,
+        {"from_session": THU, "to_session": SAT, "total_factor": 0.9, "vendor_factor": 0.8},
+        {"from_session": MON, "to_session": TUE, "total_factor": 1.0, "vendor_factor": 1.0},
+    ),
+    rows(tables.ACTIONS, {"action": "dividend", "ex_date": MON, "amount": 0.5}),
     rows(
         tables.VALIDATED,
         chosen(FRI, 88.99), chosen(MON, 44.86), chosen(FRI, 1.0, interval="1h"),
@@ -126,6 +137,22 @@ def test_every_view_is_in_the_contract_with_its_columns(store: Store) -> None:
         "FROM information_schema.columns WHERE table_schema = 'marts' GROUP BY table_name"
     )
     assert dict(found.rows()) == CONTRACT
+
+
+def test_total_return_multiplies_split_adjusted_closes(store: Store) -> None:
+    """88.99 / 2 = 44.495; x 0.9 = 40.0455, x 0.8 = 35.596; nothing on bars without factors."""
+    found = ask(store, "symbol, session, close, total_return_close, vendor_style_close",
+                "total_return")  # fmt: skip
+    assert found == [
+        ("AAPL", FRI, pytest.approx(44.495), pytest.approx(40.0455), pytest.approx(35.596)),
+        ("AAPL", MON, 44.86, 44.86, 44.86),
+        ("NAN", FRI, 50.0, 50.0, 50.0),
+    ]
+
+
+def test_actions_name_their_source_and_currency(store: Store) -> None:
+    found = ask(store, "symbol, action, ex_date, amount, currency, source", "corporate_actions")
+    assert found == [("AAPL", "dividend", MON, 0.5, "x", "good")]
 
 
 def test_every_view_says_what_it_is(store: Store) -> None:

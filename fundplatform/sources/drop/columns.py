@@ -51,6 +51,7 @@ COLUMNS: dict[Kind, dict[str, Role]] = {
         "ratio": "number",
         "amount": "number",
         "currency": "text",
+        "other": "text",
         "reference": "text",
     },
     Kind.SHARES: {**_WHO, "measured_on": "date", "shares": "number"},

@@ -149,15 +149,30 @@ def _timed(frame: pl.DataFrame, config: DropConfig, interval: str) -> pl.DataFra
         case Kind.SHARES:
             frame = _known(frame, config)
         case Kind.CORPORATE_ACTIONS:
-            if "known_at" in has:
-                frame = _known(frame, config)
-            else:
-                label = pl.col("ex_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-                frame = frame.with_columns(known_at=label)
+            frame = _announced(frame, config)
         case _:
             if "vintage" not in has:
                 frame = frame.with_columns(vintage="session")
     return frame
+
+
+def _announced(frame: pl.DataFrame, config: DropConfig) -> pl.DataFrame:
+    """known_at of actions: as the file says, else their ex-date; `other` goes into `reference`."""
+    if "other" in frame.columns:
+        frame = frame.with_columns(reference=_with_other(frame))
+    if "known_at" in frame.columns:
+        return _known(frame, config)
+    label = pl.col("ex_date").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return frame.with_columns(known_at=label)
+
+
+def _with_other(frame: pl.DataFrame) -> pl.Expr:
+    """`other=SYMBOL; reference`: raw.corporate_actions says the other party there."""
+    party = "other=" + pl.col("other")
+    if "reference" not in frame.columns:
+        return party
+    both = pl.concat_str([party, pl.col("reference")], separator="; ", ignore_nulls=True)
+    return pl.when(party.is_null()).then("reference").otherwise(both)
 
 
 def _known(frame: pl.DataFrame, config: DropConfig) -> pl.DataFrame:

@@ -1,0 +1,176 @@
+"""Corporate actions that count: one row per event, though several sources state it.
+
+Splits are settled in `splits.py`, factors are made in `adjustment.py`, what an action pays is in
+`payments.py`. In: rows of raw.corporate_actions and the sources' priorities. Out: the rows of
+catalog.corporate_actions, and what a person may want to look at.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import polars as pl
+
+from fundplatform.finance import splits
+from fundplatform.finance.splits import DOUBTS, SPLITS
+from fundplatform.tables import ACTIONS as TABLE
+
+CASH = ("dividend", "special_dividend")
+OTHERS = ("spin_off", "merger", "delisting", "rename")
+KINDS = (*SPLITS, *CASH, *OTHERS)
+"""Every action that the platform understands; others stay in raw and are reported."""
+
+VERSION = 1
+"""Raised when the same statements come to give other actions."""
+
+SAME_PAYMENT = timedelta(days=3)
+"""Sources name ex-dates up to a weekend apart; weekly payers pay no oftener than this."""
+
+_SAME_AMOUNT = 1e-3
+_SCHEMA = pl.Schema({n: t for n, t in TABLE.polars_schema.items() if n not in TABLE.stamps})
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The actions that count (catalog.corporate_actions without stamps), and the DOUBTS."""
+
+    actions: pl.DataFrame
+    doubts: pl.DataFrame
+
+
+def known_by(actions: pl.DataFrame, instant: datetime) -> pl.DataFrame:
+    """The actions that the public knew at this instant (known_at <= instant)."""
+    return actions.filter(pl.col("known_at") <= instant)
+
+
+def as_of(actions: pl.DataFrame, superseded: pl.DataFrame, instant: datetime) -> pl.DataFrame:
+    """The rows as this warehouse had them at an instant, whatever came or changed since.
+
+    Args:
+        actions: raw.corporate_actions.
+        superseded: raw.corporate_actions_revisions (the same columns and recorded_to).
+        instant: recorded_from <= instant < recorded_to.
+    """
+    past = superseded.filter(pl.col("recorded_to") > instant).select(actions.columns)
+    return pl.concat([actions, past]).filter(pl.col("recorded_from") <= instant)
+
+
+def counted(actions: pl.DataFrame, sources: pl.DataFrame) -> Counted:
+    """One row per event.
+
+    Splits and stock dividends: see `splits.distinct`. Cash: on one ex-date all rows of the source
+    of lowest (priority, source_id) count (income and gains are two rows); another source's row of
+    the same amount (to 0.1 %) within `SAME_PAYMENT` is the same payment. Spin-offs, mergers,
+    delistings and renames: one of a kind within `splits.NEAR`. The order of rows never matters.
+
+    Args:
+        actions: raw.corporate_actions; unknown actions, and cash that is NULL, not finite or <= 0,
+            do not count.
+        sources: source_id and priority; a source that is not there comes last.
+    """
+    ranked = _ranked(actions, sources)
+    found = splits.distinct(ranked.drop("rank"), sources)
+    cash, cash_doubts = _cash(ranked)
+    rows = pl.concat(
+        [found.counted.select(actions.columns), cash, _once(ranked)], how="vertical"
+    ).with_columns(_other_symbol())
+    rows = rows.unique(TABLE.key, keep="first", maintain_order=True)
+    return Counted(
+        rows.select(pl.col(n).cast(t) for n, t in _SCHEMA.items()).sort(TABLE.key),
+        pl.concat([found.doubts, cash_doubts, _unknown(ranked)]),
+    )
+
+
+def _ranked(actions: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """In order of priority, whatever order they came in; `rank` numbers the sources."""
+    return (
+        actions.join(sources.select("source_id", "priority"), on="source_id", how="left")
+        .with_columns(rank=pl.struct(pl.col("priority").fill_null(2**31 - 1), "source_id"))
+        .with_columns(pl.col("rank").rank("dense"))
+        .sort("rank", "instrument_id", "ex_date", "action")
+        .drop("priority")
+    )
+
+
+def _cash(ranked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    amount = pl.col("amount")
+    own = ["instrument_id", "ex_date"]
+    usable = ranked.filter(pl.col("action").is_in(CASH), amount.is_finite(), amount > 0)
+    best = usable.filter(pl.col("rank") == pl.col("rank").min().over(own))
+    doubled, doubts = _told_again(best)
+    kept = best.join(doubled, on=["source_id", "instrument_id", "action", "ex_date"], how="anti")
+    return kept.drop("rank"), pl.concat([doubts, _differing(usable)])
+
+
+def _told_again(best: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Payments of a lower source that a better one has within days; keys, and DOUBTS."""
+    several = best.filter(pl.col("rank").n_unique().over("instrument_id") > 1)
+    pairs = several.join(several, on="instrument_id", suffix="_better").filter(
+        pl.col("rank_better") < pl.col("rank"),
+        (pl.col("ex_date") - pl.col("ex_date_better")).abs() <= SAME_PAYMENT,
+        (pl.col("amount") / pl.col("amount_better") - 1).abs() <= _SAME_AMOUNT,
+    )
+    pairs = pairs.sort("rank_better", "ex_date_better").unique(
+        ["source_id", "instrument_id", "action", "ex_date"], keep="first", maintain_order=True
+    )
+    why = "the same payment on two days: that of the source of higher priority counts"
+    return (
+        pairs.select("source_id", "instrument_id", "action", "ex_date"),
+        _doubts(pairs, "amount", "_better", why),
+    )
+
+
+def _differing(usable: pl.DataFrame) -> pl.DataFrame:
+    """Sources that give other amounts for one ex-date."""
+    sums = usable.group_by("rank", "source_id", "instrument_id", "ex_date").agg(
+        pl.col("amount").sum()
+    )
+    best = sums.filter(pl.col("rank") == pl.col("rank").min().over("instrument_id", "ex_date"))
+    pairs = sums.join(best, on=["instrument_id", "ex_date"], suffix="_better").filter(
+        pl.col("rank_better") < pl.col("rank"),
+        (pl.col("amount") / pl.col("amount_better") - 1).abs() > _SAME_AMOUNT,
+    )
+    pairs = pairs.with_columns(ex_date_better="ex_date")
+    why = "two amounts on one ex-date: that of the source of higher priority counts"
+    return _doubts(pairs, "amount", "_better", why)
+
+
+def _once(ranked: pl.DataFrame) -> pl.DataFrame:
+    """Spin-offs, mergers, delistings, renames: the first statement of each within days."""
+    rows = ranked.filter(pl.col("action").is_in(OTHERS)).with_row_index("row")
+    pairs = rows.join(rows, on=["instrument_id", "action"], suffix="_better").filter(
+        pl.col("rank_better") < pl.col("rank"),
+        (pl.col("ex_date") - pl.col("ex_date_better")).abs() <= splits.NEAR,
+    )
+    return rows.join(pairs.select("row").unique(), on="row", how="anti").drop("row", "rank")
+
+
+def _unknown(ranked: pl.DataFrame) -> pl.DataFrame:
+    strange = ranked.filter(~pl.col("action").is_in(KINDS)).with_columns(
+        source_id_better=pl.lit(None, pl.Int16),
+        ex_date_better=pl.lit(None, pl.Date),
+        ratio_better=pl.lit(None, pl.Float64),
+    )
+    return _doubts(strange, "ratio", "_better", f"no action of {', '.join(KINDS)}: not counted")
+
+
+def _doubts(pairs: pl.DataFrame, value: str, suffix: str, decision: str) -> pl.DataFrame:
+    renamed = {
+        "instrument_id": "instrument_id",
+        "source_id": "source_id",
+        "ex_date": "ex_date",
+        "ratio": value,
+        "other_source_id": f"source_id{suffix}",
+        "other_ex_date": f"ex_date{suffix}",
+        "other_ratio": f"{value}{suffix}",
+    }
+    columns: Sequence[pl.Expr] = [
+        pl.col(old).cast(DOUBTS[new]).alias(new) for new, old in renamed.items()
+    ]
+    rows = pairs.select(*columns, pl.lit(decision).alias("decision"))
+    return rows.sort("instrument_id", "ex_date", "source_id")
+
+
+def _other_symbol() -> pl.Expr:
+    """The other party: `reference` begins with `other=SYMBOL` (drop folders write it so)."""
+    return pl.col("reference").str.extract(r"^other=([^;\s]+)").alias("other_symbol")
