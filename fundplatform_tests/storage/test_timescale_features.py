@@ -1,6 +1,8 @@
 """What TimescaleDB adds, where the test server has it; without it, that nothing claims to be on."""
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -123,11 +125,30 @@ def test_runs_refresh_the_aggregates_when_they_publish(
     assert held == [(115,)]
 
 
-def test_retention_is_said_where_it_is_on(
+def test_retention_is_off_until_a_policy_is_added(
     timescale: TimescaleStore, postgres: Server, database: str
 ) -> None:
-    postgres.sql(database, "SELECT add_retention_policy('raw.trades', INTERVAL '2 years')")
-    assert timescale.describe().endswith(", retention (raw.trades 2 years)")
+    """docs/operations.md's statement; its job is run at once here."""
+    text = (Path(__file__).resolve().parents[2] / "docs/operations.md").read_text("utf-8")
+    statement = re.search(r"SELECT add_retention_policy\('raw\.ohlcv', INTERVAL '[^']*'\)", text)
+    assert statement
+    put(timescale, tables.OHLCV, history(1.0), HISTORY)
+    ((today,),) = postgres.sql(database, "SELECT current_date")
+    assert isinstance(today, date)
+    put(timescale, tables.OHLCV, bars((1, today, 2.0)), Slice({"source_id": 1}, today, today))
+    postgres.sql(database, statement[0])
+    assert timescale.describe().endswith(", retention (raw.ohlcv 20 years)")
+    assert timescale.migrate() == []
+    assert timescale.count(tables.OHLCV) == len(DAYS) * 200 + 1, "none of it is that old"
+    postgres.sql(
+        database,
+        "SELECT remove_retention_policy('raw.ohlcv')",
+        "SELECT add_retention_policy('raw.ohlcv', INTERVAL '5 years')",
+    )
+    jobs = "SELECT job_id FROM timescaledb_information.jobs WHERE proc_name = 'policy_retention'"
+    ((job,),) = postgres.sql(database, jobs)
+    postgres.sql(database, f"CALL run_job({job})")
+    assert timescale.read(tables.OHLCV, columns=["close"])["close"].to_list() == [2.0]
 
 
 def test_corrections_of_compressed_rows(
