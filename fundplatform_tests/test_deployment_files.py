@@ -41,6 +41,9 @@ def test_who_needs_no_secret_gets_none() -> None:
     assert given["code-server"] == {"dagster_password", "runner_password"}
     assert given["proxy"] == {"ui_users"}
     assert given["timescaledb"] == {"postgres_password"}
+    assert [name for name, service in SERVICES.items() if "env_file" in service] == ["code-server"]
+    (vendors,) = SERVICES["code-server"]["env_file"]
+    assert vendors == {"path": "./deploy/secrets/vendors.env", "required": False}
 
 
 def test_no_password_stands_in_an_environment() -> None:
