@@ -3,7 +3,7 @@
 Plain values, no Dagster and no SQL; `io_manager.py` turns each into one transaction.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -11,6 +11,7 @@ import polars as pl
 
 from fundplatform.health import Terms
 from fundplatform.sources.base import Batch, Kind, SourceSpec
+from fundplatform.storage.base import Slice, Writer
 from fundplatform.storage.syncs import Attempt
 from fundplatform.tables import Table
 
@@ -53,12 +54,14 @@ class Derived:
         register: A source and its listings to register first (index levels are instruments).
         dated: A date column of the asset's own table: the earliest date of a row that changes is
             told as `touched_from`, so that only what comes after it is computed again.
+        settle: Called last, in the same transaction: what rests on more than the range.
     """
 
     frames: Mapping[Table, pl.DataFrame]
     unrecorded: frozenset[date] = frozenset()
     register: tuple[SourceSpec, pl.DataFrame] | None = None
     dated: str | None = None
+    settle: Callable[[Writer, Slice], None] | None = None
 
 
 @dataclass(frozen=True)

@@ -172,6 +172,8 @@ def write_derived(writer: Writer, derived: Derived, target: Target) -> Written:
         _write_record(writer, target, _Record(table, counts, frame.height, 0), target.part)
         if len(facts) == own:
             facts |= _facts(counts)
+    if derived.settle:
+        derived.settle(writer, target.part)
     return Written(next(iter(derived.frames.values())), facts)
 
 
