@@ -1,47 +1,41 @@
 """Performance and risk by time frame (methodology B2) for one calendar's instruments.
 
 In: return series (`finance/returns.py`), the calendar's sessions, the sessions to evaluate. Out:
-rows of funds.metrics. Base dates, minimum counts and the choice of sessions are `frames.py`'s;
-prices, splits and dividends are settled before. All statistics are plain decimals.
+rows of funds.metrics and, where wanted, of funds.risk (`risk.py`). Base prices and reasons are
+`frame_bases.py`'s; prices, splits and dividends are settled before. All are plain decimals.
+
+One session or ten years of them are the same computation, to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import TypeVar
+from functools import reduce
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from fundplatform.finance import frames
-from fundplatform.finance.panel import Bools, Floats, Ints, Panel, panels
-from fundplatform.tables import METRICS
+from fundplatform.finance import folds, frames, risk
+from fundplatform.finance.frame_bases import CODE, REASONS, annualized, based
+from fundplatform.finance.measured import Columns, Measured, Terms, rows_of
+from fundplatform.finance.panel import Bools, Floats, panels
+from fundplatform.finance.risk_free import RiskFree, per_period
+from fundplatform.finance.windows import Combine, Part
+from fundplatform.tables import METRICS, RISK
 
-_T = TypeVar("_T", bound=np.generic)
-
-METHOD_VERSION = 1
+METHOD_VERSION = 2
 """Raised when the same returns come to give other metrics: all days are computed again."""
-
-NOISE = 1e-12
-"""A deviation of daily returns below this is rounding of the prices, and counts as zero."""
-
-_REASONS = (
-    None, "insufficient_history", "stale_base", "non_positive_price", "too_few_returns",
-    "low_coverage", "zero_variance", "no_downside",
-)  # fmt: skip
-_CODE = {name: code for code, name in enumerate(_REASONS)}
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """One value per column of the returns. NaN where it is not defined.
+    """One value per window and column. NaN where it is not defined.
 
     Attributes:
         mean: Arithmetic mean of the returns, per period.
         std: Standard deviation, ddof 1, per period; NaN below two returns; 0 below `NOISE`.
         volatility: std * sqrt(k).
-        sharpe: (mean - rf) / std * sqrt(k); NaN where std is 0.
+        sharpe: mean(e) / std(e) * sqrt(k), e = r - rf; NaN where std is 0.
         downside: sqrt(sum(min(r, 0)^2) / n) * sqrt(k), n = all returns; 0 below `NOISE`.
         sortino: mean * k / downside, target 0; NaN where downside is 0.
     """
@@ -53,6 +47,24 @@ class Statistics:
     downside: Floats
     sortino: Floats
 
+    @classmethod
+    def of(cls, own: Part, excess: Part, below: Floats, k: int) -> "Statistics":
+        """From the moments of returns and of excess returns, and the sum of squared losses."""
+        n, mean, squares = own
+        std = folds.deviation(n, squares)
+        spread = folds.deviation(n, excess[2])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            downside = np.sqrt(below / n)
+            downside = np.where(downside > folds.NOISE, downside, 0.0)
+            return cls(
+                mean=mean,
+                std=std,
+                volatility=std * np.sqrt(k),
+                sharpe=np.where(spread > 0, excess[1] / spread, np.nan) * np.sqrt(k),
+                downside=downside * np.sqrt(k),
+                sortino=np.where(downside > 0, mean * k / (downside * np.sqrt(k)), np.nan),
+            )
+
 
 def statistics(
     returns: Floats,
@@ -61,7 +73,7 @@ def statistics(
     risk_free_rate: float,
     present: Bools | None = None,
 ) -> Statistics:
-    """Statistics of daily returns along the first axis; two passes, so that no digits cancel.
+    """Statistics of daily returns along the first axis.
 
     Args:
         returns: [sessions] or [sessions, instruments], decimals, finite.
@@ -70,31 +82,11 @@ def statistics(
         present: Same shape; False where there is no return, and `returns` must be 0 there.
             None: all count.
     """
-    k = periods_per_year
-    risk_free = (1 + risk_free_rate) ** (1 / k) - 1
-    n = np.asarray(len(returns) if present is None else present.sum(axis=0), dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean = returns.sum(axis=0) / n
-        deviations = returns - mean
-        if present is not None:
-            deviations *= present
-        np.square(deviations, out=deviations)
-        std = _no_noise(np.sqrt(deviations.sum(axis=0) / (n - 1)))
-        below = np.minimum(returns, 0.0)
-        np.square(below, out=below)
-        downside = _no_noise(np.sqrt(below.sum(axis=0) / n))
-        return Statistics(
-            mean=mean,
-            std=np.where(n > 1, std, np.nan),
-            volatility=np.where(n > 1, std, np.nan) * np.sqrt(k),
-            sharpe=np.where((n > 1) & (std > 0), (mean - risk_free) / std, np.nan) * np.sqrt(k),
-            downside=downside * np.sqrt(k),
-            sortino=np.where(downside > 0, mean * k / (downside * np.sqrt(k)), np.nan),
-        )
-
-
-def _no_noise(deviation: Floats) -> Floats:
-    return np.where(deviation > NOISE, deviation, 0.0)
+    there = np.ones(returns.shape, dtype=np.bool_) if present is None else present
+    own = _whole(folds.moments(returns, there), folds.join_moments)
+    (below,) = _whole((np.minimum(returns, 0.0) ** 2,), folds.add)
+    rate = float(per_period(np.array(risk_free_rate), periods_per_year))
+    return Statistics.of(own, (own[0], own[1] - rate, own[2]), below, periods_per_year)
 
 
 def max_drawdown(growth: Floats) -> Floats:
@@ -104,8 +96,13 @@ def max_drawdown(growth: Floats) -> Floats:
         growth: [1 + sessions] or [1 + sessions, instruments]: prices, all > 0, on any scale. The
             base price comes first and counts as a peak, so a loss on the first session counts.
     """
-    ratio = growth / np.maximum.accumulate(growth, axis=0)
-    return np.asarray(ratio.min(axis=0) - 1.0)
+    return _whole(folds.drawdown(growth), folds.join_drawdown)[2]
+
+
+def _whole(leaf: Part, combine: Combine) -> Part:
+    """The statistic of all rows; the leaf's fields are [rows] or [rows, columns]."""
+    rows = (tuple(np.atleast_1d(f[n]) for f in leaf) for n in range(len(leaf[0])))
+    return tuple(f.reshape(leaf[0].shape[1:]) for f in reduce(combine, rows))
 
 
 def fund_metrics(
@@ -117,6 +114,20 @@ def fund_metrics(
     risk_free_rate: float,
     return_basis: str = "price",
 ) -> pl.DataFrame:
+    """The rows of funds.metrics; see `measure`."""
+    terms = Terms(periods_per_year, RiskFree(risk_free_rate), return_basis)
+    parts = [m for m, _ in measure(returns, sessions, evaluate, terms, further=False)]
+    return pl.concat([METRICS.empty().drop(METRICS.stamps), *parts])
+
+
+def measure(
+    returns: pl.DataFrame,
+    sessions: Sequence[date],
+    evaluate: Sequence[date],
+    terms: Terms,
+    *,
+    further: bool = True,
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """All frames of every instrument at every session to evaluate.
 
     An instrument has rows for `as_of` if it has a price on it. Nothing after `as_of` is read. A
@@ -128,9 +139,9 @@ def fund_metrics(
     stale_base (base price over 7 days older than the base date): no value. non_positive_price:
     total_return is NULL where a price at an end of the frame is <= 0 (prices are measured
     against the series' first, taken as > 0), risk values where any is. too_few_returns,
-    low_coverage: total_return stays, volatility, sharpe, sortino and max_drawdown are NULL.
-    zero_variance: sharpe is NULL. no_downside: sortino is NULL. annualized_return is NULL for
-    frames shorter than a year, without a reason.
+    low_coverage: total_return stays, all risk values are NULL. zero_variance: sharpe is NULL.
+    no_downside: sortino is NULL. annualized_return is NULL for frames shorter than a year,
+    without a reason.
 
     Args:
         returns: instrument_id, session, ret (decimal, from the instrument's previous row); one
@@ -138,153 +149,104 @@ def fund_metrics(
         sessions: The calendar's sessions, ascending, from the first return on, reaching into the
             month after the last evaluation (else a last session may pass for mid-month).
         evaluate: The `as_of` sessions.
-        periods_per_year: Sessions a year, for annualising volatility, Sharpe and Sortino.
-        risk_free_rate: Annual, decimal.
-        return_basis: Label of the series: price, gross_total or net_total.
+        terms: Periods a year, risk-free rates, basis, benchmarks.
+        further: False: the frames of funds.risk stay empty.
 
     Returns:
-        Columns of funds.metrics without stamps, by instrument, session and frame.
+        Columns of funds.metrics and of funds.risk without stamps, by instrument, session and
+        frame; a block of instruments at a time, so that memory is bounded by the reader.
 
     Raises:
         ValueError: A session to evaluate is not one of `sessions`.
     """
     if unknown := sorted(set(evaluate) - set(sessions)):
         raise ValueError(f"not sessions of this calendar: {unknown[:5]}")
-    anchored = set(frames.month_ends(sessions))
-    parts: list[pl.DataFrame] = []
+    days = np.array(sorted(set(evaluate)), dtype="datetime64[D]")
+    month_ends = np.array(frames.month_ends(sessions), dtype="datetime64[D]")
     for panel in panels(returns, sessions, max(evaluate, default=date.min)):
-        for as_of in sorted(set(evaluate)):
-            row = panel.row_on_or_before(as_of)
-            if row >= 0 and panel.priced[row].any():
-                parts.append(_at(panel, row, as_of in anchored, periods_per_year, risk_free_rate))
-    schema = {n: t for n, t in METRICS.polars_schema.items() if n not in METRICS.stamps}
-    if not parts:
-        return pl.DataFrame(schema=schema)
-    rows = pl.concat(parts).with_columns(
-        reason=pl.col("reason").replace_strict(range(len(_REASONS)), _REASONS),
-        return_basis=pl.lit(return_basis),
-        risk_free_rate=pl.lit(risk_free_rate, dtype=pl.Float64),
-    )
-    floats = [n for n, t in schema.items() if t == pl.Float64]
-    shaped = rows.select(pl.col(n).cast(t) for n, t in schema.items())
-    return shaped.with_columns(pl.col(floats).fill_nan(None)).sort(
-        "instrument_id", "session", maintain_order=True
-    )
+        rows = np.flatnonzero(np.isin(panel.sessions, days)).astype(np.int32)
+        rows = rows[panel.priced[rows].any(axis=1)]
+        if not len(rows):
+            continue
+        anchored = np.isin(panel.sessions[rows], month_ends)
+        every = [based(panel, rows, name, anchored) for name in frames.FRAMES]
+        block = Measured.of(panel, rows, every)
+        columns = _metrics(block, terms, further)
+        reasons = {"reason": REASONS}
+        basis = pl.lit(terms.return_basis).alias("return_basis")
+        found = rows_of(block, columns, METRICS, reasons).with_columns(basis)
+        if not further:
+            yield found.select(_METRICS), _NO_RISK
+            continue
+        ends = np.flatnonzero(np.isin(panel.sessions, month_ends)).astype(np.int32)
+        more = rows_of(
+            block,
+            risk.further(block, columns, ends, terms),
+            RISK,
+            {"reason": risk.REASONS, "benchmark_reason": risk.BENCHMARK_REASONS},
+        )
+        yield found.select(_METRICS), more.with_columns(basis).select(_RISK)
 
 
-def _at(panel: Panel, row: int, anchored: bool, k: int, risk_free_rate: float) -> pl.DataFrame:
-    """Every frame of the series that have a price at `row`, series by series."""
-    priced = np.flatnonzero(panel.priced[row])
-    by_frame = [_frame(panel, row, name, anchored, k, risk_free_rate) for name in frames.FRAMES]
-    columns = {
-        name: np.stack([values[name][priced] for values in by_frame], axis=1).ravel()
-        for name in by_frame[0]
-    }
-    return pl.DataFrame(
-        {
-            "instrument_id": np.repeat(panel.instruments[priced], len(frames.FRAMES)),
-            "frame": frames.FRAMES * len(priced),
-            **columns,
-        }
-    ).with_columns(session=pl.lit(panel.sessions[row].item()))
+_METRICS = [n for n in METRICS.column_names if n not in METRICS.stamps]
+_RISK = [n for n in RISK.column_names if n not in RISK.stamps]
+_BASIC = [n for n in _METRICS if n not in ("instrument_id", "session", "frame", "return_basis")]
+_NO_RISK = RISK.empty().drop(RISK.stamps)
 
 
-def _frame(
-    panel: Panel, row: int, frame: str, anchored: bool, k: int, risk_free_rate: float
-) -> dict[str, NDArray[np.generic]]:
-    """The values of one frame for every series of the panel that has a price at `row`."""
-    window, base, reason = _base(panel, row, frame, anchored)
-    known = panel.priced[row] & (reason == 0)
-    own = np.maximum(base, 0)
-    n = np.where(known, panel.count(own, row), 0)
-    begin, end = panel.at(own), panel.growth[row]
-    measured = known & (begin > 0) & (end > 0)
-    total = np.full(len(base), np.nan)
-    np.divide(end, begin, out=total, where=measured)
-    total -= 1.0
-
-    positive = panel.always_positive(own, row)
-    covered = n >= frames.MIN_COVERAGE * (row - base) - NOISE
-    enough = n >= frames.MIN_RETURNS[frame]
-    for fails, name in (
-        (~positive, "non_positive_price"),
-        (~enough, "too_few_returns"),
-        (~covered, "low_coverage"),
+def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
+    """The columns of funds.metrics; with the rows of the drawdown where `located`."""
+    panel, k = block.panel, terms.periods_per_year
+    returns = block.layout.spread(panel.returns)
+    present = block.layout.spread(panel.has_return)
+    own = block.over_returns(folds.moments(returns, present), folds.join_moments, folds.MOMENTS)
+    below = block.over_returns((np.minimum(returns, 0.0) ** 2,), folds.add, (0.0,))
+    rates = terms.risk_free.annual(panel.sessions)
+    constant = float(per_period(np.array(terms.risk_free.constant), k))
+    excess = None
+    if rates is not None:
+        daily = block.layout.spread(panel.returns - per_period(rates, k)[:, None])
+        leaf = folds.moments(np.where(present, daily, 0.0), present)
+        excess = block.over_returns(leaf, folds.join_moments, folds.MOMENTS)
+    columns: Columns = {name: [] for name in (*_BASIC, "peak", "trough")}
+    for frame, of, (loss,), deepest in zip(
+        block.frames, own, below, _drawdowns(block, located), strict=True
     ):
-        reason[(reason == 0) & fails] = _CODE[name]
-    risk = _risk(panel, window, row, known & (reason == 0), k, risk_free_rate)
-    for column, name in (("sharpe", "zero_variance"), ("sortino", "no_downside")):
-        reason[(reason == 0) & np.isnan(risk[column])] = _CODE[name]
-    sessions = np.where(known, panel.sessions[own], np.datetime64("NaT"))
-    return {
-        "base_session": sessions,
-        "n_returns": n,
-        "total_return": total,
-        "annualized_return": _annualized(total, frame, panel.sessions[row] - panel.sessions[own]),
-        **risk,
-        "reason": reason,
-    }
+        over = (of[0], of[1] - constant, of[2]) if excess is None else next(excess)
+        found = Statistics.of(of, over, loss, k)
+        used = np.full(frame.total.shape, terms.risk_free.constant)
+        if excess is not None:
+            used = np.where(frame.sound, (1 + of[1] - over[1]) ** k - 1, used)
+        values: dict[str, Floats] = {
+            "volatility": found.volatility, "sharpe": found.sharpe, "sortino": found.sortino,
+            "max_drawdown": deepest[0],
+        }  # fmt: skip
+        sound = frame.sound
+        for name, value in values.items():
+            columns[name].append(np.where(sound, value, np.nan))
+        reason = frame.reason.copy()
+        for name, why in (("sharpe", "zero_variance"), ("sortino", "no_downside")):
+            reason[(reason == 0) & np.isnan(columns[name][-1])] = CODE[why]
+        columns["reason"].append(reason)
+        base = np.where(frame.known, frame.base, np.nan).astype(np.float64)
+        columns["base_session"].append(block.days_of(base))
+        columns["n_returns"].append(frame.n)
+        columns["total_return"].append(frame.total)
+        columns["annualized_return"].append(annualized(frame, panel.sessions))
+        columns["risk_free_rate"].append(used)
+        for name, value in zip(("peak", "trough"), deepest[1:], strict=False):
+            columns[name].append(value)
+    return columns
 
 
-def _base(panel: Panel, row: int, frame: str, anchored: bool) -> tuple[int | None, Ints, Ints]:
-    """The row of the base date (None: each series' start), of each base price, and the reasons."""
-    as_of: date = panel.sessions[row].item()
-    day = frames.base_date(as_of, frame, anchored)
-    if day is None:
-        missing = panel.start >= row
-        return None, panel.start, np.where(missing, _CODE["insufficient_history"], 0)
-    window = panel.row_on_or_before(day)
-    base = panel.last_priced(window)
-    reason = np.where(base < 0, _CODE["insufficient_history"], 0)
-    if window >= 0:
-        # Anchored base dates are sessions: the last one of the month or year.
-        snapped = panel.sessions[window] if anchored or frame == "YTD" else np.datetime64(day, "D")
-        age = (snapped - panel.sessions[np.maximum(base, 0)]).astype(np.int64)
-        reason[(reason == 0) & (age > frames.STALE_AFTER_DAYS)] = _CODE["stale_base"]
-    return window, base, reason
-
-
-def _risk(
-    panel: Panel, window: int | None, row: int, wanted: Bools, k: int, risk_free_rate: float
-) -> dict[str, Floats]:
-    """Risk values of the wanted series over (window, row]; NaN for the others."""
-    names = ("volatility", "sharpe", "sortino", "max_drawdown")
-    values = {name: np.full(len(wanted), np.nan) for name in names}
-    if not wanted.any():
-        return values
-    first = int(panel.start[wanted].min()) if window is None else window
-    present = _columns(panel.has_return[first + 1 : row + 1], wanted)
-    found = statistics(
-        _columns(panel.returns[first + 1 : row + 1], wanted),
-        periods_per_year=k,
-        risk_free_rate=risk_free_rate,
-        present=None if present.all() else present,
-    )
-    deepest = max_drawdown(_columns(panel.growth[first : row + 1], wanted))
-    for name, value in zip(
-        names, (found.volatility, found.sharpe, found.sortino, deepest), strict=True
-    ):
-        values[name][wanted] = value[: int(wanted.sum())]
-    return values
-
-
-def _columns(values: NDArray[_T], wanted: Bools) -> NDArray[_T]:
-    """The wanted columns, in row-major order and at least two of them (one: twice).
-
-    Numpy then adds every column up in the same order, whatever stands beside it; a single column
-    would be summed pairwise, and the last digits of an instrument would hang on its neighbours.
-    """
-    if len(wanted) > 1 and wanted.all():
-        return values
-    chosen = np.flatnonzero(wanted)
-    return np.take(values, chosen if len(chosen) > 1 else np.repeat(chosen, 2), axis=1)
-
-
-def _annualized(total: Floats, frame: str, held: NDArray[np.timedelta64]) -> Floats:
-    """(1 + total)^(1 / years) - 1 for frames of a year or more, else NaN."""
-    days = held.astype("timedelta64[D]").astype(np.float64)
-    years = np.full(len(total), float(frames.YEARS.get(frame, 0)))
-    if frame == "ALL":
-        years = np.where(days >= frames.DAYS_PER_YEAR, days / frames.DAYS_PER_YEAR, 0.0)
-    annual = (1.0 + total) ** (1.0 / np.maximum(years, 1.0)) - 1.0
-    return np.where(years >= 1, annual, np.nan)
+def _drawdowns(block: Measured, located: bool) -> Iterator[Part]:
+    """The deepest fall of each frame; with the rows of its peak and trough where wanted."""
+    growth = block.layout.carried(block.panel.growth)
+    if not located:
+        for part in block.over_prices(folds.drawdown(growth), folds.join_drawdown, folds.DRAWDOWN):
+            yield part[2:3]
+        return
+    row = block.layout.carried(np.arange(len(block.panel.sessions), dtype=np.float64)[:, None])
+    leaf = folds.located(growth, np.broadcast_to(row, growth.shape))
+    for part in block.over_prices(leaf, folds.join_located, folds.LOCATED):
+        yield (part[2], part[5], part[6])

@@ -42,6 +42,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0011_funds": (tables.FUND_FACTS, tables.HOLDINGS, tables.PROFILES),
     "0020_desk": (tables.FINDINGS, tables.OVERRIDES),
     "0025_quality": (tables.CONSENSUS, tables.SOURCE_RELIABILITY, tables.QUALITY_RESULTS),
+    "0030_metrics": (tables.RISK, tables.SCORES, tables.RECONCILIATION),
     "0040_indices": (tables.BASKETS,),
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
 }

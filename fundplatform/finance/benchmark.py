@@ -1,0 +1,98 @@
+"""The benchmark of each instrument, on the sessions of a panel.
+
+In: which instrument is measured against which, and the benchmarks' return series. Out: dense
+columns beside a panel's. Which benchmark is declared for whom stands in metrics.yaml.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fundplatform.finance.panel import Bools, Days, Floats, Ints, panels
+
+
+@dataclass(frozen=True)
+class Benchmarks:
+    """Declared benchmarks.
+
+    Attributes:
+        of: Instrument -> its benchmark. An instrument that is not in it has none.
+        returns: instrument_id, session, ret of the benchmarks, from each one's previous row.
+    """
+
+    of: Mapping[int, int]
+    returns: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The benchmark of each of a panel's C series, on its S sessions.
+
+    Attributes:
+        ids: [C] instrument of the benchmark; 0 where there is none.
+        returns: [S, C] 0 where there is none.
+        has_return: [S, C]
+        before: [S, C] row of the price that the return starts from.
+        growth: [S, C] price on any scale within one `stretch`.
+        stretch: [S, C] number of the unbroken stretch of prices; 0 before the first.
+    """
+
+    ids: Ints
+    returns: Floats
+    has_return: Bools
+    before: Ints
+    growth: Floats
+    stretch: Ints
+
+
+def beside(benchmarks: Benchmarks | None, instruments: Ints, days: Days) -> Beside | None:
+    """The benchmarks of these instruments; None where none of them has one."""
+    if benchmarks is None:
+        return None
+    ids = np.array([benchmarks.of.get(i, 0) for i in instruments.tolist()], dtype=np.int32)
+    wanted = sorted(set(ids.tolist()) - {0})
+    if not wanted:
+        return None
+    series = {0: _none(len(days))} | {n: _dense(benchmarks.returns, n, days) for n in wanted}
+    numbers = np.searchsorted([0, *wanted], ids)
+    stacked = [np.stack(field, axis=1) for field in zip(*series.values(), strict=True)]
+    returns, has, before, growth, stretch = (field[:, numbers] for field in stacked)
+    return Beside(ids, returns, has, before, growth, stretch)
+
+
+_Dense = tuple[Floats, NDArray[np.bool_], NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]
+
+
+def _none(rows: int) -> _Dense:
+    zero = np.zeros(rows)
+    return zero, zero > 0, np.full(rows, -1, np.int32), zero + 1, np.zeros(rows, np.int32)
+
+
+def _dense(returns: pl.DataFrame, instrument: int, days: Days) -> _Dense:
+    own = returns.filter(pl.col("instrument_id") == instrument)
+    ret, has, before, _, stretch = _none(len(days))
+    sessions: list[date] = days.tolist()
+    for panel in panels(own, sessions, sessions[-1]):
+        offset = int(np.searchsorted(days, panel.sessions[0])) if len(panel.sessions) else 0
+        rows = slice(offset, offset + len(panel.sessions))
+        ret[rows] += panel.returns.sum(axis=1)
+        has[rows] |= panel.has_return.any(axis=1)
+        priced = np.where(panel.priced.any(axis=1))[0] + offset
+        before[priced] = priced
+        stretch[panel.start + offset] += 1
+    priced_rows = np.maximum.accumulate(before)
+    previous = np.concatenate([[np.int32(-1)], priced_rows[:-1]]).astype(np.int32)
+    return ret, has, previous, _growth(own, days), np.cumsum(stretch, dtype=np.int32)
+
+
+def _growth(own: pl.DataFrame, days: Days) -> Floats:
+    """The price at each day, from the benchmark's first one on: no panel's start moves its bits."""
+    bars = own.sort("session")
+    finite = pl.when(pl.col("ret").is_finite()).then("ret").fill_null(0.0)
+    levels = bars.select((1 + finite).cum_prod()).to_series().to_numpy()
+    at = np.searchsorted(bars["session"].to_numpy(), days, side="right") - 1
+    return np.where(at >= 0, levels[np.maximum(at, 0)], 1.0) if len(levels) else np.ones(len(days))

@@ -1,0 +1,139 @@
+"""A block of series, the frames to measure, and the way from their values to rows of a table.
+
+In: a panel and its frames. Out: folds over the returns or prices of every frame, and data frames by
+instrument, session and frame. Which statistics these are is `metrics.py`'s and `risk.py`'s.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from fundplatform.finance import frames
+from fundplatform.finance.benchmark import Benchmarks
+from fundplatform.finance.frame_bases import Frame
+from fundplatform.finance.panel import Floats, Ints, Panel
+from fundplatform.finance.risk_free import RiskFree
+from fundplatform.finance.windows import Combine, Layout, Part, Windows, fold
+from fundplatform.tables import Table
+
+Columns = dict[str, list[NDArray[np.generic]]]
+"""Values of a column by frame, each [T, C]."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """By what a calendar's instruments are measured.
+
+    Attributes:
+        periods_per_year: k, sessions a year: XNYS 252, 24/7 365, 24/5 260.
+        risk_free: Annual rates.
+        return_basis: Label of the series: price, gross_total or net_total.
+        benchmarks: Which instrument is measured against which; None: against none.
+    """
+
+    periods_per_year: int
+    risk_free: RiskFree
+    return_basis: str = "price"
+    benchmarks: Benchmarks | None = None
+
+
+@dataclass(frozen=True)
+class Measured:
+    """C series at T sessions.
+
+    Attributes:
+        panel: The series.
+        rows: [T] rows evaluated.
+        frames: All of `frames.FRAMES`.
+        layout: Where the panel's rows stand in weeks.
+    """
+
+    panel: Panel
+    rows: Ints
+    frames: Sequence[Frame]
+    layout: Layout
+
+    @classmethod
+    def of(cls, panel: Panel, rows: Ints, found: Sequence[Frame]) -> "Measured":
+        """With the panel's weeks."""
+        return cls(panel, rows, found, Layout.weeks(panel.sessions))
+
+    def over_returns(
+        self, leaf: Part, combine: Combine, neutral: Sequence[float]
+    ) -> Iterator[Part]:
+        """For each frame the statistic of its returns, (base date, as_of]; fields [T, C]."""
+        return self._over(leaf, combine, neutral, after=1)
+
+    def over_prices(self, leaf: Part, combine: Combine, neutral: Sequence[float]) -> Iterator[Part]:
+        """For each frame the statistic of its prices, base price included; fields [T, C]."""
+        return self._over(leaf, combine, neutral, after=0)
+
+    def _over(
+        self, leaf: Part, combine: Combine, neutral: Sequence[float], after: int
+    ) -> Iterator[Part]:
+        at = [self.asked(frame) for frame in self.frames]
+        wanted = [
+            Windows(None if f.window is None else f.window[rows] + after, f.rows[rows])
+            for f, rows in zip(self.frames, at, strict=True)
+        ]
+        for rows, part in zip(at, fold(leaf, combine, neutral, self.layout, wanted), strict=True):
+            yield self.placed(part, rows)
+
+    @staticmethod
+    def asked(frame: Frame) -> NDArray[np.intp]:
+        """Which of the T sessions have a sound series."""
+        return np.flatnonzero(frame.sound.any(axis=1))
+
+    def placed(self, part: Part, at: NDArray[np.intp]) -> Part:
+        """[len(at), C] -> [T, C] with NaN where nothing was asked."""
+        if len(at) == len(self.rows):
+            return part
+        found = tuple(np.full((len(self.rows), f.shape[1]), np.nan) for f in part)
+        for target, field in zip(found, part, strict=True):
+            target[at] = field
+        return found
+
+    def days_of(self, rows: Floats) -> NDArray[np.datetime64]:
+        """[T, C] sessions of rows; NaT for NaN."""
+        there = np.isfinite(rows)
+        days = self.panel.sessions[np.where(there, rows, 0).astype(np.int64)]
+        return np.where(there, days, np.datetime64("NaT"))
+
+
+def rows_of(
+    block: Measured, columns: Columns, table: Table, reasons: Mapping[str, Sequence[str | None]]
+) -> pl.DataFrame:
+    """The rows of a metrics table, by instrument, session and frame, without stamps.
+
+    Args:
+        block: What was measured.
+        columns: Values; those that are no columns of the table are left out.
+        table: funds.metrics or funds.risk.
+        reasons: Columns given as codes, and what the codes say.
+    """
+    priced = block.panel.priced[block.rows].T
+    instruments, at = np.nonzero(priced)
+    width = len(block.frames)
+    schema = {n: t for n, t in table.polars_schema.items() if n not in table.stamps}
+    data: dict[str, pl.Series] = {
+        "instrument_id": pl.Series(np.repeat(block.panel.instruments[instruments], width)),
+        "session": pl.Series(np.repeat(block.panel.sessions[block.rows[at]], width)),
+        "frame": pl.Series(frames.FRAMES * len(at)),
+    }
+    for name, by_frame in columns.items():
+        if name in schema:
+            values = np.stack([v.T for v in by_frame], axis=-1)[priced].ravel()
+            data[name] = _series(values, reasons.get(name))
+    found = pl.DataFrame(data)
+    return found.select(pl.col(n).cast(t) for n, t in schema.items() if n in found.columns)
+
+
+def _series(values: NDArray[np.generic], codes: Sequence[str | None] | None) -> pl.Series:
+    if codes is not None:
+        return pl.Series(codes, dtype=pl.String).gather(values.astype(np.uint32))
+    if values.dtype.kind == "f":
+        return pl.Series(values, nan_to_null=True)
+    return pl.Series(values)
