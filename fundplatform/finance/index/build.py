@@ -18,7 +18,6 @@ import polars as pl
 from fundplatform.errors import SchemaError
 from fundplatform.finance.index import earnings
 from fundplatform.finance.index.basket import (
-    ASSUMED,
     NOTHING,
     Held,
     Rules,
@@ -32,6 +31,7 @@ from fundplatform.finance.index.market_cap import Snapshots, cap_states, market_
 from fundplatform.finance.index.notes import NOTED, notes
 from fundplatform.finance.index.panel import bars_on, median_dollar_volume
 from fundplatform.finance.index.payouts import Payouts
+from fundplatform.finance.index.rows import baskets, columns, performance
 from fundplatform.finance.index.rules import rules, yields
 from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
 from fundplatform.tables import (
@@ -184,7 +184,7 @@ def build(
         raise SchemaError("sessions", "empty or not ascending", "Pass the calendar's sessions")
     wanted = [i for i, s in enumerate(sessions) if first <= s <= last]
     if not wanted:
-        return IndexResult(*(_columns(t, pl.DataFrame(), definition, sessions) for t in TABLES))
+        return IndexResult(*(columns(t, pl.DataFrame(), definition, sessions) for t in TABLES))
     span = (wanted[0], wanted[-1])
     prepared = prepared or prepare(definition, returns, sessions, caps, cutoffs)
     back = replayed(definition) if facts.state is None else definition.stale_sessions
@@ -260,14 +260,14 @@ def _result(
     states = cap_states(known) if known else ["no_history"] * len(sessions)
     frames = (
         chosen,
-        _performance(definition, span, states, carried, totals, note, market.first),
+        performance(definition, span, states, carried, totals, note, market.first),
         earnings.changes(carried, own.ranking),
         contributions,
         absent,
-        _baskets(own, span, carried),
+        baskets(own, span, carried),
     )
     return IndexResult(
-        *(_columns(t, f, definition, sessions) for t, f in zip(TABLES, frames, strict=True))
+        *(columns(t, f, definition, sessions) for t, f in zip(TABLES, frames, strict=True))
     )
 
 
@@ -297,81 +297,3 @@ def _placed(
     days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
     placed = left_out.join(days, on="session").select(pl.col(n).cast(t) for n, t in NOTED.items())
     return placed.filter(pl.col("pos").is_between(*span)).sort(*NOTED)
-
-
-def _performance(
-    definition: IndexDefinition,
-    span: tuple[int, int],
-    states: list[str],
-    carried: list[Session],
-    totals: dict[str, Floats],
-    note: dict[int, str],
-    offset: int,
-) -> pl.DataFrame:
-    """A row per position and basis; positions before the base have only a state."""
-    positions = list(range(span[0], span[1] + 1))
-    state = states[span[0] : span[1] + 1]
-    count, turnover = np.zeros(len(positions), np.int64), np.full(len(positions), np.nan)
-    provisional = np.zeros(len(positions), dtype=np.bool_)
-    at = np.array([s.row + offset - span[0] for s in carried], dtype=np.int64)
-    for i, s in zip(at.tolist(), carried, strict=True):
-        count[i], turnover[i] = s.after.columns.size, s.turnover
-        if s.before.columns.size:
-            # Whether it is the first one ever cannot be told from a range: see `levels`.
-            state[i] = "no_return" if np.isnan(s.total) else "ok"
-            provisional[i] = np.isnan(s.total) or bool((s.how == ASSUMED).any())
-        elif count[i]:
-            state[i] = "base"
-    frame = pl.DataFrame(
-        {
-            "pos": pl.Series(positions, dtype=pl.Int32),
-            "state": pl.Series(state, dtype=pl.String),
-            "n_constituents": count,
-            "n_target": np.full(len(positions), definition.n),
-            "turnover": pl.Series(turnover, nan_to_null=True),
-            "provisional": provisional,
-            "note": pl.Series([note.get(p) for p in positions], dtype=pl.String),
-        }
-    )
-    parts = []
-    for basis, total in totals.items():
-        returns = np.full(len(positions), np.nan)
-        returns[at] = total
-        parts.append(
-            frame.with_columns(
-                pl.Series("session_return", returns, nan_to_null=True),
-                pl.lit(basis).alias("return_basis"),
-            )
-        )
-    return pl.concat(parts).sort("pos", maintain_order=True)
-
-
-def _baskets(own: Rules, span: tuple[int, int], carried: list[Session]) -> pl.DataFrame:
-    """Whether names were chosen, and what the basket is worth where a divisor means something."""
-    rows = [
-        (
-            s.row + own.market.first,
-            s.reviewed,
-            float(own.raw(s.row, s.after.columns).sum())
-            if own.raw is not None and s.after.columns.size
-            else None,
-        )
-        for s in carried
-        if s.before.columns.size or s.after.columns.size
-    ]
-    schema = {"pos": pl.Int32, "reviewed": pl.Boolean, "basket_value": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _columns(
-    table: Table, frame: pl.DataFrame, definition: IndexDefinition, sessions: Sequence[date]
-) -> pl.DataFrame:
-    """The table's columns without stamps, with the session for each pos."""
-    schema = {n: t for n, t in table.polars_schema.items() if n not in table.stamps}
-    if frame.is_empty():
-        return pl.DataFrame(schema=schema)
-    filled = frame.with_columns(
-        pl.Series(sessions, dtype=pl.Date).gather(frame["pos"]).alias("session"),
-        pl.lit(definition.name).alias("index_name"),
-    )
-    return filled.select(pl.col(n).cast(t) for n, t in schema.items())

@@ -34,82 +34,90 @@ ENDS = pl.Schema(
 )
 """How a name ends: `final_return` = last value / last close - 1; NULL where nobody states it."""
 
-_PART_OF = {"dividend": "dividend", "special_dividend": "special", "spin_off": "spin_off"}
 _ENDINGS = ("merger", "delisting")
 _BASES = ("none", "split")
 
 
 @dataclass(frozen=True)
 class Payouts:
-    """YIELDS, ENDS, and the actions that could not be used (with `reason`)."""
+    """YIELDS and ENDS."""
 
     yields: pl.DataFrame
     ends: pl.DataFrame
-    unused: pl.DataFrame
 
 
-def payouts(actions: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> Payouts:
+def payouts(
+    cash: pl.DataFrame,
+    spun: pl.DataFrame,
+    actions: pl.DataFrame,
+    bars: pl.DataFrame,
+    factors: pl.DataFrame,
+) -> Payouts:
     """The yields and ends of the names with bars.
 
     An amount belongs to the first bar on or after its ex-date. With P the close before that bar on
-    the basis of the bar's shares, and D the amount on that basis too, the part is D / P.
+    the basis of the bar's shares, and D the amount on that basis too, the part is D / P. Special
+    parts of the whole price or more do not count.
 
     Args:
-        actions: Actions that count: instrument_id, action, ex_date, amount (per old share),
-            currency, known_at. A spin-off's amount is the worth received per old share.
-        bars: instrument_id, session, close, ret, adjustment (none or split), quote; the selected
-            bar of each session.
+        cash: `finance.payments.PAYMENTS` of dividends and special dividends.
+        spun: PAYMENTS of spin-offs: the worth received per old share.
+        actions: catalog.corporate_actions, for mergers and delistings.
+        bars: instrument_id, session, close, ret, adjustment (none or split); the selected bar of
+            each session.
         factors: catalog.adjustment_factors.
     """
-    cash = actions.filter(
-        pl.col("action").is_in(list(_PART_OF)),
-        pl.col("amount").is_finite() & (pl.col("amount") > 0),
-    )
-    rows = _first_bars(cash, bars, factors)
-    why = (
-        pl.when(pl.col("currency") != pl.col("quote"))
-        .then(pl.format("{} paid in {}, price in {}", "action", "currency", "quote"))
-        .when(~pl.col("part").is_finite() | (pl.col("part") >= 1.0))
-        .then(pl.format("{} of {} against a close of {}", "action", "amount", "close"))
-    )
-    rows = rows.with_columns(why.alias("reason"))
-    return Payouts(_yields(rows.filter(pl.col("reason").is_null())), _ends(actions, bars, factors),
-                   rows.drop_nulls("reason"))  # fmt: skip
+    parts = [
+        _part(cash, pl.col("amount") - pl.col("special"), "dividend"),
+        _part(cash, pl.col("special"), "special"),
+        _part(spun, pl.col("amount"), "spin_off"),
+    ]
+    rows = _first_bars(pl.concat(parts), bars, factors)
+    return Payouts(_yields(rows), _ends(actions, bars, factors))
 
 
-def _first_bars(cash: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
+def _part(paid: pl.DataFrame, amount: pl.Expr, kind: str) -> pl.DataFrame:
+    part = paid.select("instrument_id", "ex_date", paid=amount, kind=pl.lit(kind))
+    return part.filter(pl.col("paid") > 0)
+
+
+def _first_bars(paid: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     """Each amount with the first bar on or after its ex-date, and the part it makes."""
     own = bars.filter(
-        pl.col("instrument_id").is_in(cash["instrument_id"].unique().to_list()),
-        pl.col("ret").is_not_null(),
+        pl.col("instrument_id").is_in(paid["instrument_id"].unique().to_list()),
         pl.col("adjustment").is_in(list(_BASES)),
-    ).sort("session")
-    if own.is_empty() or cash.is_empty():
-        return cash.clear().with_columns(
-            session=pl.lit(None, pl.Date), part=pl.lit(None, pl.Float64),
-            close=pl.lit(None, pl.Float64), quote=pl.lit(None, pl.String),
-        )  # fmt: skip
-    found = cash.sort("ex_date").join_asof(
-        own.select("instrument_id", "session", "close", "ret", "adjustment", "quote"),
-        left_on="ex_date",
-        right_on="session",
-        by="instrument_id",
-        strategy="forward",
-        check_sortedness=False,
     )
-    found = found.drop_nulls("session")
-    day_before = found.select(
-        "instrument_id", session=pl.col("ex_date").dt.offset_by("-1d"), adjustment=pl.lit("none")
+    found = (
+        paid.sort("ex_date")
+        .join_asof(
+            own.select("instrument_id", "session", "close", "ret", "adjustment").sort("session"),
+            left_on="ex_date",
+            right_on="session",
+            by="instrument_id",
+            strategy="forward",
+            check_sortedness=False,
+        )
+        # The first bar of a series has no price before it to be a part of.
+        .drop_nulls(["session", "ret"])
     )
-    scale = factor_of(day_before, factors) / factor_of(found, factors)
-    return found.with_columns(part=pl.col("amount") * scale * (1 + pl.col("ret")) / pl.col("close"))
+    scale = _before(found, factors) / factor_of(found, factors)
+    part = pl.col("paid") * scale * (1 + pl.col("ret")) / pl.col("close")
+    found = found.with_columns(part=part)
+    cash = pl.col("kind") == "dividend"
+    return found.filter(pl.col("part").is_finite(), cash | (pl.col("part") < 1.0))
+
+
+def _before(rows: pl.DataFrame, factors: pl.DataFrame) -> pl.Series:
+    """The split factor of the day before each ex-date: that of the old share."""
+    day = pl.col("ex_date").dt.offset_by("-1d")
+    return factor_of(rows.select("instrument_id", session=day, adjustment=pl.lit("none")), factors)
 
 
 def _yields(rows: pl.DataFrame) -> pl.DataFrame:
-    kind = pl.col("action").replace_strict(_PART_OF, return_dtype=pl.String)
-    parts = rows.with_columns(kind=kind).group_by("instrument_id", "session").agg(
-        pl.col("part").filter(pl.col("kind") == k).sum().alias(k) for k in _PART_OF.values()
-    )  # fmt: skip
+    parts = rows.group_by("instrument_id", "session").agg(
+        pl.col("part").filter(pl.col("kind") == kind).sum().alias(kind)
+        for kind in ("dividend", "special", "spin_off")
+    )
     return parts.select(pl.col(n).cast(t) for n, t in YIELDS.items()).sort(
         "instrument_id", "session"
     )
@@ -131,10 +139,7 @@ def _ends(actions: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> p
         .sort("instrument_id", "session")
         .unique("instrument_id", keep="last", maintain_order=True)
     )
-    day_before = last.select(
-        "instrument_id", session=pl.col("ex_date").dt.offset_by("-1d"), adjustment=pl.lit("none")
-    )
-    scale = factor_of(day_before, factors) / factor_of(last, factors)
+    scale = _before(last, factors) / factor_of(last, factors)
     known = pl.col("amount").is_finite() & (pl.col("amount") >= 0) & (pl.col("close") > 0)
     last = last.with_columns(scale=scale).with_columns(
         final_return=pl.when(known).then(pl.col("amount") * pl.col("scale") / pl.col("close") - 1)
