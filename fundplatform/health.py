@@ -20,6 +20,8 @@ DECAY = 0.9
 """Weight of an attempt against the one after it."""
 FAILURES_ALLOWED = 3
 """So many failures in a row open the breaker."""
+QUOTA_PROBE = timedelta(hours=1)
+"""Rest of a source whose quota our own limiter says is used up: asking again costs no call."""
 FIRST_PAUSE = timedelta(minutes=5)
 LONGEST_PAUSE = timedelta(hours=6)
 
@@ -126,7 +128,9 @@ def _paused_until(rows: Sequence[Attempt], failed: int, terms: Terms) -> datetim
     ended = rows[0]["finished_at"]
     assert isinstance(ended, datetime)  # noqa: S101  # the column's type
     if rows[0]["failure"] == str(Failure.QUOTA_EXHAUSTED):
-        return _day_start(ended, terms.day_zone, days=1)
+        # The limiter's day is the last 24 hours, which may end long after the vendor's midnight.
+        midnight = _day_start(ended, terms.day_zone, days=1)
+        return midnight if rows[0]["calls"] else min(midnight, ended + QUOTA_PROBE)
     if failed < FAILURES_ALLOWED:
         return None
     doubled: timedelta = FIRST_PAUSE * int(2 ** min(failed - FAILURES_ALLOWED, 10))

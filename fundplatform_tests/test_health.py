@@ -83,6 +83,18 @@ def test_a_used_up_quota_rests_until_the_vendors_next_day() -> None:
     assert judge("acme", attempts((5.0, "quota_exhausted")), terms, next_day).paused_until is None
 
 
+def test_a_quota_that_our_own_limiter_keeps_is_probed_every_hour() -> None:
+    """At midnight the last 24 hours may still hold all calls; asking the limiter costs none."""
+    refused = attempts((5.0, "quota_exhausted")).with_columns(calls=pl.lit(0, pl.Int64()))
+    health = judge("acme", refused, Terms(25, "America/New_York"), NOW)
+    assert health.paused_until == NOW + timedelta(minutes=55)
+    # But no longer than to midnight.
+    late = datetime(2026, 3, 11, 3, 30, tzinfo=UTC)
+    soon = refused.with_columns(finished_at=pl.lit(late))
+    health = judge("acme", soon, Terms(25, "America/New_York"), late)
+    assert health.paused_until == datetime(2026, 3, 11, 4, 0, tzinfo=UTC)
+
+
 def test_requests_of_the_vendors_day() -> None:
     """Midnight in New York was 04:00 UTC: 11 hours ago."""
     told = [(12 * 60.0, "ok"), (10 * 60.0, "ok"), (5.0, "transient")]

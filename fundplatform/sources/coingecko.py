@@ -151,7 +151,7 @@ def vendor_symbol(symbol: str, quote: str) -> str:
             "tracked.yaml",
             f"{symbol}/{quote}",
             "symbols are not unique at CoinGecko",
-            f"Give the coin's id, like: {symbol}/{quote}: {{coingecko: the-coins-id}}",
+            f"Give the coin's id, like: {symbol}/{quote}: {{as: the-coins-id}}",
         )
     return IDS[symbol]
 

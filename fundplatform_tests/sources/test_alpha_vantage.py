@@ -16,7 +16,8 @@ from fundplatform.sources.alpha_vantage.answers import parse_daily
 from fundplatform.sources.alpha_vantage.profile import classify
 from fundplatform.sources.base import Batch, Kind, Source
 from fundplatform.sources.web.failures import Failure, VendorError
-from fundplatform.sources.web.profile import Access
+from fundplatform.sources.web.plan import Planner
+from fundplatform.sources.web.profile import Access, Span
 from fundplatform_tests.sources.canned import access, asked, reply, track
 from fundplatform_tests.sources.vendor_contract import Case, VendorContract
 from fundplatform_tests.sources.vendor_server import Script
@@ -263,6 +264,25 @@ def test_the_chunks_of_a_backfill_share_one_answer() -> None:
     fetch(source, FRIDAY, FRIDAY, NOW + timedelta(days=3))
     fetch(AlphaVantage(given), SESSIONS[0])
     assert len(asked(given)) == 3
+
+
+def test_the_plan_of_a_backfill_is_one_answer_a_stock() -> None:
+    """Its parts would ask for sizes of their own: the oldest of them decides for all."""
+    given = access({QUERY: daily(series(SESSIONS))}, *NVDA)
+    given = replace(given, span=Span(SESSIONS[0], FRIDAY, len(SESSIONS)))
+    source = AlphaVantage(given)
+    assert isinstance(source, Planner)
+    for first, last in ((SESSIONS[0], SESSIONS[99]), (SESSIONS[-10], FRIDAY)):
+        plan = source.plan(Kind.OHLCV, first, last, now=NOW)
+        assert [r.params["outputsize"] for r in plan] == ["full"]
+        # Another process fetches each part; only the archive tells them of each other.
+        AlphaVantage(given).fetch(Kind.OHLCV, first, last, now=NOW)
+    assert sizes(given) == ["outputsize=full"] * 2
+    short = source.access.memory
+    short.put("full", False, NOW.date())
+    assert source.plan(Kind.OHLCV, SESSIONS[0], SESSIONS[99], now=NOW) == []
+    (compact,) = source.plan(Kind.OHLCV, SESSIONS[-10], FRIDAY, now=NOW)
+    assert compact.params["outputsize"] == "compact"
 
 
 def test_a_listing_counts_while_it_is_tracked() -> None:

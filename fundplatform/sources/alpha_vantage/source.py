@@ -17,12 +17,13 @@ from fundplatform.sources.base import LISTING_SCHEMA, Batch, Coverage, Kind, Sou
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import listing
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.profile import Access, Reply, Tracked
 from fundplatform.sources.web.sessions import newest, published, still_coming
 
 _CALENDAR, _MARKET = "XNYS", "US"
 _LAG = timedelta(hours=5)
-_FULL, _ASK_AGAIN = "full", timedelta(days=30)
+_FULL, _COMPACT_SIZE, _ASK_AGAIN = "full", "compact", timedelta(days=30)
 _OLDER = f"the key has the last {COMPACT} sessions only"
 
 SPEC = SourceSpec(
@@ -108,13 +109,24 @@ class AlphaVantage:
             collector.not_published(still_coming(done, latest, now))
         return collector.batch()
 
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Sequence[Request]:
+        """The requests of `fetch`: one a stock; one more where a full history is refused."""
+        done, _ = published(_CALENDAR, first, last, _LAG, now)
+        found = []
+        for tracked in self.access.tracked:
+            own = [s for s in done if tracked.since <= s <= (tracked.until or s)]
+            size = self._size(tracked, own, now) if own else None
+            if size is not None:
+                found.append(Request("/query", _params(tracked.vendor_symbol, size)))
+        return found
+
     def _stock(
         self, collector: Collector, tracked: Tracked, own: Sequence[date], now: datetime
     ) -> Found:
         """Take one stock's bars."""
         symbol = tracked.vendor_symbol
         try:
-            reply = self._answer(symbol, own, now)
+            reply = self._answer(tracked, own, now)
         except VendorError as error:
             if error.failure is not Failure.UNKNOWN_SYMBOL:
                 raise
@@ -138,24 +150,36 @@ class AlphaVantage:
             collector.skip(symbol, Failure.NO_DATA, f"no bar in {own[0]}..{own[-1]}")
         return Found(rows["session"].to_list(), beyond)
 
-    def _answer(self, symbol: str, own: Sequence[date], now: datetime) -> Reply | None:
+    def _answer(self, tracked: Tracked, own: Sequence[date], now: datetime) -> Reply | None:
         """The smallest answer that reaches back to `own`; None where none reaches its end.
 
         Whether the key may have full histories is found out by the first one it is refused.
         """
         end = newest(_CALENDAR, _LAG, now) or own[-1]
-        back, _ = published(_CALENDAR, own[0], end, _LAG, now)
-        memory, today = self.access.memory, now.date()
-        if len(back) > COMPACT and memory.get(_FULL, today, _ASK_AGAIN) is not False:
+        size = self._size(tracked, own, now)
+        if size == _FULL:
             try:
-                return self._asked(symbol, _FULL, end)
+                return self._asked(tracked.vendor_symbol, _FULL, end)
             except VendorError as error:
                 if error.failure is not Failure.NOT_ENTITLED:
                     raise
-                memory.put(_FULL, False, today)
-        if own[-1] < back[-COMPACT:][0]:
-            return None
-        return self._asked(symbol, "compact", end)
+                self.access.memory.put(_FULL, False, now.date())
+                size = self._size(tracked, own, now)
+        return None if size is None else self._asked(tracked.vendor_symbol, size, end)
+
+    def _size(self, tracked: Tracked, own: Sequence[date], now: datetime) -> str | None:
+        """The size of answer to ask for; None where none reaches these sessions.
+
+        The parts of one backfill ask for the same one: the oldest decides.
+        """
+        end = newest(_CALENDAR, _LAG, now) or own[-1]
+        span = self.access.span
+        begin = own[0] if span is None else min(own[0], max(span.first, tracked.since))
+        back, _ = published(_CALENDAR, begin, end, _LAG, now)
+        known = self.access.memory.get(_FULL, now.date(), _ASK_AGAIN)
+        if len(back) > COMPACT and known is not False:
+            return _FULL
+        return None if own[-1] < back[-COMPACT:][0] else _COMPACT_SIZE
 
     def _asked(self, symbol: str, size: str, end: date) -> Reply:
         """An answer of this size or larger that ends with this session, asked once."""
@@ -163,7 +187,10 @@ class AlphaVantage:
             session, reply = self._answers.get(f"{symbol}/{known}", (None, None))
             if reply is not None and session == end:
                 return reply
-        params = {"function": "TIME_SERIES_DAILY", "symbol": symbol, "outputsize": size}
-        reply = self.access.web.get("/query", params)
+        reply = self.access.web.get("/query", _params(symbol, size))
         self._answers[f"{symbol}/{size}"] = (end, reply)
         return reply
+
+
+def _params(symbol: str, size: str) -> dict[str, str]:
+    return {"function": "TIME_SERIES_DAILY", "symbol": symbol, "outputsize": size}
