@@ -15,6 +15,7 @@ from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
 from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
+from fundplatform.desk import Desk
 from fundplatform.finance.index_definition import SHIPPED, load_definitions
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -68,7 +69,7 @@ def build_definitions(
         publish_after_run=publish_after_run,
     )
     return dg.Definitions(
-        assets=_assets(sources, settings, clock, Syncs(store)),
+        assets=_assets(sources, settings, clock, store),
         asset_checks=contract_checks(),
         resources={"io_manager": io_manager, "contracts": Contracts()},
         executor=dg.in_process_executor,
@@ -77,8 +78,9 @@ def build_definitions(
 
 
 def _assets(
-    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime], syncs: Syncs
+    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime], store: Store
 ) -> list[dg.AssetsDefinition]:
+    syncs = Syncs(store)
     raw = [raw_asset(s, kind, clock, syncs) for s in sources for kind in s.spec.kinds]
     base = [*raw, catalog.identities(sources), catalog.corporate_actions(sources)]
     if not any(Kind.OHLCV in s.spec.kinds for s in sources):
@@ -89,7 +91,7 @@ def _assets(
         definitions += load_definitions(settings.indices)
     return [
         *base,
-        prices.validated(sources, days),
+        prices.validated(sources, days, Desk.of(settings, store), clock),
         catalog.classified(sources),
         catalog.payment_factors(),
         indices.built(sources, definitions, days),

@@ -7,17 +7,17 @@ import dagster as dg
 import polars as pl
 
 from fundplatform import calendars, tables
-from fundplatform.assets.catalog import INSTRUMENTS, SOURCES, every, others
-from fundplatform.assets.describe import output
+from fundplatform.assets.catalog import INSTRUMENTS, LISTINGS, SOURCES, every, others
+from fundplatform.assets.describe import output, version_of
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
-from fundplatform.finance import rules
+from fundplatform.clock import Clock
+from fundplatform.desk import Desk
+from fundplatform.finance import rules, splits
+from fundplatform.finance.rules.row import INTERVALS
 from fundplatform.sources.base import Kind, Source
+from fundplatform.storage.base import Stamp
+from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
-
-_INTERVALS = {
-    "1m": 1, "5m": 5, "15m": 15, "30m": 30, "1h": 60, "4h": 240, "12h": 720, "1d": 1440,
-}  # fmt: skip
-
 
 RULES = f"rules {rules.RULES_VERSION}"
 """Code version: bars are judged again when a rule changes."""
@@ -26,29 +26,44 @@ BAR_COLUMNS = tuple(
     n for n in tables.OHLCV.column_names if n == "fetched_at" or n not in tables.OHLCV.stamps
 )
 """What the rules read of raw.ohlcv; hashes and run ids are half of its bytes."""
+LISTED = ["source_id", "instrument_id", "valid_from", "valid_to"]
 
 
 def validated(
-    sources: Iterable[Source], partitions: dg.DailyPartitionsDefinition
+    sources: Iterable[Source], partitions: dg.DailyPartitionsDefinition, desk: Desk, clock: Clock
 ) -> dg.AssetsDefinition:
     """Judge every raw bar; what fails a blocking rule is rejected, what passes is validated."""
     sources = list(sources)
-    bars_in = every(sources, Kind.OHLCV, columns=list(BAR_COLUMNS), any_order=True)
+    limits = desk.limits()
+    version = RULES if limits == rules.DEFAULTS else version_of(RULES, limits)
+    bars_in = every(
+        sources,
+        Kind.OHLCV,
+        columns=list(BAR_COLUMNS),
+        any_order=True,
+        lookback_days=rules.LOOKBACK_DAYS,
+        lookahead_days=rules.AHEAD_DAYS,
+    )
     ((name, bars_of),) = bars_in.items()
 
     @dg.multi_asset(
         name="prices",
         outs={
-            "validated": output(tables.VALIDATED, RULES),
-            "rejected": output(tables.REJECTED, RULES),
-            "gates": output(tables.GATES, RULES),
+            "validated": output(tables.VALIDATED, version),
+            "rejected": output(tables.REJECTED, version),
+            "gates": output(tables.GATES, version),
         },
         ins={
             name: dg.AssetIn(bars_of.key, metadata=bars_of.metadata, partition_mapping=FROM_RAW),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
+            "listings": dg.AssetIn(LISTINGS, metadata={"columns": LISTED}),
+            **every(sources, Kind.CORPORATE_ACTIONS),
         },
-        deps=[dg.AssetDep(k, partition_mapping=FROM_RAW) for k in others(sources, Kind.OHLCV)],
+        deps=[
+            *(dg.AssetDep(k, partition_mapping=FROM_RAW) for k in others(sources, Kind.OHLCV)),
+            *others(sources, Kind.CORPORATE_ACTIONS),
+        ],
         partitions_def=partitions,
         backfill_policy=BACKFILL,
         pool="warehouse",
@@ -58,8 +73,18 @@ def validated(
         ohlcv: pl.DataFrame,
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
+        listings: pl.DataFrame,
+        **stated: pl.DataFrame,
     ) -> tuple[Derived, Stored, Stored]:
-        judged = rules.judge(with_context(ohlcv, instruments, known_sources))
+        now = clock()
+        desk.sync(Stamp(context.run_id, now))
+        judged = rules.judge(
+            with_context(ohlcv, instruments, known_sources, listings),
+            window=run_window(dict(context.run.tags)),
+            actions=counted(stated.get(str(Kind.CORPORATE_ACTIONS)), known_sources),
+            limits=limits.resolved(instruments),
+            overrides=desk.in_force(now.date(), instruments, known_sources),
+        )
         held = judged.gates.filter("held")
         if held.height:
             context.log.warning(f"held by the gate: {held.select('source_id', 'session').rows()}")
@@ -67,10 +92,24 @@ def validated(
             tables.VALIDATED: judged.validated,
             tables.REJECTED: judged.rejected,
             tables.GATES: judged.gates,
+            tables.FINDINGS: judged.findings,
         }
         return Derived(frames, unrecorded=fully_held(judged.gates)), Stored(), Stored()
 
     return judge
+
+
+def counted(actions: pl.DataFrame | None, sources: pl.DataFrame) -> pl.DataFrame:
+    """ACTIONS of the rules: splits as they count, of other actions each event once."""
+    if actions is None or actions.is_empty():
+        return rules.ACTIONS.to_frame()
+    others = (
+        actions.filter(pl.col("action") != "split")
+        .sort("amount", descending=True, nulls_last=True)
+        .unique(["instrument_id", "action", "ex_date"], keep="first", maintain_order=True)
+    )
+    both = pl.concat([splits.distinct(actions, sources).counted.select(others.columns), others])
+    return both.select(pl.col(n).cast(t) for n, t in rules.ACTIONS.items())
 
 
 def fully_held(gates: pl.DataFrame) -> frozenset[date]:
@@ -80,24 +119,37 @@ def fully_held(gates: pl.DataFrame) -> frozenset[date]:
 
 
 def with_context(
-    bars: pl.DataFrame, instruments: pl.DataFrame, sources: pl.DataFrame
+    bars: pl.DataFrame,
+    instruments: pl.DataFrame,
+    sources: pl.DataFrame,
+    listings: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
-    """Add to each bar what the rules need to know of its instrument, source and calendar."""
+    """Add to each bar what the rules need to know of its instrument, source and calendar.
+
+    `is_listed` only where `listings` are given.
+    """
     own = sources.join(bars.select("source_id").unique(), on="source_id", how="semi")
     known = bars.join(
         instruments.select("instrument_id", "asset_class"), on="instrument_id", how="left"
     ).join(own.select("source_id", "coverage_start", "priority"), on="source_id", how="left")
     if bars.is_empty():
-        return known.with_columns(is_session=pl.lit(True), bar_close_at=pl.col("bar_open_at"))
+        return known.with_columns(
+            is_session=pl.lit(True),
+            bar_close_at=pl.col("bar_open_at"),
+            session_number=pl.lit(None, pl.Int64),
+        )
     span = bars.select(pl.col("session").min().alias("a"), pl.col("session").max().alias("b"))
     first, last = span.row(0)
     table = pl.concat(
-        calendars.get(c).closes(first, last).with_columns(calendar=pl.lit(c))
+        calendars.get(c)
+        .closes(first, last)
+        .with_columns(calendar=pl.lit(c), session_number=pl.int_range(pl.len(), dtype=pl.Int64))
         for c in own["calendar"].unique().sort()
     )
     closes = own.select("source_id", "calendar").join(table, on="calendar").drop("calendar")
-    minutes = pl.col("interval").replace_strict(_INTERVALS, return_dtype=pl.Int64)
+    minutes = pl.col("interval").replace_strict(INTERVALS, return_dtype=pl.Int64)
     intraday_close = pl.col("bar_open_at") + pl.duration(minutes=minutes)
+    known = known if listings is None else _listed(known, listings)
     return (
         known.join(closes, on=["source_id", "session"], how="left")
         .with_columns(
@@ -107,4 +159,32 @@ def with_context(
             .otherwise(intraday_close),
         )
         .drop("close_at")
+    )
+
+
+def _listed(bars: pl.DataFrame, listings: pl.DataFrame) -> pl.DataFrame:
+    """Add whether the session lies within one of the source's listings of the instrument."""
+    spans = listings.select(LISTED)
+    single = spans.filter(pl.len().over("source_id", "instrument_id") == 1)
+    within = pl.col("session").is_between("valid_from", "valid_to")
+    bars = bars.join(single, on=["source_id", "instrument_id"], how="left", maintain_order="left")
+    bars = bars.with_columns(is_listed=within).drop("valid_from", "valid_to")
+    several = spans.join(single, on=["source_id", "instrument_id"], how="anti")
+    if several.is_empty():
+        return bars
+    days = bars.filter(pl.col("is_listed").is_null()).select(
+        "source_id", "instrument_id", "session"
+    )
+    found = (
+        days.unique()
+        .join(several, on=["source_id", "instrument_id"])
+        .group_by("source_id", "instrument_id", "session")
+        .agg(_any=within.any())
+    )
+    return (
+        bars.join(
+            found, on=["source_id", "instrument_id", "session"], how="left", maintain_order="left"
+        )
+        .with_columns(is_listed=pl.coalesce("is_listed", "_any"))
+        .drop("_any")
     )

@@ -63,6 +63,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     Input metadata understood by `load_input`:
         columns: list of columns to read (default: all).
         lookback_days: calendar days before the run's range that are read as well.
+        lookahead_days: calendar days after it.
         history: True reads everything up to the end of the run's range.
         whole: True reads the whole table.
         any_order: True where the order of rows does not matter (quicker).
@@ -206,7 +207,8 @@ def input_slice(
     first, last = window
     if wish.get("history"):
         return Slice(where, None, last)
-    return Slice(where, first - timedelta(days=int(wish.get("lookback_days", 0))), last)
+    back, ahead = (int(wish.get(name, 0)) for name in ("lookback_days", "lookahead_days"))
+    return Slice(where, first - timedelta(days=back), last + timedelta(days=ahead))
 
 
 def _output_slice(context: dg.OutputContext) -> Slice:
