@@ -13,7 +13,7 @@ from fundplatform.storage.base import WHOLE, Counts, Slice
 from fundplatform.storage.timescale import _LEDGER as LEDGER
 from fundplatform.storage.timescale import TimescaleStore
 from fundplatform_tests.storage.frames import SECOND, bars, put
-from fundplatform_tests.storage.postgres import Server
+from fundplatform_tests.storage.postgres import Server, served
 from fundplatform_tests.storage.test_timescale_schema import login
 
 OLD = date(2010, 1, 1)
@@ -185,3 +185,27 @@ def test_rows_move_along_when_the_extension_comes_later(
         assert "hypertables" in store.describe()
         assert store.count(tables.OHLCV) == len(DAYS) * 200
         assert put(store, tables.OHLCV, history(1.0), HISTORY).unchanged == len(DAYS) * 200
+
+
+def test_with_the_apache_licence(timescale: TimescaleStore) -> None:
+    """Hypertables, no columnstore, plain views for the sums: all that the licence leaves."""
+    with served() as server:
+        with (server.folder / "data/postgresql.conf").open("a") as config:
+            config.write("timescaledb.license = 'apache'\n")
+        server.stop("fast")
+        server.start()
+        server.sql("postgres", "CREATE DATABASE apache TEMPLATE template0")
+        store = TimescaleStore(server.url("apache"))
+        assert store.migrate()
+        assert store.describe().endswith("(Apache): hypertables")
+        rows = len(DAYS) * 200
+        for close, counts in (
+            (1.0, Counts(inserted=rows)),
+            (1.0, Counts(unchanged=rows)),
+            (2.0, Counts(updated=rows)),
+        ):
+            assert put(store, tables.OHLCV, history(close), HISTORY) == counts
+        put(store, tables.VALIDATED, selected(1.0), Slice({}, DAYS[0], DAYS[-1]))
+        store.publish()
+        assert store.query("SELECT count(*) AS n FROM prices.weekly_bars").item() == 115
+        assert store.migrate() == []
