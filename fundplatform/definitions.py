@@ -10,7 +10,7 @@ from datetime import datetime
 import dagster as dg
 
 from fundplatform import calendars
-from fundplatform.assets import catalog, funds, indices, prices
+from fundplatform.assets import catalog, funds, indices, prices, proofs
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
 from fundplatform.checks import Contracts, contract_checks
@@ -70,7 +70,7 @@ def build_definitions(
     )
     return dg.Definitions(
         assets=_assets(sources, settings, clock, store),
-        asset_checks=contract_checks(),
+        asset_checks=[*contract_checks(), proofs.adjusted_prices()],
         resources={"io_manager": io_manager, "contracts": Contracts()},
         executor=dg.in_process_executor,
         loggers=loggers,

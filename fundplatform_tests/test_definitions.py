@@ -55,8 +55,12 @@ CHECKED = {
     "catalog/instruments",
     "catalog/corporate_actions",
     "catalog/adjustment_factors",
+    "catalog/total_return_factors",
     "ops/gates",
 }
+
+WARNING = {"vendor_adjusted_close"}
+"""Checks that compare with what others say: they warn and hold nothing up."""
 
 _IMPORT = """
 import json, resource, sys
@@ -149,7 +153,7 @@ def test_every_check_blocks(graph: AssetGraph) -> None:
     assert names({c.asset_key for c in checks}) == CHECKED
     for check in checks:
         spec = graph.get_check_spec(check)
-        assert spec.blocking, check
+        assert spec.blocking != (check.name in WARNING), check
         assert spec.description, check
 
 
