@@ -170,8 +170,8 @@ RULES: tuple[Rule, ...] = (
         "V17",
         "The return keeps to the cap of its class",
         "|r| > `cap` both to the bar before and to the median of the 60 sessions before (the way "
-        "back from a bad bar is no fault), splits and dividends taken out; not judged where "
-        "another action (spin-off, merger) is on record.",
+        "back from a bad bar is no fault), with splits and dividends taken out and without; not "
+        "judged where another action (spin-off, merger) is on record.",
         _BETWEEN,
         "a share from 100 to 20 without an action",
         scope="series",

@@ -101,6 +101,9 @@ def _caps(walk: Walk, limits: Limits) -> Found:
     """V17."""
     cap = _limit(walk, limits, "V17", "cap")
     beyond = np.abs(np.expm1(walk.log_return)) > cap
+    if walk.jump.any():
+        # A split on record that the price does not show is V21's.
+        beyond &= np.abs(np.expm1(walk.log_return + walk.jump)) > cap
     candidates = np.flatnonzero(beyond & ~walk.other)
     level, _ = _levels(walk, candidates)
     fails = np.abs(np.expm1(level)) > cap[candidates]
