@@ -19,7 +19,7 @@ from typing import IO, Any
 import polars as pl
 
 from fundplatform import contracts, tables
-from fundplatform.contracts import Finding
+from fundplatform.contracts import Expectation, Finding
 from fundplatform.tables import Table
 
 
@@ -40,7 +40,9 @@ class Worker:
         """Whether it lives and belongs to this process (a fork must not share its pipes)."""
         return self.owner == os.getpid() and self._process.poll() is None
 
-    def verify(self, table: Table, batch: pl.DataFrame) -> list[Finding]:
+    def verify(
+        self, table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None = None
+    ) -> list[Finding]:
         """As `contracts.verify`; offenders that JSON does not know come as text.
 
         Raises:
@@ -48,7 +50,7 @@ class Worker:
         """
         with self._one_at_a_time:
             try:
-                answer = self._ask(table, batch)
+                answer = self._ask(table, batch, wanted)
             except BrokenPipeError:
                 answer = b""
         if not answer:
@@ -61,13 +63,18 @@ class Worker:
             raise RuntimeError(told["error"])
         return [Finding(**f) for f in told["findings"]]
 
-    def _ask(self, table: Table, batch: pl.DataFrame) -> bytes:
+    def _ask(
+        self, table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None
+    ) -> bytes:
         to, back = self._process.stdin, self._process.stdout
         if to is None or back is None:
             raise RuntimeError("the contract process has no pipes")
         frame = BytesIO()
         batch.write_ipc(frame)
-        to.write(json.dumps([table.full_name, frame.tell()]).encode() + b"\n")
+        own = None if wanted is None else [[e.type, e.kwargs] for e in wanted]
+        # YAML knows dates, JSON does not; Great Expectations compares their text all the same.
+        line = json.dumps([table.full_name, frame.tell(), own], default=str)
+        to.write(line.encode() + b"\n")
         to.write(frame.getbuffer())
         to.flush()
         return back.readline()
@@ -90,19 +97,23 @@ def start() -> Worker:
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer until the requests end: a line of JSON with table and size, then Arrow IPC bytes."""
+    """Answer until the requests end: a line of JSON (table, size, suite), then Arrow IPC bytes."""
     contracts.prepare()
     for line in iter(requests.readline, b""):
-        name, size = json.loads(line)
+        name, size, own = json.loads(line)
         batch = pl.read_ipc(BytesIO(requests.read(size)))
-        answers.write(json.dumps(_answer(tables.BY_NAME[name], batch), default=str).encode())
+        wanted = None if own is None else [Expectation(*one) for one in own]
+        answer = _answer(tables.BY_NAME[name], batch, wanted)
+        answers.write(json.dumps(answer, default=str).encode())
         answers.write(b"\n")
         answers.flush()
 
 
-def _answer(table: Table, batch: pl.DataFrame) -> dict[str, Any]:
+def _answer(
+    table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None
+) -> dict[str, Any]:
     try:
-        findings: Sequence[Finding] = contracts.verify(table, batch)
+        findings: Sequence[Finding] = contracts.verify(table, batch, wanted)
     except RuntimeError as crashed:
         return {"error": str(crashed)}
     return {"findings": [vars(f) for f in findings]}

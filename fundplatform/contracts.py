@@ -35,6 +35,7 @@ class Finding:
         expected: What must hold.
         actual: What was found (number of unexpected values, or the observed value).
         offenders: Up to five offending values.
+        unexpected: Values that broke it; None where it does not count them.
     """
 
     expectation: str
@@ -42,6 +43,7 @@ class Finding:
     expected: str
     actual: str
     offenders: Sequence[object] = ()
+    unexpected: int | None = None
 
 
 def _between(column: str, low: float | None, high: float | None) -> Expectation:
@@ -122,9 +124,11 @@ def prepare() -> None:
     _great_expectations()
 
 
-def verify(table: Table, batch: pl.DataFrame) -> list[Finding]:
-    """Run the table's contract over a batch; one finding per expectation."""
-    wanted = expectations(table)
+def verify(
+    table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None = None
+) -> list[Finding]:
+    """Hold a batch against the table's contract, or `wanted`; one finding per expectation."""
+    wanted = expectations(table) if wanted is None else wanted
     results = _validate(table, batch, wanted)
     return [_finding(e, r) for e, r in zip(wanted, results, strict=True)]
 
@@ -151,7 +155,7 @@ def _batch_definition(name: str) -> Any:  # noqa: ANN401
     return source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("batch")
 
 
-def _validate(table: Table, batch: pl.DataFrame, wanted: list[Expectation]) -> list[Any]:
+def _validate(table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation]) -> list[Any]:
     definition = _batch_definition(table.full_name)
     import great_expectations as gx
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
@@ -188,4 +192,5 @@ def _finding(expectation: Expectation, result: Any) -> Finding:  # noqa: ANN401
         expected=", ".join(f"{k}={v}" for k, v in expectation.kwargs.items() if v is not None),
         actual=str(details.get("observed_value", f"{wrong or 0} unexpected")),
         offenders=list(details.get("partial_unexpected_list") or [])[:5],
+        unexpected=None if wrong is None else int(wrong),
     )

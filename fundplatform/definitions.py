@@ -9,7 +9,7 @@ from datetime import datetime
 
 import dagster as dg
 
-from fundplatform import calendars
+from fundplatform import calendars, suites
 from fundplatform.assets import catalog, funds, indices, prices, proofs
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
@@ -64,14 +64,18 @@ def build_definitions(
         for problem in loaded.problems:
             dg.get_dagster_logger().error(f"source {problem.name} is left out: {problem.message}")
     store = store or open_store(settings)
+    warehouse = Warehouse(store, clock)
     io_manager = WarehouseIOManager(
-        warehouse=Warehouse(store, clock),
+        warehouse=warehouse,
         publish_after_run=publish_after_run,
     )
     return dg.Definitions(
         assets=_assets(sources, settings, clock, store),
-        asset_checks=[*contract_checks(), proofs.adjusted_prices()],
-        resources={"io_manager": io_manager, "contracts": Contracts()},
+        asset_checks=[
+            *contract_checks(suites.load(settings.expectations)),
+            proofs.adjusted_prices(),
+        ],
+        resources={"io_manager": io_manager, "contracts": Contracts(warehouse=warehouse)},
         executor=dg.in_process_executor,
         loggers=loggers,
     )

@@ -105,6 +105,11 @@ class Settings:
         return self.home / "indices"
 
     @property
+    def expectations(self) -> Path:
+        """The user's own suites of expectations (YAML, JSON)."""
+        return self.home / "expectations"
+
+    @property
     def reports(self) -> Path:
         """Rendered reports."""
         return self.home / "reports"

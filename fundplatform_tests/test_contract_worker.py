@@ -89,7 +89,7 @@ def test_one_line_answers_one_request(
     monkeypatch.setattr(contracts, "verify", lambda _table, _batch: [])
     frame = io.BytesIO()
     levels().write_ipc(frame)
-    asked = json.dumps(["indices.levels", frame.tell()]).encode() + b"\n" + frame.getvalue()
+    asked = json.dumps(["indices.levels", frame.tell(), None]).encode() + b"\n" + frame.getvalue()
     answers = io.BytesIO()
     contract_worker.serve(io.BytesIO(asked * 2), answers)
     assert answers.getvalue() == b'{"findings": []}\n' * 2
