@@ -13,11 +13,13 @@ from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.clock import Clock
 from fundplatform.desk import Desk
 from fundplatform.finance import rules, splits
+from fundplatform.finance.consensus import weigh
 from fundplatform.finance.rules.row import INTERVALS
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.base import Stamp
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
+from fundplatform.storage.source_scores import settle
 
 RULES = f"rules {rules.RULES_VERSION}"
 """Code version: bars are judged again when a rule changes."""
@@ -78,23 +80,35 @@ def validated(
     ) -> tuple[Derived, Stored, Stored]:
         now = clock()
         desk.sync(Stamp(context.run_id, now))
+        bars = with_context(ohlcv, instruments, known_sources, listings)
+        window = run_window(dict(context.run.tags))
+        own = limits.resolved(instruments)
         judged = rules.judge(
-            with_context(ohlcv, instruments, known_sources, listings),
-            window=run_window(dict(context.run.tags)),
+            bars,
+            window=window,
             actions=counted(stated.get(str(Kind.CORPORATE_ACTIONS)), known_sources),
-            limits=limits.resolved(instruments),
+            limits=own,
             overrides=desk.in_force(now.date(), instruments, known_sources),
+        )
+        weighed = weigh(
+            bars,
+            judged.validated,
+            judged.rejected,
+            tolerance=own.expr("V23", "tolerance"),
+            window=window,
         )
         held = judged.gates.filter("held")
         if held.height:
             context.log.warning(f"held by the gate: {held.select('source_id', 'session').rows()}")
         frames = {
-            tables.VALIDATED: judged.validated,
+            tables.VALIDATED: weighed.validated,
             tables.REJECTED: judged.rejected,
             tables.GATES: judged.gates,
             tables.FINDINGS: judged.findings,
+            tables.CONSENSUS: weighed.consensus,
         }
-        return Derived(frames, unrecorded=fully_held(judged.gates)), Stored(), Stored()
+        derived = Derived(frames, unrecorded=fully_held(judged.gates), settle=settle(weighed.days))
+        return derived, Stored(), Stored()
 
     return judge
 
