@@ -7,13 +7,14 @@ do the same through native backfills.
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from fundplatform import calendars, changes
+from fundplatform import calendars, changes, newly_tracked
 from fundplatform.assets.catalog import (
     ACTIONS,
     FACTORS,
@@ -24,12 +25,13 @@ from fundplatform.assets.catalog import (
     TIERS,
 )
 from fundplatform.assets.partitions import CHUNK
-from fundplatform.assets.raw import raw_key
+from fundplatform.assets.raw import SYMBOLS, raw_key
 from fundplatform.call_plan import told
 from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.clock import utc_now
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
+from fundplatform.sources.web.profile import OnTheWeb
 from fundplatform.staleness import (
     FEEDS,
     FRESH,
@@ -62,7 +64,8 @@ def raw_chunks(
 ) -> Iterator[Chunk]:
     """The runs that fetch what this source has between first and last and Dagster has not.
 
-    And what Dagster has, where files changed since.
+    And what Dagster has, where files changed since or listings are newly tracked. A vendor's kinds
+    without partitions are fetched once a day (see `_REST`).
     """
     for kind, coverage in source.spec.kinds.items():
         key = raw_key(source.spec.name, kind)
@@ -70,16 +73,42 @@ def raw_chunks(
         again = changes.due(source, kind, instance, now)
         if not coverage.partitioned:
             known = instance.get_latest_materialization_event(key)
-            if refetch or known is None or changes.is_older(instance, key, again.since):
+            old = known is None or changes.is_older(instance, key, again.since)
+            if refetch or old or _rested(source, kind, known, now):
                 yield Chunk(label, (key,))
             continue
         end = min(last, coverage.end or _has(source, kind, now) or last)
-        sessions = calendars.get(coverage.calendar).sessions(max(first, coverage.start), end)
+        sessions = calendars.get(coverage.calendar).sessions(
+            max(first, newly_tracked.begins(source, kind)), end
+        )
         done = set() if refetch else instance.get_materialized_partitions(key)
         if again.since:
             done -= again.partitions(coverage, changes.recorded(instance, key))
         wanted = [s.isoformat() not in done for s in sessions]
         yield from _cut(label, (key,), sessions, wanted)
+        if not refetch:
+            lacking = newly_tracked.due(source, kind, instance)
+            symbols = [
+                () if w else lacking.get(s, ()) for s, w in zip(sessions, wanted, strict=True)
+            ]
+            for some in dict.fromkeys(s for s in symbols if s):
+                for chunk in _cut(label, (key,), sessions, [s == some for s in symbols]):
+                    yield replace(chunk, more=((SYMBOLS, ",".join(some)),))
+
+
+_REST = {Kind.SHARES: timedelta(days=7), Kind.PROFILES: timedelta(days=7)}
+"""How long what a vendor says as a whole is taken for new; else until its next day begins."""
+
+
+def _rested(source: Source, kind: Kind, known: dg.EventLogEntry | None, now: datetime) -> bool:
+    """Whether a vendor's whole is old enough to be asked for again; files say so by themselves."""
+    if known is None or not isinstance(source, OnTheWeb):
+        return False
+    at = datetime.fromtimestamp(known.timestamp, UTC)
+    if kind in _REST:
+        return now - at >= _REST[kind]
+    zone = ZoneInfo(source.access.profile.day_zone if source.access.profile else "UTC")
+    return at.astimezone(zone).date() < now.astimezone(zone).date()
 
 
 def _has(source: Source, kind: Kind, now: datetime) -> date | None:

@@ -4,13 +4,13 @@ In: the runs that fetch. Out: these runs, told of the backfill that they are par
 people. What a vendor is asked is its source's word, what limits cost `sources/web/plan.py`'s.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from fundplatform.assets.attempts import part, terms_of
-from fundplatform.assets.raw import raw_days, raw_key
-from fundplatform.assets.spans import FRESH, PLAN, written
+from fundplatform.assets.attempts import only, part, terms_of
+from fundplatform.assets.raw import SYMBOLS, raw_days, raw_key
+from fundplatform.assets.spans import FRESH, PLAN, read, written
 from fundplatform.chunks import Chunk
 from fundplatform.sources.base import Kind, Source
 from fundplatform.sources.web.journal import Request
@@ -30,9 +30,15 @@ def told(source: Source, chunks: Sequence[Chunk], name: str, *, refetch: bool) -
     """
     if not isinstance(source, OnTheWeb):
         return list(chunks)
-    spans = {c.label: _span([o for o in chunks if o.label == c.label]) for c in chunks}
+    # Runs for some symbols only are a plan of their own.
+    spans = {
+        (c.label, c.more): _span([o for o in chunks if (o.label, o.more) == (c.label, c.more)])
+        for c in chunks
+    }
     fresh = ((FRESH, "yes"),) if refetch else ()
-    return [replace(c, more=(*c.more, *_plan(spans[c.label], name), *fresh)) for c in chunks]
+    return [
+        replace(c, more=(*c.more, *_plan(spans[c.label, c.more], name), *fresh)) for c in chunks
+    ]
 
 
 def _plan(span: Span | None, name: str) -> tuple[tuple[str, str], ...]:
@@ -113,15 +119,22 @@ def _of(source: Source, chunks: Sequence[Chunk], syncs: Syncs, now: datetime) ->
     found: dict[Kind, list[Request]] = {}
     for kind, coverage in source.spec.kinds.items():
         own = [c for c in chunks if raw_key(source.spec.name, kind) in c.keys]
-        asked = part(source, _span(own))
-        if not isinstance(asked, Planner):
-            return Calls(source, None, used)
-        found[kind] = once(
-            request
-            for chunk in own
-            for request in asked.plan(kind, *raw_days(coverage, chunk.first, chunk.last), now=now)
-        )
+        asked: list[Request] = []
+        for chunk in own:
+            fetching = _as_told(source, dict(chunk.more))
+            if not isinstance(fetching, Planner):
+                return Calls(source, None, used)
+            days = raw_days(coverage, chunk.first, chunk.last)
+            asked += fetching.plan(kind, *days, now=now)
+        found[kind] = once(asked)
     return Calls(source, {kind: r for kind, r in found.items() if r}, used)
+
+
+def _as_told(source: Source, tags: Mapping[str, str]) -> Source:
+    """The source as a run with these tags asks it."""
+    symbols, plan = tags.get(SYMBOLS), tags.get(PLAN)
+    some = only(source, tuple(symbols.split(",")) if symbols else None)
+    return part(some, read(plan)[0] if plan else None)
 
 
 def _counted(number: int, what: str) -> str:

@@ -22,12 +22,17 @@ def written(span: Span, name: str) -> str:
     return f"{span.first}/{span.last}/{span.sessions}/{name}"
 
 
+def read(tag: str) -> tuple[Span, str]:
+    """The backfill that a tag PLAN is about, and its name."""
+    first, last, sessions, name = tag.split("/", 3)
+    return Span(date.fromisoformat(first), date.fromisoformat(last), int(sessions)), name
+
+
 def whole(context: dg.AssetExecutionContext) -> tuple[Span | None, str]:
     """The backfill that a run of a raw asset is a part of, and its name; (None, "") without one."""
     told = context.run.tags.get(PLAN)
     if told is not None:
-        first, last, sessions, name = told.split("/", 3)
-        return Span(date.fromisoformat(first), date.fromisoformat(last), int(sessions)), name
+        return read(told)
     name = context.run.tags.get(BACKFILL_ID_TAG, "")
     keys = _targets(context, name) if name else []
     if not keys:
