@@ -15,6 +15,8 @@ from fundplatform.storage.timescale import TimescaleStore
 from fundplatform_tests.storage.frames import KEPT, THREE, WEDNESDAY, bars, closes, put
 from fundplatform_tests.storage.postgres import Server
 
+_AROUND = "SELECT timescaledb_"
+
 
 @pytest.fixture
 def small_disk(postgres: Server) -> Iterator[Path]:
@@ -63,8 +65,7 @@ def test_a_dump_is_restored(postgres: Server, warehouse_url: str, tmp_path: Path
     store = TimescaleStore(warehouse_url)
     put(store, tables.OHLCV, THREE)
     put(store, tables.OHLCV, THREE.with_columns(close=8.0))
-    if "Timescale" in store.describe():
-        pytest.skip("TimescaleDB wants timescaledb_pre_restore() around it")
+    extended = "Timescale" in store.describe()
     dump = str(tmp_path / "warehouse.dump")
 
     def run(*command: str) -> None:
@@ -78,9 +79,14 @@ def test_a_dump_is_restored(postgres: Server, warehouse_url: str, tmp_path: Path
 
     run("pg_dump", "--format=custom", f"--file={dump}", warehouse_url)
     with postgres.database("restored", "template0") as url:
+        if extended:
+            postgres.sql("restored", "CREATE EXTENSION timescaledb", f"{_AROUND}pre_restore()")
         run("pg_restore", "--no-acl", f"--dbname={url}", dump)
+        if extended:
+            postgres.sql("restored", f"{_AROUND}post_restore()")
         restored = TimescaleStore(url)
         assert restored.migrate() == []
+        assert restored.describe().partition(": ")[2] == store.describe().partition(": ")[2]
         for table in (tables.OHLCV, tables.revisions_of(tables.OHLCV)):
             assert restored.read(table).equals(store.read(table))
         granted = postgres.sql(
