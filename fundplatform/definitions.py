@@ -17,6 +17,7 @@ from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
 from fundplatform.finance.index_definition import SHIPPED, load_definitions
+from fundplatform.finance.metric_rules import load_metric_rules
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
@@ -100,7 +101,13 @@ def _assets(
         catalog.payment_factors(),
         indices.built(sources, definitions, days),
         indices.levels(definitions),
-        funds.metrics(days, settings.risk_free_rate, clock),
+        funds.metrics(
+            days,
+            settings.risk_free_rate,
+            clock,
+            load_metric_rules(settings.home / "metrics.yaml"),
+            sources,
+        ),
     ]
 
 

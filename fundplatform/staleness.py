@@ -35,7 +35,7 @@ STAGES: Mapping[str, tuple[dg.AssetKey, ...]] = {
             "levels",
         )
     ),
-    "metrics": (dg.AssetKey(["funds", "metrics"]),),
+    "metrics": tuple(dg.AssetKey(["funds", name]) for name in ("metrics", "risk", "scores")),
 }
 """Everything downstream of raw that is computed by day, in order; each rests on those before."""
 

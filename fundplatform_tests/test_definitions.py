@@ -45,6 +45,8 @@ ASSETS = {
     "indices/baskets",
     "indices/levels",
     "funds/metrics",
+    "funds/risk",
+    "funds/scores",
 }
 CHECKED = {
     "prices/validated",

@@ -196,4 +196,4 @@ def test_a_changed_risk_free_rate_recomputes_the_metrics_alone(
     assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
     submit(replace(settings, risk_free_rate=0.05), ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
-    assert targets == {"funds/metrics": DAYS}
+    assert targets == {f"funds/{name}": DAYS for name in ("metrics", "risk", "scores")}

@@ -1,0 +1,85 @@
+"""What metrics are made from: the declared rates and benchmarks as found, total return series.
+
+In: metrics.yaml's rules, tables of the warehouse. Out: what `finance.metrics.measure` takes. The
+formulas are in `finance/`.
+"""
+
+import polars as pl
+
+from fundplatform.assets.series import TOTAL, price_bars
+from fundplatform.finance import risk_free
+from fundplatform.finance.benchmark import Benchmarks
+from fundplatform.finance.metric_rules import MetricRules
+from fundplatform.finance.payments import payments
+from fundplatform.finance.risk_free import RiskFree
+from fundplatform.finance.total_return import total_returns
+
+
+def rates(
+    rules: MetricRules,
+    observations: pl.DataFrame | None,
+    instruments: pl.DataFrame,
+    constant: float,
+) -> RiskFree:
+    """The first declared series that has observations, else the constant only."""
+    if observations is None or observations.is_empty():
+        return RiskFree(constant)
+    for symbol, basis in rules.risk_free:
+        ids = instruments.filter(pl.col("symbol") == symbol, pl.col("asset_class") == "rate")
+        own = observations.join(ids.select("instrument_id"), on="instrument_id", how="semi")
+        if own.height:
+            return RiskFree(constant, risk_free.published(own, basis))
+    return RiskFree(constant)
+
+
+def benchmarks(
+    rules: MetricRules, series: pl.DataFrame, instruments: pl.DataFrame
+) -> Benchmarks | None:
+    """The benchmark of each instrument of a basis; None where no class has one with prices.
+
+    Args:
+        rules: Declared benchmarks.
+        series: Return rows of one basis.
+        instruments: catalog.instruments.
+    """
+    priced = series.select("instrument_id").unique()
+    known = instruments.join(priced, on="instrument_id", how="semi")
+    of: dict[int, int] = {}
+    for asset_class, against in rules.benchmarks.items():
+        found = [_named(known, *named) for named in against]
+        first = next((n for n in found if n is not None), None)
+        if first is not None:
+            members = known.filter(pl.col("asset_class") == asset_class)["instrument_id"]
+            of |= dict.fromkeys(members.to_list(), first)
+    if not of:
+        return None
+    wanted = series.filter(pl.col("instrument_id").is_in(set(of.values())))
+    return Benchmarks(of, wanted.select("instrument_id", "session", "ret"))
+
+
+def _named(known: pl.DataFrame, asset_class: str, symbol: str) -> int | None:
+    """Of several instruments that had the symbol: the one known last."""
+    rows = known.filter(pl.col("asset_class") == asset_class, pl.col("symbol") == symbol)
+    return rows.sort("valid_to", "instrument_id")["instrument_id"][-1] if rows.height else None
+
+
+def total_series(
+    prices: pl.DataFrame,
+    actions: pl.DataFrame,
+    factors: pl.DataFrame,
+    instruments: pl.DataFrame,
+    sources: pl.DataFrame,
+) -> pl.DataFrame:
+    """`finance.total_return.total_returns` of the instruments that have paid something.
+
+    Args:
+        prices: PRICE_COLUMNS of prices.validated.
+        actions: catalog.corporate_actions.
+        factors: catalog.adjustment_factors.
+        instruments: catalog.instruments.
+        sources: catalog.sources.
+    """
+    bars = price_bars(prices, sources)
+    paid = payments(actions, instruments, bars).paid
+    payers = bars.join(paid.select("instrument_id").unique(), on="instrument_id", how="semi")
+    return total_returns(payers, factors, paid).with_columns(return_basis=pl.lit(TOTAL))

@@ -1,0 +1,133 @@
+"""Methodology B3's risk figures, to the printed digits, and the edges of each fold."""
+
+from functools import reduce
+
+import numpy as np
+import pytest
+
+from fundplatform.finance import folds, tails
+from fundplatform.finance.recovery import recovered
+from fundplatform.finance.windows import Layout, Part, Windows, fold
+
+R = np.array([0.02, -0.02, 0.05, -0.01, 0.0])
+B = np.array([0.01, -0.01, 0.02, 0.0, 0.005])
+ALL = np.ones(5, dtype=np.bool_)
+
+
+def whole(leaf: Part, combine: object) -> list[float]:
+    rows = [tuple(f[n : n + 1] for f in leaf) for n in range(len(leaf[0]))]
+    return [float(f[0]) for f in reduce(combine, rows)]  # type: ignore[arg-type]
+
+
+def test_b3_beta_alpha_tracking_error_and_information_ratio() -> None:
+    n, own, other, squares, product, active = whole(folds.pair(R, B, ALL), folds.join_pair)
+    beta = product / squares
+    assert beta == pytest.approx(2.40, abs=1e-12)
+    assert 252 * (own - beta * other) == pytest.approx(-1.0080, abs=1e-12)
+    error = float(folds.deviation(np.array([n]), np.array([active]))[0])
+    assert round(100 * error * 252**0.5, 6) == 27.265363
+    assert round((own - other) * 252 / (error * 252**0.5), 6) == 2.772749
+    assert round((own - other) / error, 6) == 0.174667
+
+
+def test_b3_captures() -> None:
+    up = whole(folds.captured(R, B, B > 0), folds.add)
+    down = whole(folds.captured(R, B, B < 0), folds.add)
+    assert round(100 * float(folds.capture(tuple(np.array([v]) for v in up))[0]), 2) == 198.56
+    assert round(100 * float(folds.capture(tuple(np.array([v]) for v in down))[0]), 2) == 200.00
+    never = folds.capture((np.zeros(1), np.zeros(1), np.zeros(1)))
+    assert np.isnan(never).all()
+
+
+def test_b3_value_at_risk() -> None:
+    # Asked below its minimum: the figure is B3's, the minimum is risk.py's.
+    var, shortfall = tails.tails(
+        R[:, None], ALL[:, None], np.array([0]), np.array([4]), np.array([[True]])
+    )
+    assert (round(float(var[0, 0]), 12), round(float(shortfall[0, 0]), 12)) == (0.018, 0.02)
+
+
+def test_tails_count_equal_losses_once_each() -> None:
+    # 40 returns: place 1.95 between the second and third lowest, both -2 %.
+    values = np.array([-0.03, -0.02, -0.02, -0.02, *[0.01] * 36])
+    var, shortfall = tails.tails(
+        values[:, None],
+        np.ones((40, 1), dtype=np.bool_),
+        np.array([0]),
+        np.array([39]),
+        np.array([[True]]),
+    )
+    assert float(var[0, 0]) == pytest.approx(0.02, abs=1e-15)
+    assert float(shortfall[0, 0]) == pytest.approx(0.09 / 4, abs=1e-15)
+
+
+def test_skew_and_kurtosis_by_hand() -> None:
+    # 1, 2, 3, 10: mean 4, sums of powers 50, 180, 1394.
+    values = np.array([1.0, 2.0, 3.0, 10.0])
+    part = tuple(
+        np.array([v]) for v in whole(folds.shape(values, np.ones(4, np.bool_)), folds.join_shape)
+    )
+    assert [float(f[0]) for f in part] == pytest.approx([4, 4, 50, 180, 1394])
+    plain = (180 / 4) / (50 / 4) ** 1.5
+    assert float(folds.skewness(part)[0]) == pytest.approx(plain * (4 * 3) ** 0.5 / 2)
+    excess = (1394 / 4) / (50 / 4) ** 2 - 3
+    assert float(folds.kurtosis(part)[0]) == pytest.approx(3 / (2 * 1) * (5 * excess + 6))
+    flat = whole(folds.shape(np.full(9, 0.01), np.ones(9, np.bool_)), folds.join_shape)
+    assert np.isnan(folds.skewness(tuple(np.array([v]) for v in flat))).all()
+
+
+def test_drawdown_dates_and_recovery() -> None:
+    growth = np.array([1.0, 1.2, 0.9, 1.2, 1.3, 1.04, 1.1, 1.3])
+    rows = np.arange(8.0)
+    seen = [
+        whole(tuple(f[:end] for f in folds.located(growth, rows)), folds.join_located)
+        for end in (4, 8)
+    ]
+    # -25 % from row 1 to row 2 stays the deepest; -20 % from row 4 to 5 is not.
+    assert [(s[2], s[5], s[6]) for s in seen] == [(pytest.approx(-0.25), 1.0, 2.0)] * 2
+    peak, trough = np.array([[1.0], [1.0], [4.0]]), np.array([[2.0], [2.0], [5.0]])
+    found = recovered(growth[:, None], peak, trough, np.array([2, 3, 7]))
+    np.testing.assert_equal(found, [[np.nan], [3.0], [7.0]])
+
+
+def test_the_latest_of_equal_peaks_counts() -> None:
+    growth = np.array([1.0, 1.5, 1.5, 1.2, 1.2])
+    found = whole(folds.located(growth, np.arange(5.0)), folds.join_located)
+    assert (found[5], found[6]) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize("width", [5, 7])
+def test_windows_are_sums_of_their_rows(width: int) -> None:
+    days = np.arange("2009-11-02", "2010-03-29", dtype="datetime64[D]")
+    weekday = (days.astype(np.int64) + 3) % 7
+    days = days[(weekday < width) & (days != np.datetime64("2009-12-25"))]
+    layout = Layout.weeks(days)
+    assert layout.width == width
+    values = np.random.default_rng(1).integers(0, 9, (len(days), 3)).astype(np.float64)
+    last = np.arange(40, len(days), dtype=np.int32)
+    wanted = [Windows(None, last), Windows(last - 31, last), Windows(last - 14, last)]
+    found = list(fold((layout.spread(values),), folds.add, (0.0,), layout, wanted))
+    for first, (sums,) in zip((None, 31, 14), found, strict=True):
+        begin = np.zeros_like(last) if first is None else last - first
+        expected = [values[a : b + 1].sum(axis=0) for a, b in zip(begin, last, strict=True)]
+        np.testing.assert_array_equal(sums, expected)
+
+
+def test_how_rows_are_cut_changes_nothing_but_the_last_digits() -> None:
+    """Moments of any two neighbours give those of both; a neutral side changes no bit."""
+    rng = np.random.default_rng(7)
+    values = rng.normal(1.0, 0.01, (60, 2))
+    present = rng.random((60, 2)) < 0.9
+    leaf = folds.shape(np.where(present, values, 0.0), present)
+    both = reduce(folds.join_shape, [tuple(f[n] for f in leaf) for n in range(60)])
+    for cut in (1, 7, 30, 59):
+        parts = [
+            reduce(folds.join_shape, [tuple(f[n] for f in leaf) for n in rows])
+            for rows in (range(cut), range(cut, 60))
+        ]
+        for ours, theirs in zip(folds.join_shape(*parts), both, strict=True):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
+    nothing = tuple(np.full(2, v) for v in folds.SHAPE)
+    for side in (folds.join_shape(nothing, both), folds.join_shape(both, nothing)):
+        for ours, theirs in zip(side, both, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
