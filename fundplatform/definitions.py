@@ -10,7 +10,7 @@ from datetime import datetime
 import dagster as dg
 
 from fundplatform import calendars, suites
-from fundplatform.assets import catalog, funds, indices, prices, proofs
+from fundplatform.assets import catalog, funds, index_checks, indices, prices, proofs
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
 from fundplatform.checks import Contracts, contract_checks
@@ -74,6 +74,7 @@ def build_definitions(
         assets=_assets(sources, settings, clock, store),
         asset_checks=[
             *contract_checks(suites.load(settings.expectations)),
+            *index_checks.index_checks(),
             proofs.adjusted_prices(),
         ],
         resources={"io_manager": io_manager, "contracts": Contracts(warehouse=warehouse)},
@@ -94,6 +95,7 @@ def _assets(
     definitions = load_definitions(SHIPPED)
     if settings.indices.is_dir():
         definitions += load_definitions(settings.indices)
+    definitions = indices.active(definitions, sources)
     return [
         *base,
         prices.validated(sources, days, Desk.of(settings, store), clock),

@@ -1,46 +1,43 @@
 """indices/*: compositions, returns, changes and contributions by session; levels as a whole."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from fundplatform import calendars, tables
 from fundplatform.assets.catalog import (
+    ACTIONS,
     FACTORS,
     INSTRUMENTS,
     SOURCES,
+    TIERS,
     VALIDATED,
     every,
     others,
 )
 from fundplatform.assets.describe import level_report, output, session_returns, version_of
+from fundplatform.assets.index_inputs import STATE_COLUMNS, Known, build_all, look_back_days
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
-from fundplatform.assets.series import PRICE_COLUMNS, price_returns
-from fundplatform.assets.universe import left_out, members, usable_caps
+from fundplatform.assets.series import PRICE_COLUMNS
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
+from fundplatform.storage.base import Slice
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
 
-CUTOFF = timedelta(hours=4)
-"""After the close: what is known by then may decide the composition of that session."""
-
-# Days: more than the longest run of holidays and closures of an exchange.
-_LONGEST_CLOSURE = 14
-
+REJECTED = dg.AssetKey(["prices", "rejected"])
+GATES = dg.AssetKey(["ops", "gates"])
 PERFORMANCE = dg.AssetKey(["indices", "performance"])
 LEVELS = dg.AssetKey(["indices", "levels"])
 
 _TABLES = index.TABLES
-
-
-def look_back_days(definition: IndexDefinition) -> int:
-    """Calendar days before a session whose prices the definition needs."""
-    return index.look_back(definition) * 7 // 5 + _LONGEST_CLOSURE
+_DAILY = (Kind.MARKET_CAPS, Kind.FX)
+# Days: more than the longest run of holidays and closures of an exchange.
+_RECENT = {"lookback_days": 14}
 
 
 def version(definitions: Iterable[IndexDefinition]) -> str:
@@ -56,10 +53,18 @@ def built(
     """All indices of the YAML definitions, for the sessions of a run's range."""
     sources = list(sources)
     back = max((look_back_days(d) for d in definitions), default=0)
-    caps_in = {
-        name: dg.AssetIn(given.key, metadata=given.metadata, partition_mapping=FROM_RAW)
-        for name, given in every(sources, Kind.MARKET_CAPS, lookback_days=back).items()
+    kinds = _kinds(definitions)
+    raw_in = {
+        name: dg.AssetIn(
+            given.key,
+            metadata=given.metadata,
+            partition_mapping=FROM_RAW if kind in _DAILY else None,
+        )
+        for kind in kinds
+        for name, given in every(sources, kind, lookback_days=back).items()
     }
+    if any(d.universe.tiers for d in definitions):
+        raw_in["tiers"] = dg.AssetIn(TIERS, metadata={"whole": True})
 
     @dg.multi_asset(
         name="indices",
@@ -68,14 +73,20 @@ def built(
             "prices": dg.AssetIn(
                 VALIDATED, metadata={"columns": PRICE_COLUMNS, "lookback_days": back}
             ),
+            "rejected": dg.AssetIn(REJECTED, metadata=_RECENT),
+            "gates": dg.AssetIn(GATES, metadata=_RECENT),
             "factors": dg.AssetIn(FACTORS),
+            "counted": dg.AssetIn(ACTIONS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
-            **caps_in,
+            **raw_in,
         },
         deps=[
-            dg.AssetDep(k, partition_mapping=FROM_RAW) for k in others(sources, Kind.MARKET_CAPS)
+            dg.AssetDep(k, partition_mapping=FROM_RAW if kind in _DAILY else None)
+            for kind in kinds
+            for k in others(sources, kind)
         ],
+        required_resource_keys={"io_manager"},
         partitions_def=partitions,
         backfill_policy=BACKFILL,
         pool="warehouse",
@@ -83,16 +94,34 @@ def built(
     def build(
         context: dg.AssetExecutionContext,
         prices: pl.DataFrame,
+        rejected: pl.DataFrame,
+        gates: pl.DataFrame,
         factors: pl.DataFrame,
+        counted: pl.DataFrame,
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
-        **caps: pl.DataFrame,
+        **more: pl.DataFrame,
     ) -> tuple[Derived, Stored, Stored, Stored, Stored, Stored]:
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
-        known = Known(prices, factors, instruments, known_sources, caps.get(str(Kind.MARKET_CAPS)))
-        results = [one_index(definition, known, *window) for definition in definitions]
+        state, begun = _before(context.resources.io_manager, window[0])
+        known = Known(
+            prices,
+            factors,
+            instruments,
+            known_sources,
+            more.get(str(Kind.MARKET_CAPS)),
+            actions=counted,
+            rejected=rejected,
+            gates=gates,
+            profiles=more.get(str(Kind.PROFILES)),
+            tiers=more.get("tiers"),
+            rates=more.get(str(Kind.FX)),
+            state=state,
+            begun=begun,
+        )
+        results = build_all(definitions, known, *window)
         frames = {
             t: pl.concat([getattr(r, t.name) for r in results], how="vertical")
             if results
@@ -105,59 +134,46 @@ def built(
     return build
 
 
-@dataclass(frozen=True)
-class Known:
-    """What the indices of a run are built from.
+def active(
+    definitions: Iterable[IndexDefinition], sources: Iterable[Source]
+) -> list[IndexDefinition]:
+    """All but the optional ones for which no source brings bars, caps or profiles."""
+    sources = list(sources)
+    brought = {kind for s in sources for kind in s.spec.kinds}
+    traded = {s.spec.asset_class for s in sources if Kind.OHLCV in s.spec.kinds}
 
-    Attributes:
-        prices: PRICE_COLUMNS of prices.validated, look-back included.
-        factors: catalog.adjustment_factors.
-        instruments: catalog.instruments.
-        sources: catalog.sources.
-        caps: raw.market_caps, look-back included; None where no source has any.
+    def is_fed(d: IndexDefinition) -> bool:
+        needs = {Kind.MARKET_CAPS} if d.rank_by == "market_cap" else set()
+        if d.universe.sectors or d.universe.countries:
+            needs.add(Kind.PROFILES)
+        classes = set(d.universe.asset_classes)
+        return needs <= brought and (not classes or bool(classes & traded))
+
+    return [d for d in definitions if not d.optional or is_fed(d)]
+
+
+def _kinds(definitions: Iterable[IndexDefinition]) -> list[Kind]:
+    """The raw kinds that any of the definitions reads."""
+    kinds = [Kind.MARKET_CAPS]
+    if any(d.universe.sectors or d.universe.countries for d in definitions):
+        kinds.append(Kind.PROFILES)
+    # Markets whose names are quoted in USD need no rates.
+    home = {"US", "CRYPTO"}
+    if any(d.currency != "USD" or not {*d.universe.markets} & home for d in definitions):
+        kinds.append(Kind.FX)
+    return kinds
+
+
+def _before(io_manager: Any, first: date) -> tuple[pl.DataFrame, pl.DataFrame]:  # noqa: ANN401
+    """Compositions and performance rows of the days before `first`, as stored.
+
+    Read past Dagster's graph: an index rests on its own yesterday, and a dependency of an asset
+    on itself would run every backfill day by day.
     """
-
-    prices: pl.DataFrame
-    factors: pl.DataFrame
-    instruments: pl.DataFrame
-    sources: pl.DataFrame
-    caps: pl.DataFrame | None
-    _returns: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    def returns(self, only: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
-        """The bars of these sources (all where empty) and their price returns, computed once."""
-        if only not in self._returns:
-            prices = self.prices
-            if only:
-                ids = self.sources.filter(pl.col("name").is_in(only)).select("source_id")
-                prices = prices.join(ids, on="source_id", how="semi")
-            returns = price_returns(prices, self.factors, self.sources, anew=bool(only))
-            self._returns[only] = (prices, returns)
-        return self._returns[only]
-
-
-def one_index(
-    definition: IndexDefinition, known: Known, first: date, last: date
-) -> index.IndexResult:
-    """Cut the universe out and build one index for [first, last]."""
-    start = first - timedelta(days=look_back_days(definition))
-    closes = calendars.get(definition.calendar).closes(start, last)
-    names = members(definition, known.instruments)
-    prices, returns = known.returns(definition.universe.sources)
-    return index.build(
-        definition,
-        returns.join(names, on="instrument_id"),
-        closes["session"].to_list(),
-        first=first,
-        last=last,
-        caps=None if known.caps is None else usable_caps(known.caps, names),
-        cutoffs=closes.with_columns(cutoff=pl.col("close_at") + CUTOFF),
-        facts=index.Facts(
-            left_out=left_out(definition, known.instruments, prices, returns, first, last)
-        ),
-    )
+    store = io_manager.warehouse.store
+    part = Slice({}, first - timedelta(days=_RECENT["lookback_days"]), first - timedelta(days=1))
+    state = store.read(tables.COMPOSITIONS, part, STATE_COLUMNS)
+    return state, store.read(tables.PERFORMANCE, part, ["index_name", "session"])
 
 
 INDEX_SOURCE = SourceSpec(

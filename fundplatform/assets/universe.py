@@ -1,40 +1,125 @@
 """An index's universe cut out of the catalog and the prices: who may be ranked, and who cannot be.
 
-Ranks compare USD and returns compare price with price, so names quoted in something else, and
-names of which only dividend-adjusted prices are here, are left out with a reason, never guessed.
-Ranking does not belong here.
+Ranks compare amounts of one currency and returns compare price with price, so names that no
+exchange rate turns into the index's currency, and names of which only dividend-adjusted prices are
+here, are left out with a reason, never guessed. Ranking does not belong here.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
 
+from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition
 
 LEFT_OUT = pl.Schema({"session": pl.Date(), "symbol": pl.String(), "reason": pl.String()})
 
-CURRENCY = "USD"
 
+def members(
+    definition: IndexDefinition, instruments: pl.DataFrame, profiles: pl.DataFrame | None = None
+) -> pl.DataFrame:
+    """instrument_id, symbol, quote, listed_from of the universe's names.
 
-def members(definition: IndexDefinition, instruments: pl.DataFrame) -> pl.DataFrame:
-    """instrument_id, symbol, listed_from of the universe's names that are quoted in USD."""
-    return (
-        definition.universe.select(instruments)
-        .filter(pl.col("quote") == CURRENCY)
-        .select("instrument_id", "symbol", listed_from="valid_from")
-    )
-
-
-def usable_caps(caps: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
-    """The USD snapshots of these names (`members`), priced here or not, with their symbols.
-
-    Ranks compare caps as they are, so one in another currency is not known rather than wrong.
+    Sectors and countries are those of raw.profiles: of several sources, any that says so.
     """
-    return (
-        caps.filter(pl.col("currency") == CURRENCY)
-        .join(names, on="instrument_id")
-        .select("instrument_id", "symbol", "known_at", "session", "market_cap")
+    names = definition.universe.select(instruments)
+    for column, wanted in (
+        ("sector", definition.universe.sectors),
+        ("country", definition.universe.countries),
+    ):
+        if wanted:
+            said = None if profiles is None else profiles.filter(pl.col(column).is_in(wanted))
+            names = (
+                names.clear() if said is None else names.join(said, on="instrument_id", how="semi")
+            )
+    return names.select("instrument_id", "symbol", "quote", listed_from="valid_from")
+
+
+def in_base(
+    definition: IndexDefinition, returns: pl.DataFrame, names: pl.DataFrame, rates: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The returns of `names` in the index's currency, and LEFT_OUT where no rate was new enough.
+
+    Args:
+        definition: Gives currency and max_fx_age_days.
+        returns: `series.price_returns`.
+        names: `members`.
+        rates: `fx.RATES` into the index's currency.
+    """
+    home = names.filter(pl.col("quote") == definition.currency)
+    own = returns.join(home.drop("quote"), on="instrument_id")
+    away = names.join(rates.select(quote="currency").unique(), on="quote", how="semi")
+    away = away.filter(pl.col("quote") != definition.currency)
+    if away.is_empty():
+        return own, LEFT_OUT.to_frame()
+    rows = returns.join(away.rename({"quote": "currency"}), on="instrument_id")
+    moved = fx.converted(rows, rates, definition.max_fx_age_days)
+    lost = rows.join(moved, on=["instrument_id", "session"], how="anti")
+    reason = pl.format("no {} rate within {} days", "currency", pl.lit(definition.max_fx_age_days))
+    unrated = lost.select("session", "symbol", reason.alias("reason"))
+    return pl.concat([own, moved.select(own.columns)]), unrated.select(
+        pl.col(n).cast(t) for n, t in LEFT_OUT.items()
     )
+
+
+def usable_caps(
+    caps: pl.DataFrame,
+    names: pl.DataFrame,
+    definition: IndexDefinition,
+    rates: pl.DataFrame,
+) -> pl.DataFrame:
+    """The snapshots of these names (`members`), priced here or not, in the index's currency.
+
+    Ranks compare caps as they are, so one in a currency without a rate is not known rather than
+    wrong.
+    """
+    rated = [definition.currency, *rates["currency"].unique().to_list()]
+    # A cap is carried by the price, so one whose price has no rate is of no use.
+    priced = names.filter(pl.col("quote").is_in(rated)).drop("quote")
+    own = caps.join(priced, on="instrument_id")
+    home = own.filter(pl.col("currency") == definition.currency)
+    columns = ["instrument_id", "symbol", "known_at", "session", "market_cap"]
+    away = own.filter(pl.col("currency") != definition.currency)
+    if away.is_empty() or rates.is_empty():
+        return home.select(columns)
+    dated = away.sort("session").join_asof(
+        rates.sort("session").with_columns(rated="session"),
+        on="session",
+        by="currency",
+        strategy="backward",
+        check_sortedness=False,
+    )
+    age = (pl.col("session") - pl.col("rated")).dt.total_days()
+    moved = dated.filter(age <= definition.max_fx_age_days).with_columns(
+        market_cap=pl.col("market_cap") * pl.col("rate")
+    )
+    return pl.concat([home.select(columns), moved.select(columns)])
+
+
+def in_tiers(
+    wanted: Sequence[str], tiers: pl.DataFrame | None, names: pl.DataFrame, sessions: Sequence[date]
+) -> pl.DataFrame:
+    """session, instrument_id of the names whose tier in force on the session is wanted.
+
+    A tier is in force from the session after its own.
+    """
+    empty = pl.DataFrame(schema={"session": pl.Date(), "instrument_id": pl.Int32()})
+    if tiers is None or tiers.is_empty() or not sessions:
+        return empty
+    own = tiers.join(names, on="instrument_id", how="semi")
+    grid = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).join(
+        own.select("instrument_id").unique(), how="cross"
+    )
+    placed = grid.sort("session").join_asof(
+        own.select("instrument_id", "session", "tier").sort("session"),
+        on="session",
+        by="instrument_id",
+        strategy="backward",
+        allow_exact_matches=False,
+        check_sortedness=False,
+    )
+    return placed.filter(pl.col("tier").is_in(list(wanted))).select(empty.columns)
 
 
 def left_out(
@@ -44,6 +129,7 @@ def left_out(
     returns: pl.DataFrame,
     first: date,
     last: date,
+    rates: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The names of the universe with a daily bar from first to last that must not be used, and why.
 
@@ -54,6 +140,7 @@ def left_out(
         returns: `series.price_returns` of them.
         first: First session.
         last: Last session.
+        rates: `fx.RATES`: a currency that has any is no reason to be left out.
 
     Returns:
         LEFT_OUT, one row per name and session.
@@ -62,9 +149,11 @@ def left_out(
     within = pl.col("session").is_between(first, last)
     bars = prices.filter(within, pl.col("interval") == "1d").select("instrument_id", "session")
     usable = returns.filter(within).select("instrument_id", "session", usable=True)
-    foreign = pl.format("quoted in {}, not USD", "quote")
+    base = definition.currency
+    rated = [base] if rates is None else [base, *rates["currency"].unique().to_list()]
+    foreign = pl.format("quoted in {}, not {}", "quote", pl.lit(base))
     reason = (
-        pl.when(pl.col("quote") != CURRENCY)
+        pl.when(~pl.col("quote").is_in(rated))
         .then(foreign)
         .otherwise(pl.lit("only dividend-adjusted prices, no price return"))
     )
@@ -72,7 +161,7 @@ def left_out(
         bars.unique()
         .join(names, on="instrument_id")
         .join(usable, on=["instrument_id", "session"], how="left")
-        .filter((pl.col("quote") != CURRENCY) | pl.col("usable").is_null())
+        .filter(~pl.col("quote").is_in(rated) | pl.col("usable").is_null())
         .with_columns(reason=reason)
         .select(pl.col(n).cast(t) for n, t in LEFT_OUT.items())
     )

@@ -37,6 +37,7 @@ class Universe:
         markets: For example US.
         sources: Names of the sources whose prices count.
         symbols: Canonical symbols.
+        exclude: Canonical symbols that may not enter (stablecoins, wrapped coins).
         sectors: As the sources of profiles name them (today's: profiles have no history).
         countries: As the sources of profiles name them (today's).
         tiers: catalog.tiers in force on the session.
@@ -48,6 +49,7 @@ class Universe:
     markets: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
     symbols: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     tiers: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class Universe:
             "symbol": self.symbols,
         }
         wanted = [pl.col(n).is_in(list(v)) for n, v in allowed.items() if v]
+        if self.exclude:
+            wanted.append(~pl.col("symbol").is_in(list(self.exclude)))
         return instruments.filter(*wanted) if wanted else instruments
 
 
@@ -98,6 +102,7 @@ class IndexDefinition:
         max_fx_age_days: An older exchange rate is not used, and the name left out.
         withholding: Tax on dividends in the net total return.
         delisting_return: Final return of a delisting whose last value nobody states.
+        optional: True: built only where some source brings the kinds of data it needs.
     """
 
     name: str
@@ -125,6 +130,7 @@ class IndexDefinition:
     max_fx_age_days: int = 7
     withholding: float = 0.0
     delisting_return: float = 0.0
+    optional: bool = False
 
 
 def load_definitions(folder: Path) -> list[IndexDefinition]:

@@ -136,6 +136,12 @@ def _factors(most: float) -> Callable[[object], Mapping[str, float]]:
     return parse
 
 
+def _flag(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"{value!r} is neither true nor false")
+    return value
+
+
 def _currency(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Z]{3}", value):
         raise ValueError(f"{value!r} is not a currency of three capital letters")
@@ -159,6 +165,7 @@ UNIVERSE_KEYS = {
     "markets": Key(_texts, "markets: [US]"),
     "sources": Key(_texts, "sources: [sample]"),
     "symbols": Key(_texts, 'symbols: [AAPL, "ON"]'),
+    "exclude": Key(_texts, "exclude: [USDT, USDC]"),
     "sectors": Key(_texts, "sectors: [Technology]"),
     "countries": Key(_texts, "countries: [United States]"),
     "tiers": Key(_texts, "tiers: [T1, T2]"),
@@ -196,5 +203,6 @@ KEYS = {
     "currency": Key(_currency, "currency: USD"),
     "max_fx_age_days": Key(_whole(0), "max_fx_age_days: 7"),
     "withholding": Key(_decimal(0.0, 1.0), "withholding: 0.15"),
+    "optional": Key(_flag, "optional: true"),
     "delisting_return": Key(_decimal(-1.0, 0.0), "delisting_return: -0.3"),
 }

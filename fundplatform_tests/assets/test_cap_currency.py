@@ -7,11 +7,13 @@ import polars as pl
 from fundplatform import tables
 from fundplatform.assets.catalog import tiers_of
 from fundplatform.assets.universe import members, usable_caps
+from fundplatform.finance.index.fx import RATES
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform.finance.returns import SCHEMA
 from fundplatform.finance.tier_rules import load_rules
 
 DAY = date(2024, 1, 31)
+NO_RATES = RATES.to_frame()
 ONE = pl.DataFrame(
     {
         "instrument_id": [1],
@@ -36,10 +38,14 @@ def caps(*currencies: str) -> pl.DataFrame:
 
 def test_an_index_ranks_by_caps_in_usd_alone() -> None:
     index = IndexDefinition("top", "Top", Universe(), 1, "market_cap")
-    found = usable_caps(caps("USD", "JPY"), members(index, ONE))
+    found = usable_caps(caps("USD", "JPY"), members(index, ONE), index, NO_RATES)
     assert found["known_at"].dt.minute().to_list() == [0]
     # A USD cap cannot be carried by a price in euro.
-    assert usable_caps(caps("USD", "EUR"), members(index, IN_EURO)).is_empty()
+    assert usable_caps(caps("USD", "EUR"), members(index, IN_EURO), index, NO_RATES).is_empty()
+    # With a rate both can: 3e13 yen at 0.007 are 2.1e11 dollars.
+    rates = pl.DataFrame([("JPY", date(2024, 1, 2), 0.007)], schema=NO_RATES.schema, orient="row")
+    both = usable_caps(caps("USD", "JPY"), members(index, ONE), index, rates)
+    assert both["market_cap"].to_list() == [3e13, 2.1e11]
 
 
 def tier_caps(currency: str, instruments: pl.DataFrame = ONE) -> list[float | None]:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.assets.indices import Known, one_index
+from fundplatform.assets.index_inputs import Known, one_index
 from fundplatform.assets.series import PRICE_COLUMNS
 from fundplatform.finance.index import IndexResult
 from fundplatform.finance.index_definition import IndexDefinition, Universe

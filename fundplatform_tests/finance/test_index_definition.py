@@ -11,6 +11,7 @@ from fundplatform.finance.index_definition import (
     SHIPPED,
     IndexDefinition,
     Universe,
+    in_order,
     load_definition,
     load_definitions,
 )
@@ -32,7 +33,20 @@ def write(folder: Path, text: str, name: str = "two.yaml") -> Path:
 
 def test_shipped_definitions() -> None:
     by_name = {d.name: d for d in load_definitions(SHIPPED)}
-    assert set(by_name) == {"sample_top_2", "us_top_100_equal"}
+    sectors = {name for name in by_name if name.startswith("us_sector_")}
+    assert len(sectors) == 10
+    assert set(by_name) - sectors == {
+        "sample_top_2",
+        "us_top_100_equal",
+        "us_top_100_cap",
+        "us_top_100_capped",
+        "crypto_top_20",
+    }
+    # Every sector of NASDAQ's screener but Miscellaneous, each once.
+    named = [s for name in sectors for s in by_name[name].universe.sectors]
+    assert len(named) == len(set(named)) == 11
+    order = [d.name for d in in_order(by_name.values())]
+    assert order.index("us_top_100_equal") < order.index("us_top_100_cap")
     top = by_name["us_top_100_equal"]
     assert (top.n, top.rank_by, top.share_class_policy) == (100, "market_cap", "most_liquid_line")
     assert top.issuers["GOOG"] == top.issuers["GOOGL"] != top.issuers["BRK.A"]
@@ -104,6 +118,12 @@ def test_mistakes_name_file_key_and_remedy(
     assert caught.value.key == key
     assert caught.value.where == str(path)
     assert says in str(caught.value)
+
+
+def test_a_parent_must_be_there(tmp_path: Path) -> None:
+    child = load_definition(write(tmp_path, GOOD.replace("[equity]", "[equity], index: one")))
+    with pytest.raises(ConfigError, match=r"'one' is no index"):
+        in_order([child])
 
 
 def test_a_name_is_given_once(tmp_path: Path) -> None:

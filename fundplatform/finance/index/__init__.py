@@ -6,6 +6,7 @@ the choice of instruments belong to the caller; definitions are in `index_defini
 
 from fundplatform.finance.index.build import TABLES, Facts, IndexResult, build, look_back, prepare
 from fundplatform.finance.index.levels import levels
+from fundplatform.finance.index.market import Prepared
 from fundplatform.finance.index.payouts import Payouts, payouts
 
 METHOD_VERSION = 4
@@ -17,6 +18,7 @@ __all__ = [
     "Facts",
     "IndexResult",
     "Payouts",
+    "Prepared",
     "build",
     "levels",
     "look_back",

@@ -65,7 +65,7 @@ class Facts:
     """What else is known of a universe; None: nothing.
 
     Attributes:
-        paid: Dividends and ends; with it the total return bases are built too.
+        paid: Dividends and ends; with income the total return bases are built too.
         ours: session, instrument_id of bars that are missing here only (rejected, not fetched).
         allowed: session, instrument_id of who passes the filters; None: no filter.
         left_out: session, symbol, reason of names that the caller kept out; only noted.
@@ -247,7 +247,7 @@ def _result(
 ) -> IndexResult:
     market, sessions, known = own.market, prepared.sessions, prepared.known
     income: dict[str, Floats] = {}
-    if facts.paid is not None:
+    if facts.paid is not None and facts.paid.income:
         income = yields(definition, market, facts.paid, sessions)
     chosen = earnings.compositions([s.row for s in carried], [s.after for s in carried], market)
     contributions, totals = earnings.contributions(carried, market, income)

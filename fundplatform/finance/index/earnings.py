@@ -96,7 +96,8 @@ def contributions(
         frames.append(_basis(base, basis, start, returns + paid))
         income = np.bincount(own.at, start * paid, minlength=len(sessions))
         totals[basis] = total + income
-    return pl.concat(frames), totals
+    rows = frames[0] if len(frames) == 1 else pl.concat(frames).sort("pos", maintain_order=True)
+    return rows, totals
 
 
 def _basis(base: pl.DataFrame, basis: str, start: Floats, returns: Floats) -> pl.DataFrame:

@@ -40,10 +40,17 @@ _BASES = ("none", "split")
 
 @dataclass(frozen=True)
 class Payouts:
-    """YIELDS and ENDS."""
+    """What holders received, and how names end.
+
+    Attributes:
+        yields: YIELDS.
+        ends: ENDS.
+        income: False where no dividend of the universe is known: no total return is made then.
+    """
 
     yields: pl.DataFrame
     ends: pl.DataFrame
+    income: bool = True
 
 
 def payouts(

@@ -1,0 +1,78 @@
+"""Asset checks of the indices: the identities of `finance/index/identities.py`, blocking.
+
+They judge what a run wrote to its range; levels are judged whole, as they are written.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import polars as pl
+
+from fundplatform.finance.index import identities
+
+_SHOWN = 5
+_WHOLE = {"whole": True}
+_COMPOSITIONS = dg.AssetKey(["indices", "compositions"])
+_CONTRIBUTIONS = dg.AssetKey(["indices", "contributions"])
+_PERFORMANCE = dg.AssetKey(["indices", "performance"])
+_LEVELS = dg.AssetKey(["indices", "levels"])
+
+
+def index_checks() -> list[dg.AssetChecksDefinition]:
+    """The identities of every session, and those of levels."""
+    return [_sessions(), _chains()]
+
+
+def _sessions() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="identities",
+        asset=_PERFORMANCE,
+        blocking=True,
+        description="Weights add up to 1, contributions to the return (1e-12); PR <= NTR <= GTR.",
+        additional_ins={
+            "compositions": dg.AssetIn(_COMPOSITIONS),
+            "contributions": dg.AssetIn(_CONTRIBUTIONS),
+        },
+        pool="warehouse",
+    )
+    def check(
+        performance: pl.DataFrame, compositions: pl.DataFrame, contributions: pl.DataFrame
+    ) -> dg.AssetCheckResult:
+        return verdict(
+            {
+                "weights": identities.weights_add_up(compositions),
+                "contributions": identities.contributions_add_up(performance, contributions),
+                "total returns": identities.total_is_no_less(performance),
+            }
+        )
+
+    return check
+
+
+def _chains() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="identities",
+        asset=_LEVELS,
+        blocking=True,
+        description="The ratio of two neighbouring levels is 1 + the return of the later session.",
+        additional_ins={"performance": dg.AssetIn(_PERFORMANCE, metadata=_WHOLE)},
+        pool="warehouse",
+    )
+    def check(levels: pl.DataFrame, performance: pl.DataFrame) -> dg.AssetCheckResult:
+        return verdict({"levels": identities.levels_follow(levels, performance)})
+
+    return check
+
+
+def verdict(broken: Mapping[str, pl.DataFrame]) -> dg.AssetCheckResult:
+    """Passed where nothing is broken; else expected, found and five offenders of each identity."""
+    metadata: dict[str, Any] = {f"{name} broken": rows.height for name, rows in broken.items()}
+    for name, rows in broken.items():
+        if rows.height:
+            shown = rows.head(_SHOWN).with_columns(pl.col("session").cast(pl.String))
+            records = [dg.TableRecord(row) for row in shown.iter_rows(named=True)]
+            metadata[f"{name} offenders"] = dg.MetadataValue.table(records)
+    return dg.AssetCheckResult(
+        passed=all(rows.is_empty() for rows in broken.values()), metadata=metadata
+    )

@@ -1,0 +1,278 @@
+"""What an index is built from, cut out of the warehouse's tables: universe, currency, payouts.
+
+The arithmetic is in `finance/index/`; assets are declared in `indices.py`. In: frames as read. Out:
+an `IndexResult` per definition, parents first.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import polars as pl
+
+from fundplatform import calendars
+from fundplatform.assets import universe
+from fundplatform.assets.series import price_returns
+from fundplatform.finance import index
+from fundplatform.finance.index import fx
+from fundplatform.finance.index_definition import IndexDefinition, in_order
+from fundplatform.finance.payments import payments
+
+CUTOFF = timedelta(hours=4)
+"""After the close: what is known by then may decide the composition of that session."""
+
+# Days: more than the longest run of holidays and closures of an exchange.
+_LONGEST_CLOSURE = 14
+
+# Days after the last session by which the calendar tells the ends of months and quarters.
+_AHEAD = 14
+
+STATE_COLUMNS = ["index_name", "session", "instrument_id", "rank", "measure", "target_weight"]
+
+
+def look_back_days(definition: IndexDefinition) -> int:
+    """Calendar days before a session whose prices the definition needs."""
+    return index.look_back(definition) * 7 // 5 + _LONGEST_CLOSURE
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the indices of a run are built from.
+
+    Attributes:
+        prices: PRICE_COLUMNS of prices.validated, look-back included.
+        factors: catalog.adjustment_factors.
+        instruments: catalog.instruments.
+        sources: catalog.sources.
+        caps: raw.market_caps, look-back included; None where no source has any.
+        actions: catalog.corporate_actions.
+        rejected: prices.rejected: instrument_id, session, interval.
+        gates: ops.gates: source_id, session, held.
+        profiles: raw.profiles, for sectors and countries.
+        tiers: catalog.tiers.
+        rates: raw.observations of exchange rates, look-back included.
+        state: STATE_COLUMNS of indices.compositions on the last session before the range.
+        begun: (index_name, session) of indices.performance there: an index that has a row and no
+            composition held nothing.
+    """
+
+    prices: pl.DataFrame
+    factors: pl.DataFrame
+    instruments: pl.DataFrame
+    sources: pl.DataFrame
+    caps: pl.DataFrame | None
+    actions: pl.DataFrame | None = None
+    rejected: pl.DataFrame | None = None
+    gates: pl.DataFrame | None = None
+    profiles: pl.DataFrame | None = None
+    tiers: pl.DataFrame | None = None
+    rates: pl.DataFrame | None = None
+    state: pl.DataFrame | None = None
+    begun: pl.DataFrame | None = None
+    _returns: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    _prepared: dict[object, index.Prepared] = field(default_factory=dict, repr=False, compare=False)
+    _paid: dict[tuple[str, ...], index.Payouts] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def returns(self, only: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+        """The bars of these sources (all where empty) and their price returns, computed once."""
+        if only not in self._returns:
+            prices = self.prices
+            if only:
+                ids = self.sources.filter(pl.col("name").is_in(only)).select("source_id")
+                prices = prices.join(ids, on="source_id", how="semi")
+            returns = price_returns(prices, self.factors, self.sources, anew=bool(only))
+            self._returns[only] = (prices, returns)
+        return self._returns[only]
+
+    def paid(self, only: tuple[str, ...]) -> index.Payouts | None:
+        """Payouts over these sources' returns; None where no corporate actions are known."""
+        if self.actions is None or self.actions.is_empty():
+            return None
+        if only not in self._paid:
+            prices, returns = self.returns(only)
+            own = returns.join(self.actions, on="instrument_id", how="semi")
+            keys = ["source_id", "instrument_id", "session"]
+            daily = prices.filter(pl.col("interval") == "1d").select(*keys, "adjustment")
+            bars = own.join(daily.unique(keys), on=keys, how="left")
+            spin_off = pl.col("action") == "spin_off"
+            cash, spun = (
+                payments(self.actions.filter(kind), self.instruments, bars).paid
+                for kind in (~spin_off, spin_off)
+            )
+            self._paid[only] = index.payouts(cash, spun, self.actions, bars, self.factors)
+        return self._paid[only]
+
+
+def build_all(
+    definitions: Sequence[IndexDefinition], known: Known, first: date, last: date
+) -> list[index.IndexResult]:
+    """Every index, in the order of `definitions`; children after their parents."""
+    built: dict[str, index.IndexResult] = {}
+    back = max(map(look_back_days, definitions), default=0)
+    for definition in in_order(definitions):
+        built[definition.name] = one_index(definition, known, first, last, built, back)
+    return [built[d.name] for d in definitions]
+
+
+def one_index(
+    definition: IndexDefinition,
+    known: Known,
+    first: date,
+    last: date,
+    parents: Mapping[str, index.IndexResult] | None = None,
+    back: int = 0,
+) -> index.IndexResult:
+    """Cut the universe out and build one index for [first, last].
+
+    Args:
+        definition: The index.
+        known: What the warehouse has.
+        first: First session.
+        last: Last session.
+        parents: Results of the same range, by name, for a universe of another index's names.
+        back: Calendar days to look back, where more than this index needs (several share one).
+    """
+    start = first - timedelta(days=max(back, look_back_days(definition)))
+    calendar = calendars.get(definition.calendar)
+    closes = calendar.closes(start, last + timedelta(days=_AHEAD))
+    closes = closes.with_columns(cutoff=pl.col("close_at") + CUTOFF)
+    sessions = closes["session"].to_list()
+    names = universe.members(definition, known.instruments, known.profiles)
+    only = definition.universe.sources
+    prices, returns = known.returns(only)
+    rates = _rates(definition, names, known)
+    own, unrated = universe.in_base(definition, returns, names, rates)
+    caps = (
+        None if known.caps is None else universe.usable_caps(known.caps, names, definition, rates)
+    )
+    prepared = _prepared(definition, known, own, sessions, caps, closes, (first, last))
+    paid = known.paid(only)
+    if paid is not None and paid.yields.join(names, on="instrument_id", how="semi").is_empty():
+        # Without a single dividend known, a total return would be a price return by another name.
+        paid = index.Payouts(paid.yields, paid.ends, income=False)
+    left = universe.left_out(definition, known.instruments, prices, returns, first, last, rates)
+    return index.build(
+        definition,
+        own,
+        sessions,
+        first=first,
+        last=last,
+        caps=caps,
+        cutoffs=closes,
+        prepared=prepared,
+        facts=index.Facts(
+            paid=paid,
+            ours=_ours(known, returns, sessions, first, last),
+            allowed=_allowed(definition, known, names, sessions, parents or {}),
+            left_out=pl.concat([left, unrated]),
+            state=_state(definition, known, sessions, first),
+        ),
+    )
+
+
+def _rates(definition: IndexDefinition, names: pl.DataFrame, known: Known) -> pl.DataFrame:
+    foreign = names.filter(pl.col("quote") != definition.currency)["quote"].unique().to_list()
+    wanted = [*foreign, *([] if definition.currency == "USD" else ["USD"])]
+    if known.rates is None or not wanted:
+        return fx.RATES.to_frame()
+    return fx.rates(known.rates, known.instruments, definition.currency, wanted)
+
+
+def _prepared(
+    definition: IndexDefinition,
+    known: Known,
+    own: pl.DataFrame,
+    sessions: list[date],
+    caps: pl.DataFrame | None,
+    closes: pl.DataFrame,
+    span: tuple[date, date],
+) -> index.Prepared:
+    """Bars placed and measured, shared by the indices that differ only in what they choose."""
+    u = definition.universe
+    key = (
+        u.asset_classes, u.markets, u.sources, u.symbols, u.sectors, u.countries,
+        definition.calendar, definition.currency, definition.max_fx_age_days, definition.rank_by,
+        definition.window, definition.max_cap_age_days, definition.stale_sessions,
+        tuple(definition.weights.items()), sessions[0], span,
+    )  # fmt: skip
+    if key not in known._prepared:
+        known._prepared[key] = index.prepare(definition, own, sessions, caps, closes)
+    return known._prepared[key]
+
+
+def _state(
+    definition: IndexDefinition, known: Known, sessions: Sequence[date], first: date
+) -> pl.DataFrame | None:
+    """What the index held after the session before `first`; None where it was not computed."""
+    before = [s for s in sessions if s < first]
+    if known.state is None or known.begun is None or not before:
+        return None
+    own = (pl.col("index_name") == definition.name) & (pl.col("session") == before[-1])
+    if known.begun.filter(own).is_empty():
+        return None
+    return known.state.filter(own)
+
+
+def _ours(
+    known: Known, returns: pl.DataFrame, sessions: Sequence[date], first: date, last: date
+) -> pl.DataFrame:
+    """Bars that are missing here only: refused, of a held session, or of a source that has none.
+
+    A source that has no bar at all on a session of its own calendar was not fetched, or failed.
+    """
+    here = {"session": pl.Date(), "instrument_id": pl.Int32()}
+    parts = [pl.DataFrame(schema=here)]
+    if known.rejected is not None:
+        daily = known.rejected.filter(pl.col("interval") == "1d")
+        parts.append(daily.select(pl.col(n).cast(t) for n, t in here.items()).unique())
+    names = returns.select("source_id", "instrument_id").unique()
+    if known.gates is not None:
+        held = known.gates.filter("held").select("source_id", "session")
+        parts.append(
+            held.join(names, on="source_id").select(pl.col(n).cast(t) for n, t in here.items())
+        )
+    calendar = dict(known.sources.select("source_id", "calendar").iter_rows())
+    begin = first - timedelta(days=_LONGEST_CLOSURE)
+    wanted = [s for s in sessions if begin <= s <= last]
+    for (source,), own in returns.group_by("source_id"):
+        there = set(own["session"].unique())
+        open_on = set(calendars.get(calendar[source]).sessions(begin, last)) if wanted else set()
+        gone = [s for s in wanted if s in open_on and s not in there and s > min(there)]
+        days = pl.DataFrame({"session": gone}, schema={"session": pl.Date})
+        parts.append(
+            days.join(own.select("instrument_id").unique(), how="cross").select(
+                pl.col(n).cast(t) for n, t in here.items()
+            )
+        )
+    return pl.concat(parts).unique()
+
+
+def _allowed(
+    definition: IndexDefinition,
+    known: Known,
+    names: pl.DataFrame,
+    sessions: Sequence[date],
+    parents: Mapping[str, index.IndexResult],
+) -> pl.DataFrame | None:
+    """session, instrument_id that pass the filters by date; None without such filters."""
+    own = definition.universe
+    parts = []
+    if own.index is not None:
+        columns = ["session", "instrument_id"]
+        rows = [parents[own.index].compositions.select(columns)]
+        if known.state is not None:
+            before = known.state.filter(pl.col("index_name") == own.index)
+            rows.append(before.select(columns))
+        parts.append(pl.concat(rows).unique())
+    if own.tiers:
+        parts.append(universe.in_tiers(own.tiers, known.tiers, names, sessions))
+    if not parts:
+        return None
+    found = parts[0]
+    for part in parts[1:]:
+        found = found.join(part, on=["session", "instrument_id"], how="semi")
+    return found
