@@ -17,6 +17,7 @@ import dagster as dg
 from fundplatform import calendars, changes, newly_tracked
 from fundplatform.assets.catalog import (
     ACTIONS,
+    DECISIONS,
     FACTORS,
     INSTRUMENTS,
     LISTINGS,
@@ -253,6 +254,7 @@ class Backfill:
         """The run of identities and factors, where something came since or their code changed."""
         raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
         due = latest(self.instance, [FACTORS]) < latest(self.instance, raw)
+        due = due or latest(self.instance, [FACTORS]) < latest(self.instance, [DECISIONS])
         due = due or self._outdated(ACTIONS) or self._outdated(FACTORS)
         return [Chunk("catalog", CATALOG)] if due else []
 

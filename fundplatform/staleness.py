@@ -13,7 +13,7 @@ import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
-from fundplatform.assets.catalog import ACTIONS, FACTORS
+from fundplatform.assets.catalog import ACTIONS, DECISIONS, FACTORS
 from fundplatform.assets.raw import raw_key
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.notes import Notes
@@ -78,9 +78,10 @@ def stages(
     recorded = [_ids(instance, key) for key in _OF_STAGE]
     judged, finished = recorded[0], recorded[-1]
     newest = _newest_raw(sources, instance)
+    everything = max(changed(instance, FACTORS), latest(instance, [DECISIONS]))
     paid = _newest_actions(instance, keys)
     inputs = (max(judged.get(k, 0), newest.get(k, 0), paid.get(k, 0)) for k in keys)
-    rests_on = accumulate(inputs, max, initial=changed(instance, FACTORS))
+    rests_on = accumulate(inputs, max, initial=everything)
     next(rests_on)
     first = [
         0 if finished.get(k, -1) < latest else FRESH
@@ -150,6 +151,11 @@ def is_outdated(instance: dg.DagsterInstance, key: dg.AssetKey, version: str | N
 def latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> int:
     """Storage id of the newest materialisation of any of the assets; 0 without one."""
     return max((_newest(instance, key) for key in keys), default=0)
+
+
+def note_decision(instance: dg.DagsterInstance) -> None:
+    """What rests on identities is older than this event: the next backfill computes it again."""
+    instance.report_runless_asset_event(dg.AssetMaterialization(DECISIONS))
 
 
 def _newest(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:

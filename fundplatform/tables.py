@@ -465,6 +465,28 @@ PROPOSALS = Table(
     partition=None,
     keeps_absent=True,
 )
+IDENTITY_DECISIONS = Table(
+    "catalog",
+    "identity_decisions",
+    "What people decided about renamed and reused tickers; each decision once, never changed.",
+    (
+        Column("proposal_id", "text", "Of `fundplatform identity review`: hash of what it says."),
+        Column("problem", "text", "rename, reuse or gap."),
+        Column("proposal", "text", "What was proposed, in words."),
+        Column("approved", "bool", "True: it was done; False: it was refused."),
+        INSTRUMENT_ID,
+        Column("other_id", "int32", "The instrument that was merged, or split off.", True),
+        Column("rows_moved", "int64", "Raw rows that changed their instrument."),
+        Column("author", "text", "Who decided."),
+        Column("note", "text", "Why, as the author wrote it.", True),
+        Column("decided_at", "timestamp", "When (UTC)."),
+        *_stamps(),
+    ),
+    ("proposal_id",),
+    partition=None,
+    keeps_absent=True,
+    revisions=True,
+)
 ADJUSTMENT_FACTORS = Table(
     "catalog",
     "adjustment_factors",
@@ -882,7 +904,9 @@ RECONCILIATION = Table(
         Column("ours", "float64", "Our value.", True),
         Column("theirs", "float64", "The library's own default answer.", True),
         Column("expected", "float64", "Our returns under the library's convention.", True),
-        Column("explanation", "text", "By which convention the two differ; NULL: not at all.", True),
+        Column(
+            "explanation", "text", "By which convention the two differ; NULL: not at all.", True
+        ),
         Column("explained", "bool", "False: theirs is neither ours nor expected."),
         *_stamps(),
     ),
@@ -1025,6 +1049,7 @@ TABLES: tuple[Table, ...] = (
     LISTINGS,
     TRACKED,
     PROPOSALS,
+    IDENTITY_DECISIONS,
     ADJUSTMENT_FACTORS,
     ACTIONS,
     TOTAL_RETURN_FACTORS,

@@ -31,6 +31,8 @@ LISTINGS = dg.AssetKey(["catalog", "listings"])
 SOURCES = dg.AssetKey(["catalog", "sources"])
 ACTIONS = dg.AssetKey(["catalog", "corporate_actions"])
 FACTORS = dg.AssetKey(["catalog", "adjustment_factors"])
+DECISIONS = dg.AssetKey(["catalog", "identity_decisions"])
+"""No asset: `fundplatform identity review` reports each decision under this key."""
 PAYMENT_FACTORS = dg.AssetKey(["catalog", "total_return_factors"])
 TIERS = dg.AssetKey(["catalog", "tiers"])
 VALIDATED = dg.AssetKey(["prices", "validated"])

@@ -45,6 +45,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0030_metrics": (tables.RISK, tables.SCORES, tables.RECONCILIATION),
     "0040_indices": (tables.BASKETS,),
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
+    "0047_identity": (tables.IDENTITY_DECISIONS,),
 }
 # Ledgers that came later than their tables.
 LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {
