@@ -17,6 +17,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -32,8 +33,11 @@ from fundplatform.sources.base import (
     Source,
     batch_schema,
 )
+from fundplatform.sources.web import replay
+from fundplatform.sources.web.archive import Archive, records
 from fundplatform.sources.web.client import HttpWeb, Patience
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Counting, Fetching
 from fundplatform.sources.web.profile import Access, Profile, Tracked
 from fundplatform.sources.web.transport import RequestsTransport, Timeouts, Transport
 from fundplatform_tests.sources.vendor_server import Script, Vendor, serving
@@ -127,6 +131,14 @@ class VendorContract:
 
     def fetch(self, vendor: Vendor, case: Case, attempts: int = 2) -> Batch:
         """Play the case."""
+        source, now = self.make(self.access(vendor, case, attempts)), case.now or self.now
+        days = (case.first or self.first, case.last or self.last)
+        return source.fetch(case.kind or self.kind, *days, now=now)
+
+    def access(
+        self, vendor: Vendor, case: Case, attempts: int = 2, journal: Archive | None = None
+    ) -> Access:
+        """What the source is handed to play the case."""
         for path, answer in case.answers.items():
             vendor.on(path, *_scripts(answer, vendor.url))
         now = case.now or self.now
@@ -137,13 +149,12 @@ class VendorContract:
             contact=CONTACT,
             base_url=vendor.url,
             transport=self.transport(vendor),
+            journal=journal or Counting(),
             patience=Patience(attempts=attempts),
             sleep=lambda seconds: None,
         )
         tracked = self.tracked if case.tracked is None else case.tracked
-        source = self.make(Access(web, tracked, keyed=self.profile.key_env is not None))
-        days = (case.first or self.first, case.last or self.last)
-        return source.fetch(case.kind or self.kind, *days, now=now)
+        return Access(web, tracked, keyed=self.profile.key_env is not None)
 
     def test_every_case_is_given(self) -> None:
         lacking = sorted(CASES.keys() - self.cases.keys() - self.not_applicable.keys())
@@ -219,6 +230,32 @@ class VendorContract:
         one, two = (self.fetch(vendor, self.cases["normal"]) for _ in range(2))
         assert one.rows.equals(two.rows)
         assert one.rejected.equals(two.rejected)
+
+    def test_the_archive_plays_it_again_without_the_vendor(
+        self, vendor: Vendor, tmp_path: Path
+    ) -> None:
+        """Every source's answers go through the archive, and nothing else decides its rows."""
+        case, name = self.cases["normal"], self.profile.name
+        kind, now = case.kind or self.kind, case.now or self.now
+        journal = Archive(tmp_path, name)
+        given = self.access(vendor, case, journal=journal)
+        days = (case.first or self.first, case.last or self.last)
+        fetching = Fetching(name, kind, *days, now, given.tracked, given.keyed)
+        with journal.fetch(fetching):
+            live = self.make(given).fetch(kind, *days, now=now)
+        (record,) = records(tmp_path, name)
+        before = len(vendor.asked)
+        again = self.make(replay.access(given, record, journal.bodies))
+        played = again.fetch(kind, *days, now=record.fetching.now)
+        assert len(vendor.asked) == before > 0
+        assert record.fetching.tracked == given.tracked
+        for one, two in zip(
+            (live.rows, live.rejected, live.payloads, live.skipped),
+            (played.rows, played.rejected, played.payloads, played.skipped),
+            strict=True,
+        ):
+            assert one.equals(two)
+        assert KEY.encode() not in b"".join(p.read_bytes() for p in tmp_path.rglob("*.jsonl"))
 
 
 def verify(batch: Batch, case: Case, kind: Kind) -> None:

@@ -239,7 +239,7 @@ def _head(fetching: Fetching) -> dict[str, object]:
 
 
 def _plain(value: object) -> object:
-    return [str(v) for v in value] if isinstance(value, (tuple, frozenset, set)) else value
+    return sorted(str(v) for v in value) if isinstance(value, (tuple, frozenset, set)) else value
 
 
 def _asked(head: Mapping[str, object]) -> Fetching:
@@ -272,5 +272,5 @@ def _tracked(line: Mapping[str, object]) -> Tracked:
         if values.get(name):
             values[name] = date.fromisoformat(str(values[name]))
     if isinstance(values.get("kinds"), list):
-        values["kinds"] = tuple(Kind(str(k)) for k in values["kinds"])  # type: ignore[attr-defined]
+        values["kinds"] = frozenset(str(k) for k in values["kinds"])  # type: ignore[attr-defined]
     return Tracked(**values)  # type: ignore[arg-type]

@@ -37,7 +37,7 @@ def start(
 
 
 def finish(workers: Sequence["subprocess.Popen[str]"]) -> int:
-    made = [int(w.communicate(timeout=120)[0] or 0) for w in workers]
+    made = [int(w.communicate(timeout=400)[0] or 0) for w in workers]
     assert all(w.returncode == 0 for w in workers)
     return sum(made)
 
@@ -77,6 +77,43 @@ def test_the_plan_says_how_long_it_takes(tmp_path: Path) -> None:
     assert times[-1] - times[0] == pytest.approx(planned, rel=0.05)
     assert worst(times, 1.5) <= 5
     assert worst(times, 9.0) <= 20
+
+
+@pytest.mark.slow
+def test_a_minute_of_kills_and_restarts(tmp_path: Path) -> None:
+    """8 processes, 5 in 6 s and 25 in 40 s; every two seconds one of them is killed and replaced."""
+    bucket, rates = str(tmp_path / "calls.sqlite"), "5/6,25/40"
+    with acme() as vendor:
+        workers = [start(vendor, bucket, rates, 1000) for _ in range(8)]
+        for n in range(30):
+            time.sleep(2)
+            workers[n % 8].kill()
+            workers[n % 8].wait()
+            workers[n % 8] = start(vendor, bucket, rates, 1000)
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+        times = [asked.at for asked in vendor.asked]
+    assert len(times) > 25, "else the longer window was never full"
+    assert worst(times, 6.0) <= 5
+    assert worst(times, 40.0) <= 25
+
+
+@pytest.mark.slow
+def test_the_plan_of_three_days_of_quota(tmp_path: Path) -> None:
+    """60 calls by 8 processes, 5 in 6 s and 25 in 60 s: 25, 25 and 10, done after 126 s."""
+    rates = (Rate(5, 6.0), Rate(25, 60.0))
+    planned = seconds_for(60, rates)
+    assert planned == 126.0
+    with acme() as vendor:
+        calls = [8, 8, 8, 8, 7, 7, 7, 7]
+        assert (
+            finish([start(vendor, str(tmp_path / "c"), "5/6,25/60", n, 300) for n in calls]) == 60
+        )
+        times = sorted(asked.at for asked in vendor.asked)
+    assert times[-1] - times[0] == pytest.approx(planned, rel=0.05)
+    assert worst(times, 6.0) <= 5
+    assert worst(times, 60.0) <= 25
 
 
 def test_a_used_up_day_ends_the_fetch_at_once(tmp_path: Path) -> None:
