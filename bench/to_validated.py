@@ -4,12 +4,13 @@ What the command line does, with the chain cut after prices, so that it ends whe
 ends. It prints nothing; a failed run ends it with an error.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bench.inputs import FIRST, LAST
 from fundplatform import contract_worker
 from fundplatform.backfill import CHAIN, Backfill, chain_chunks, chain_days
-from fundplatform.chunks import Chunk, run_chunk
+from fundplatform.chunks import Chunk
 from fundplatform.cli import prepare
 from fundplatform.settings import Settings
 
@@ -20,19 +21,18 @@ def main() -> None:
     """Fetch, then judge every session."""
     job = prepare(Settings.from_env(), [], (FIRST, LAST))
     contract_worker.start()
-    for chunk in job.fetches():
-        _run(job, chunk)
+    _run(job, job.fetches())
     days = chain_days(job.all_sources, job.instance, FIRST, LAST)
     if days is None:
         raise RuntimeError("no source has bars")
-    for chunk in chain_chunks(job.all_sources, job.instance, *days, job.versions(CHAIN)):
-        _run(job, replace(chunk, keys=_PRICES))
+    chain = chain_chunks(job.all_sources, job.instance, *days, job.versions(CHAIN))
+    _run(job, [replace(chunk, keys=_PRICES) for chunk in chain])
 
 
-def _run(job: Backfill, chunk: Chunk) -> None:
-    outcome = run_chunk(chunk, job.job, job.instance)
-    if outcome.errors:
-        raise RuntimeError(f"{chunk}: {outcome.errors}")
+def _run(job: Backfill, chunks: Sequence[Chunk]) -> None:
+    for outcome in job.execute(chunks, lambda _: None, lambda _: None):
+        if outcome.errors:
+            raise RuntimeError(f"{outcome.chunk}: {outcome.errors}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ do the same through native backfills.
 
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -44,6 +45,8 @@ from fundplatform.staleness import (
     latest,
     stages,
 )
+from fundplatform.storage.base import Store
+from fundplatform.storage.holding import Holding
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
 CATALOG = (*IDENTITIES, ACTIONS, FACTORS)
@@ -210,6 +213,7 @@ class Backfill:
     refetch: bool = False
     clock: Callable[[], datetime] = utc_now
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
+    store: Store | None = None
 
     def fetches(self) -> list[Chunk]:
         """The raw runs still to do, each told of the whole backfill."""
@@ -235,14 +239,14 @@ class Backfill:
         A source that fails stops after its failing chunk; the others go on, and what was loaded
         flows downstream.
         """
-        outcomes = self._all(self.fetches(), on_start, on_done)
-        outcomes += self._all(self.catalog(), on_start, on_done)
+        outcomes = self.execute(self.fetches(), on_start, on_done)
+        outcomes += self.execute(self.catalog(), on_start, on_done)
         days = chain_days(self.sources, self.instance, self.first, self.last)
         if days:
             versions = self.versions(CHAIN)
             chain = list(chain_chunks(self.all_sources, self.instance, *days, versions))
-            outcomes += self._all(chain, on_start, on_done)
-            outcomes += self._all(self.tiers(), on_start, on_done)
+            outcomes += self.execute(chain, on_start, on_done)
+            outcomes += self.execute(self.tiers(), on_start, on_done)
         return all(not o.errors for o in outcomes)
 
     def versions(self, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, str | None]:
@@ -269,21 +273,27 @@ class Backfill:
     def _outdated(self, key: dg.AssetKey) -> bool:
         return is_outdated(self.instance, key, self.versions([key]).get(key))
 
-    def _all(
+    def execute(
         self,
         chunks: Sequence[Chunk],
         on_start: Callable[[Chunk], None],
         on_done: Callable[[Outcome], None],
     ) -> list[Outcome]:
+        """Run these, one after the other; of a label, none after one that failed."""
         outcomes: list[Outcome] = []
         broken: set[str] = set()
-        for chunk in chunks:
-            if chunk.label in broken:
-                continue
-            on_start(chunk)
-            outcome = run_chunk(chunk, self.job, self.instance)
-            on_done(outcome)
-            outcomes.append(outcome)
-            if outcome.errors:
-                broken.add(chunk.label)
+        with closing(Holding(self.store)) as warehouse:
+            for chunk in chunks:
+                if chunk.label in broken:
+                    continue
+                on_start(chunk)
+                # Nobody shall wait for a vendor, or for a large file that is parsed.
+                warehouse.before_run(wanted=chunk.keys[0].path[0] != "raw")
+                outcome = run_chunk(chunk, self.job, self.instance)
+                on_done(outcome)
+                outcomes.append(outcome)
+                if outcome.errors:
+                    broken.add(chunk.label)
+                    # After a full disk DuckDB wants the file closed before it goes on.
+                    warehouse.close()
         return outcomes

@@ -293,6 +293,7 @@ def prepare(
         definitions.resolve_implicit_global_asset_job_def(),
         *span,
         refetch=refetch,
+        store=store,
     )
 
 

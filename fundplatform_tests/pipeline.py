@@ -59,6 +59,7 @@ class Pipeline:
             last,
             refetch=refetch,
             clock=self.clock,
+            store=self.store,
         )
 
     def recorded(self, key: str) -> set[str]:

@@ -153,6 +153,7 @@ class Holdable(Protocol):
         """Keep the warehouse open for this process; others wait meanwhile.
 
         Args:
-            patience: Seconds to wait for another process, where not the store's own.
+            patience: Seconds to wait for another process, where that is longer than the store's
+                own; 0 does not wait at all.
         """
         ...

@@ -128,7 +128,8 @@ class DuckDBStore:
         Other processes wait meanwhile, so this is for computations, never around a fetch.
 
         Args:
-            patience: Seconds to wait for another process, where not the store's own.
+            patience: Seconds to wait for another process, where that is longer than the store's
+                own; 0 does not wait at all.
 
         Raises:
             WarehouseError: The file is missing or held by another process.
@@ -170,7 +171,7 @@ class DuckDBStore:
     def _opened(
         self, patience: float | None = None
     ) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        wait = self._lock_timeout if patience is None else max(patience, self._lock_timeout)
+        wait = 0.0 if patience == 0 else max(patience or 0.0, self._lock_timeout)
         return opened(self.path, lock_timeout=wait, notify=self._notify)
 
     @contextmanager
