@@ -249,6 +249,19 @@ class Backfill:
             outcomes += self.execute(self.tiers(), on_start, on_done)
         return all(not o.errors for o in outcomes)
 
+    def downstream(self) -> list[Chunk]:
+        """What is new or stale downstream as things are, without fetching anything."""
+        days = chain_days(self.sources, self.instance, self.first, self.last)
+        if not days:
+            return self.catalog()
+        versions = self.versions(CHAIN)
+        chain = chain_chunks(self.all_sources, self.instance, *days, versions)
+        found = [*self.catalog(), *chain]
+        # They follow what is judged; alone they are due where that was done before.
+        judged = any(JUDGED in chunk.keys for chunk in found)
+        after = [Chunk(TIERS.to_user_string(), AFTERWARDS)] if judged else self.tiers()
+        return [*found, *after]
+
     def versions(self, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, str | None]:
         """The code versions of these assets, as they are now."""
         graph = self.job.asset_layer.asset_graph

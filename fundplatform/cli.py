@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import DBAPIError
 
-from fundplatform import cli_asof, cli_identity, cli_vendors, summary
+from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, summary
 from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
@@ -84,8 +84,7 @@ def sources(context: click.Context) -> None:
 def status() -> None:
     """Per source: last session, rows, missing and rejected rows, held sessions."""
     settings = Settings.from_env()
-    _use_calendars(settings)
-    store = _store(settings)
+    store = quiet_store(settings)
     console.print(summary.status_table(store))
     click.echo(store.describe())
 
@@ -208,6 +207,7 @@ def copy_warehouse(source: str, target: str, overwrite: bool) -> None:
 
 sources.add_command(cli_vendors.check)
 cli.add_command(cli_identity.identity)
+cli.add_command(cli_gaps.gaps)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)
 cli.add_command(cli_asof.asof)
@@ -276,7 +276,7 @@ def prepare(
     loaded = register.load(settings)
     for problem in loaded.problems:
         click.echo(f"left out: {problem.name}: {problem.message}", err=True)
-    chosen = _choose(loaded.sources, names)
+    some = chosen(loaded.sources, names)
     definitions = build_definitions(
         settings,
         sources=loaded.sources,
@@ -287,7 +287,7 @@ def prepare(
     instance = open_instance(settings)
     close_dead_runs(instance)
     return Backfill(
-        chosen,
+        some,
         loaded.sources,
         instance,
         definitions.resolve_implicit_global_asset_job_def(),
@@ -297,7 +297,12 @@ def prepare(
     )
 
 
-def _choose(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:
+def chosen(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:
+    """The sources of these names, all where none is named.
+
+    Raises:
+        ConfigError: No such source.
+    """
     known = {s.spec.name: s for s in sources}
     for name in names:
         if name not in known:
@@ -322,10 +327,12 @@ def _store(settings: Settings) -> Store:
     return open_store(settings, notify=lambda message: click.echo(message, err=True))
 
 
-def _use_calendars(settings: Settings) -> None:
+def quiet_store(settings: Settings) -> Store:
+    """The warehouse for a command that only reads; calendars come from the home."""
     from fundplatform import calendars
 
     calendars.use_cache(settings.home / "calendars")
+    return _store(settings)
 
 
 def _day(value: object) -> date | None:

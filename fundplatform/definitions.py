@@ -13,6 +13,9 @@ from fundplatform import calendars, suites
 from fundplatform.assets import catalog, funds, index_checks, indices, prices, proofs
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
+from fundplatform.automation.ledger_asset import gap_table
+from fundplatform.automation.schedules import schedules
+from fundplatform.automation.sensors import sensors
 from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
@@ -71,7 +74,12 @@ def build_definitions(
         publish_after_run=publish_after_run,
     )
     return dg.Definitions(
-        assets=_assets(sources, settings, clock, store),
+        assets=[
+            *_assets(sources, settings, clock, store),
+            gap_table(sources, store, clock),
+        ],
+        schedules=list(schedules(sources)),
+        sensors=list(sensors(sources, store, clock)),
         asset_checks=[
             *contract_checks(suites.load(settings.expectations)),
             *index_checks.index_checks(),

@@ -8,19 +8,13 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 
 import dagster as dg
-from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
-from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
-from dagster._core.definitions.partitions.subset import PartitionsSubset
-from dagster._core.execution.backfill import (
-    BulkActionsFilter,
-    BulkActionStatus,
-    PartitionBackfill,
-)
+from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.spans import FRESH
+from fundplatform.automation.requests import subset, under_way
 from fundplatform.backfill import (
     AFTERWARDS,
     CATALOG,
@@ -121,46 +115,3 @@ _CATALOG = Chunk("catalog", CATALOG)
 def _raw(job: Backfill, kinds: Iterable[Kind]) -> set[dg.AssetKey]:
     wanted = set(kinds)
     return {raw_key(s.spec.name, k) for s in job.all_sources for k in s.spec.kinds if k in wanted}
-
-
-def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:
-    """The chunks' assets and partitions.
-
-    Dagster's `AssetGraphSubset` has no public constructor yet (1.13); this is the only place that
-    uses it.
-    """
-    partitioned: dict[dg.AssetKey, PartitionsSubset[str]] = {}
-    whole: set[dg.AssetKey] = set()
-    for chunk in chunks:
-        for key in chunk.keys:
-            definition = graph.get(key).partitions_def
-            if definition is None or chunk.first is None or chunk.last is None:
-                whole.add(key)
-                continue
-            span = dg.PartitionKeyRange(chunk.first.isoformat(), chunk.last.isoformat())
-            known = partitioned.get(key) or definition.empty_subset()
-            partitioned[key] = known.with_partition_key_range(definition, span)
-    return AssetGraphSubset(  # type: ignore[call-arg]  # whitelist_for_serdes hides it
-        partitions_subsets_by_asset_key=partitioned, non_partitioned_asset_keys=whole
-    )
-
-
-def under_way(
-    instance: dg.DagsterInstance, graph: AssetGraph, wanted: AssetGraphSubset
-) -> list[str]:
-    """The ids of unfinished backfills, of whatever origin, that target something of `wanted`."""
-    requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
-    return [
-        backfill.backfill_id
-        for backfill in instance.get_backfills(filters=requested)
-        if backfill.is_asset_backfill
-        and _overlap(backfill.get_asset_backfill_data(graph).target_subset, wanted)
-    ]
-
-
-def _overlap(one: AssetGraphSubset, other: AssetGraphSubset) -> bool:
-    """Dagster's own `&` keeps the assets that only one side has (1.13)."""
-    if one.non_partitioned_asset_keys & other.non_partitioned_asset_keys:
-        return True
-    parts, others = one.partitions_subsets_by_asset_key, other.partitions_subsets_by_asset_key
-    return any(not (parts[key] & others[key]).is_empty for key in parts.keys() & others.keys())

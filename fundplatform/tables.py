@@ -942,6 +942,34 @@ DATA_SYNC = Table(
     partition=None,
     keeps_absent=True,
 )
+GAPS = Table(
+    "ops",
+    "gaps",
+    "Ranges of expected sessions that a listing has no bar for, with what they came to.",
+    (
+        Column("source", "text", "Source name, as in the asset key raw/<name>/..."),
+        Column("kind", "text", "Kind of data."),
+        Column("vendor_symbol", "text", "The symbol as this source writes it; * the whole source."),
+        Column("first_session", "date", "First session of the range."),
+        Column("last_session", "date", "Last session of the range."),
+        Column("sessions", "int64", "Expected sessions in it."),
+        Column(
+            "state",
+            "text",
+            "not_listed, not_yet_published, no_trade, vendor_missing, rejected or unfetched.",
+        ),
+        Column("place", "text", "head, interior, tail, or all: where in the listing's history."),
+        Column("since", "timestamp", "When a range that begins here was first noted (UTC)."),
+        Column("tries", "int64", "Answers that covered it and did not bring it."),
+        Column("last_try_at", "timestamp", "End of the latest of them (UTC).", True),
+        Column(
+            "next_try_at", "timestamp", "When it is asked for again; NULL: at once or never.", True
+        ),
+        *_stamps(),
+    ),
+    ("source", "kind", "vendor_symbol", "first_session"),
+    partition=None,
+)
 SOURCE_HEALTH = Table(
     "ops",
     "source_health",
@@ -1073,6 +1101,7 @@ TABLES: tuple[Table, ...] = (
     LOADS,
     DATA_SYNC,
     SOURCE_HEALTH,
+    GAPS,
     CONSENSUS,
     SOURCE_RELIABILITY,
     QUALITY_RESULTS,

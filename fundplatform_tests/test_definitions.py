@@ -37,6 +37,7 @@ ASSETS = {
     "prices/validated",
     "prices/rejected",
     "ops/gates",
+    "ops/gaps",
     "indices/compositions",
     "indices/performance",
     "indices/composition_changes",
@@ -144,7 +145,7 @@ def test_an_asset_says_what_it_is(graph: AssetGraph, name: str) -> None:
 def test_partitioned_assets_run_in_chunks(graph: AssetGraph) -> None:
     partitioned = {k for k in graph.get_all_asset_keys() if graph.get(k).partitions_def is not None}
     whole = {n for n in ASSETS if n.startswith("catalog/")}
-    whole |= {"indices/levels", "raw/sample/corporate_actions"}
+    whole |= {"indices/levels", "ops/gaps", "raw/sample/corporate_actions"}
     assert names(partitioned) == ASSETS - whole
     policies = {graph.get(k).backfill_policy for k in partitioned}
     assert policies == {dg.BackfillPolicy.multi_run(max_partitions_per_run=250)}

@@ -68,6 +68,7 @@ class Ledger:
     source: Source
     kind: Kind
     evidence: gaps.Evidence
+    cells: pl.DataFrame
     ranges: pl.DataFrame
 
     @property
@@ -85,8 +86,8 @@ def ledgers(
             if coverage.partitioned:
                 known = evidence(store, instance, source, kind, now)
                 if known is not None:
-                    found = gaps.ranges(known, gaps.cells(known))
-                    yield Ledger(source, kind, known, found)
+                    cells = gaps.cells(known)
+                    yield Ledger(source, kind, known, cells, gaps.ranges(known, cells))
 
 
 def evidence(

@@ -1,0 +1,105 @@
+"""What is asked of Dagster: native backfills over exact partitions, never twice at once.
+
+In: chunks of what is missing or stale. Out: subsets and run requests that Dagster turns into a
+backfill, seen on its page. What is missing is decided in gaps.py, what is stale in staleness.py.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
+from dagster._core.definitions.partitions.subset import PartitionsSubset
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+
+from fundplatform.chunks import Chunk
+
+ORIGIN = "fundplatform/origin"
+"""Tag of a backfill that the automation asked for: gaps, files or propagation."""
+
+
+def request(
+    wanted: AssetGraphSubset, origin: str, tags: Mapping[str, str] | None = None
+) -> dg.RunRequest:
+    """A native backfill of exactly these partitions, for a sensor to return."""
+    return dg.RunRequest.for_asset_graph_subset(
+        asset_graph_subset=wanted, tags={ORIGIN: origin, **(tags or {})}
+    )
+
+
+AGAIN_AFTER = timedelta(hours=1)
+_KEPT = 200
+
+
+@dataclass
+class Asked:
+    """What a sensor asked for and when, as its cursor: what fails is not asked for every minute."""
+
+    at: dict[str, str]
+
+    @classmethod
+    def read(cls, cursor: str | None) -> "Asked":
+        """From the cursor of the tick before."""
+        return cls(json.loads(cursor) if cursor else {})
+
+    def is_news(self, what: str, now: datetime) -> bool:
+        """Whether the same was not asked for within the hour; notes that it is asked for now."""
+        digest = hashlib.sha256(what.encode()).hexdigest()[:16]
+        before = self.at.get(digest)
+        if before and now < datetime.fromisoformat(before) + AGAIN_AFTER:
+            return False
+        self.at[digest] = now.isoformat()
+        return True
+
+    @property
+    def text(self) -> str:
+        """For the cursor: the latest ones."""
+        latest = sorted(self.at.items(), key=lambda item: item[1])[-_KEPT:]
+        return json.dumps(dict(latest))
+
+
+def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:
+    """The chunks' assets and partitions.
+
+    Dagster's `AssetGraphSubset` has no public constructor yet (1.13); this is the only place that
+    uses it.
+    """
+    partitioned: dict[dg.AssetKey, PartitionsSubset[str]] = {}
+    whole: set[dg.AssetKey] = set()
+    for chunk in chunks:
+        for key in chunk.keys:
+            definition = graph.get(key).partitions_def
+            if definition is None or chunk.first is None or chunk.last is None:
+                whole.add(key)
+                continue
+            span = dg.PartitionKeyRange(chunk.first.isoformat(), chunk.last.isoformat())
+            known = partitioned.get(key) or definition.empty_subset()
+            partitioned[key] = known.with_partition_key_range(definition, span)
+    return AssetGraphSubset(  # type: ignore[call-arg]  # whitelist_for_serdes hides it
+        partitions_subsets_by_asset_key=partitioned, non_partitioned_asset_keys=whole
+    )
+
+
+def under_way(
+    instance: dg.DagsterInstance, graph: AssetGraph, wanted: AssetGraphSubset
+) -> list[str]:
+    """The ids of unfinished backfills, of whatever origin, that target something of `wanted`."""
+    requested = BulkActionsFilter(statuses=[BulkActionStatus.REQUESTED])
+    return [
+        backfill.backfill_id
+        for backfill in instance.get_backfills(filters=requested)
+        if backfill.is_asset_backfill
+        and _overlap(backfill.get_asset_backfill_data(graph).target_subset, wanted)
+    ]
+
+
+def _overlap(one: AssetGraphSubset, other: AssetGraphSubset) -> bool:
+    """Dagster's own `&` keeps the assets that only one side has (1.13)."""
+    if one.non_partitioned_asset_keys & other.non_partitioned_asset_keys:
+        return True
+    parts, others = one.partitions_subsets_by_asset_key, other.partitions_subsets_by_asset_key
+    return any(not (parts[key] & others[key]).is_empty for key in parts.keys() & others.keys())

@@ -1,0 +1,163 @@
+"""The sensors: gaps are filled, files are taken in, and what is new flows downstream.
+
+Each is off until someone switches it on. They read the published state and Dagster's record, ask
+for native backfills, and ask for nothing that is under way or at rest.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+
+import dagster as dg
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+from fundplatform import gaps
+from fundplatform.assets.raw import SYMBOLS, raw_key
+from fundplatform.automation.gap_ledger import Ledger, ledgers
+from fundplatform.automation.ledger_asset import GAPS
+from fundplatform.automation.requests import Asked, request, subset, under_way
+from fundplatform.backfill import Backfill, raw_chunks
+from fundplatform.chunks import Chunk
+from fundplatform.clock import Clock
+from fundplatform.errors import WarehouseError
+from fundplatform.sources.base import Changing, Kind, Source
+from fundplatform.staleness import FEEDS, LAST_OF_CHAIN
+from fundplatform.storage.base import Store
+
+_MINUTE = 60
+Tick = dg.SkipReason | dg.SensorResult
+
+
+def sensors(sources: Sequence[Source], store: Store, clock: Clock) -> Iterator[dg.SensorDefinition]:
+    """All of them."""
+    if any(c.partitioned for s in sources for c in s.spec.kinds.values()):
+        yield _sensor(
+            "fill_gaps",
+            "Asks for exactly the missing sessions, backs off, and rests where a vendor has none.",
+            60 * _MINUTE,
+            lambda context: fill(context, sources, store, clock()),
+        )
+    if any(isinstance(s, Changing) for s in sources):
+        yield _sensor(
+            "drop_folders",
+            "Takes in new and changed files of drop folders once they have stopped growing.",
+            _MINUTE,
+            lambda context: take_in(context, sources, clock()),
+        )
+    if any(Kind.OHLCV in s.spec.kinds for s in sources):
+        yield _sensor(
+            "propagate",
+            "Computes what is new or stale downstream: prices, indices, metrics, tiers.",
+            _MINUTE,
+            lambda context: propagate(context, sources, clock()),
+        )
+
+
+def _sensor(
+    name: str, text: str, seconds: int, tick: Callable[[dg.SensorEvaluationContext], Tick]
+) -> dg.SensorDefinition:
+    @dg.sensor(
+        name=name,
+        asset_selection=dg.AssetSelection.all(),
+        minimum_interval_seconds=seconds,
+        description=text,
+    )
+    def look(context: dg.SensorEvaluationContext) -> Tick:
+        return tick(context)
+
+    return look
+
+
+def fill(
+    context: dg.SensorEvaluationContext, sources: Sequence[Source], store: Store, now: datetime
+) -> Tick:
+    """Native backfills of the gaps that are due."""
+    try:
+        found = list(ledgers(store, context.instance, sources, now))
+    except WarehouseError as error:
+        return dg.SkipReason(f"nothing to compare yet: {error}")
+    asked = [r for ledger in found for r in _requests(context, ledger, now)]
+    if not asked:
+        return dg.SkipReason("no gaps")
+    graph = _graph(context)
+    return dg.SensorResult(
+        run_requests=[*asked, request(subset(graph, [Chunk("", (GAPS,))]), "gaps")]
+    )
+
+
+def _requests(
+    context: dg.SensorEvaluationContext, ledger: Ledger, now: datetime
+) -> Iterator[dg.RunRequest]:
+    key = raw_key(ledger.source.spec.name, ledger.kind)
+    wanted = gaps.due(ledger.ranges, now)
+    graph = _graph(context)
+    for asked in gaps.requests(wanted, ledger.evidence.sessions, ledger.symbols):
+        target = subset(graph, [Chunk("", (key,), day, day) for day in asked.sessions])
+        if not under_way(context.instance, graph, target):
+            tags = {SYMBOLS: ",".join(asked.symbols)} if asked.symbols else {}
+            yield request(target, "gaps", tags)
+
+
+def take_in(context: dg.SensorEvaluationContext, sources: Sequence[Source], now: datetime) -> Tick:
+    """Backfills of what the files have and Dagster has not, or had otherwise."""
+    graph, asked = _graph(context), []
+    before = Asked.read(context.cursor)
+    for source in sources:
+        if not isinstance(source, Changing):
+            continue
+        chunks = list(
+            raw_chunks(source, context.instance, date.min, now.date(), refetch=False, now=now)
+        )
+        if not chunks:
+            continue
+        target = subset(graph, chunks)
+        marks = [sorted(source.marks(kind).items()) for kind in source.spec.kinds]
+        if before.is_news(f"{marks} {chunks}", now) and not under_way(
+            context.instance, graph, target
+        ):
+            asked.append(request(target, "files"))
+    if not asked:
+        return dg.SkipReason("no new file")
+    return dg.SensorResult(run_requests=asked, cursor=before.text)
+
+
+def propagate(
+    context: dg.SensorEvaluationContext, sources: Sequence[Source], now: datetime
+) -> Tick:
+    """One backfill of everything that is new or older than what it rests on."""
+    chunks = stale(sources, context, now)
+    if not chunks:
+        return dg.SkipReason("everything downstream is up to date")
+    graph = _graph(context)
+    chain = [Chunk("", (LAST_OF_CHAIN,), c.first, c.last) for c in chunks if c.first]
+    busy = under_way(context.instance, graph, subset(graph, chain or chunks))
+    if busy:
+        return dg.SkipReason(f"backfill {', '.join(busy)} is at it")
+    before = Asked.read(context.cursor)
+    if not before.is_news(str(chunks), now):
+        return dg.SkipReason("asked for within the hour, and it is not done: see Runs > Backfills")
+    asked = request(subset(graph, chunks), "propagation")
+    return dg.SensorResult(run_requests=[asked], cursor=before.text)
+
+
+def stale(
+    sources: Sequence[Source], context: dg.SensorEvaluationContext, now: datetime
+) -> list[Chunk]:
+    """What `fundplatform backfill` would compute now without fetching anything."""
+    starts = [c.start for s in sources for k, c in s.spec.kinds.items() if k in FEEDS]
+    if not starts or context.repository_def is None:
+        return []
+    job = Backfill(
+        sources,
+        sources,
+        context.instance,
+        context.repository_def.get_implicit_global_asset_job_def(),
+        min(starts),
+        now.date(),
+        clock=lambda: now,
+    )
+    return job.downstream()
+
+
+def _graph(context: dg.SensorEvaluationContext) -> AssetGraph:
+    assert context.repository_def is not None  # noqa: S101  # the daemon gives it
+    return context.repository_def.asset_graph
