@@ -81,7 +81,7 @@ def test_the_plan_says_how_long_it_takes(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_minute_of_kills_and_restarts(tmp_path: Path) -> None:
-    """8 processes, 5 in 6 s and 25 in 40 s; every two seconds one of them is killed and replaced."""
+    """8 processes, 5 in 6 s and 25 in 40 s; every 2 s one of them is killed and replaced."""
     bucket, rates = str(tmp_path / "calls.sqlite"), "5/6,25/40"
     with acme() as vendor:
         workers = [start(vendor, bucket, rates, 1000) for _ in range(8)]
