@@ -10,7 +10,15 @@ from datetime import datetime
 import dagster as dg
 
 from fundplatform import calendars, suites
-from fundplatform.assets import catalog, funds, index_checks, indices, prices, proofs
+from fundplatform.assets import (
+    catalog,
+    funds,
+    index_checks,
+    indices,
+    prices,
+    proofs,
+    reconciliation,
+)
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
 from fundplatform.automation.ledger_asset import gap_table
@@ -20,7 +28,7 @@ from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
 from fundplatform.finance.index_definition import SHIPPED, load_definitions
-from fundplatform.finance.metric_rules import load_metric_rules
+from fundplatform.finance.metric_rules import MetricRules, load_metric_rules
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
@@ -104,6 +112,7 @@ def _assets(
     if settings.indices.is_dir():
         definitions += load_definitions(settings.indices)
     definitions = indices.active(definitions, sources)
+    rules = load_metric_rules(settings.home / "metrics.yaml")
     return [
         *base,
         prices.validated(sources, days, Desk.of(settings, store), clock),
@@ -111,14 +120,16 @@ def _assets(
         catalog.payment_factors(),
         indices.built(sources, definitions, days),
         indices.levels(definitions),
-        funds.metrics(
-            days,
-            settings.risk_free_rate,
-            clock,
-            load_metric_rules(settings.home / "metrics.yaml"),
-            sources,
-        ),
+        funds.metrics(days, settings.risk_free_rate, clock, rules, sources),
+        *_reconciled(settings.risk_free_rate, rules),
     ]
+
+
+def _reconciled(risk_free_rate: float, rules: MetricRules) -> list[dg.AssetsDefinition]:
+    """Only where the libraries of the dependency group `reconcile` are installed."""
+    if not reconciliation.available():
+        return []
+    return [reconciliation.reconciliation(risk_free_rate, rules)]
 
 
 @dg.definitions
