@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import DBAPIError
 
-from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, summary
+from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, explain_cli, summary
 from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
@@ -208,6 +208,7 @@ def copy_warehouse(source: str, target: str, overwrite: bool) -> None:
 sources.add_command(cli_vendors.check)
 cli.add_command(cli_identity.identity)
 cli.add_command(cli_gaps.gaps)
+cli.add_command(explain_cli.explain)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)
 cli.add_command(cli_asof.asof)

@@ -1,0 +1,83 @@
+"""Are the bytes behind a number still those they were: payload hashes held against what is kept.
+
+In: rows with source_id and payload_hash. Out: a line per payload. Nothing is fetched.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from fundplatform.errors import SourceError
+from fundplatform.settings import Settings
+from fundplatform.sources.web.archive import Bodies
+from fundplatform.storage.base import Store
+
+_SHOWN = 50
+_KNOWN = """
+select p.source_id, s.name as source, p.kind, p.payload_hash, p.name, p.bytes
+from raw.payloads p join catalog.sources s using (source_id)
+"""
+
+
+def verified(
+    store: Store,
+    settings: Settings,
+    used: Iterable[tuple[pl.DataFrame, str]],
+    check: Callable[[str, bool, str], str],
+) -> list[str]:
+    """A line per payload: verified, no longer the same, unknown, or not kept here.
+
+    Args:
+        store: Gives raw.payloads.
+        settings: Gives the archive and the drop folders.
+        used: Rows with source_id and payload_hash, and the kind of data they are.
+        check: Makes a line, and notes what does not hold.
+    """
+    wanted = {
+        (int(source), kind, str(digest))
+        for rows, kind in used
+        for source, digest in rows.select("source_id", "payload_hash").drop_nulls().rows()
+    }
+    known = {(r["source_id"], r["kind"], r["payload_hash"]): r for r in _known(store)}
+    lines = []
+    for key in sorted(wanted):
+        row = known.get(key)
+        if row is None:
+            lines.append(check(key[2][:16], False, f"{key[1]}: it is not in raw.payloads"))
+            continue
+        title = f"{row['source']} {row['kind']} {row['payload_hash'][:16]} {row['name']}"
+        holds, text = _held(settings, row["source"], row["name"], key[2], int(row["bytes"]))
+        lines.append(check(title, holds, text))
+    wrong = [line for line in lines if line.startswith("WRONG")]
+    rest = [line for line in lines if not line.startswith("WRONG")]
+    more = [f"... and {len(rest) - _SHOWN} more that hold"] if len(rest) > _SHOWN else []
+    return [*wrong, *rest[:_SHOWN], *more]
+
+
+def _known(store: Store) -> list[dict[str, Any]]:
+    return store.query(_KNOWN).to_dicts()
+
+
+def _held(settings: Settings, source: str, name: str, digest: str, size: int) -> tuple[bool, str]:
+    bodies = Bodies(settings.payloads / "archive" / "bodies")
+    if (bodies.folder / digest[:2] / f"{digest}.zst").exists():
+        try:
+            bodies.get(digest, size)
+        except SourceError as error:
+            return False, str(error)
+        return True, "SHA-256 verified in the payload archive"
+    path = settings.drop / source / name
+    if path.is_file():
+        if file_hash(path) == digest:
+            return True, "SHA-256 verified in the drop folder"
+        return True, "the file in the drop folder has other bytes now; these are not kept"
+    return True, "its bytes are not kept here"
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
