@@ -15,6 +15,7 @@ from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, explain_
 from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
+from fundplatform.cli_report import report
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
 from fundplatform.instance import close_dead_runs, open_instance
@@ -213,6 +214,7 @@ cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)
 cli.add_command(cli_asof.asof)
 cli.add_command(cli_asof.changed)
+cli.add_command(report)
 
 
 def run_backfill(job: Backfill, store: Store) -> bool:
