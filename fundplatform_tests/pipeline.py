@@ -7,7 +7,7 @@ from datetime import date, datetime
 import dagster as dg
 
 from fundplatform.backfill import Backfill
-from fundplatform.chunks import Chunk, Outcome, run_chunk
+from fundplatform.chunks import Chunk, Outcome
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings
@@ -39,7 +39,7 @@ class Pipeline:
     def fetch(self, first: date, last: date) -> None:
         """Run the raw assets alone, which takes a second."""
         job = self.job(first, last)
-        self.outcomes += [run_chunk(chunk, job.job, self.instance) for chunk in job.fetches()]
+        self.outcomes += job.execute(job.fetches(), lambda chunk: None, lambda outcome: None)
 
     def job(self, first: date, last: date, *, refetch: bool = False) -> Backfill:
         """The backfill, not yet run."""
