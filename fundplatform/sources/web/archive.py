@@ -181,6 +181,19 @@ def records(folder: Path, source: str) -> list[Record]:
     return [read(path) for path in found if path.stat().st_size]
 
 
+def asked(path: Path) -> Fetching:
+    """What a fetch was asked, without reading the rest.
+
+    Raises:
+        SourceError: The file is not what this module writes.
+    """
+    try:
+        with path.open() as file:
+            return _asked(json.loads(file.readline()))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SourceError("archive", f"{path} cannot be read: {error!r}", _LOST) from None
+
+
 def read(path: Path) -> Record:
     """One fetch.
 

@@ -9,11 +9,13 @@ A range that ended days ago is the same tomorrow; a newer one only for some hour
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from pathlib import Path
 
 from fundplatform.errors import SourceError
-from fundplatform.sources.web.archive import FAILED, Archive, Bodies, Record, read, reply_of
+from fundplatform.sources.web.archive import FAILED, Archive, Bodies, Record, asked, read, reply_of
 from fundplatform.sources.web.journal import Fetching, Journal, Request
 from fundplatform.sources.web.profile import Access, Reply, Web
 
@@ -98,29 +100,37 @@ def key_of(request: Request) -> Key:
 def _earlier(archive: Archive, fetching: Fetching, *, fresh: bool) -> dict[Key, Line]:
     found: dict[Key, Line] = {}
     last: Record | None = None
-    for record in _recent(archive, fetching):
-        if _same(record.fetching, fetching):
-            last = record
-        if fetching.plan and record.fetching.plan == fetching.plan:
+    for path, other in _recent(archive, fetching):
+        same, part = _same(other, fetching), fetching.plan and other.plan == fetching.plan
+        record = _whole(path) if same or part else None
+        if record is not None and part:
             found |= _good(record)
+        last = record if same else last
     if last is not None and not last.ok and not fresh:
         end = fetching.last
         found |= {k: v for k, v in _good(last).items() if _holds(v, end, fetching.now)}
     return found
 
 
-def _recent(archive: Archive, fetching: Fetching) -> Iterator[Record]:
-    """The records of the kind that are young enough, oldest first."""
+def _recent(archive: Archive, fetching: Fetching) -> Iterator[tuple[Path, Fetching]]:
+    """The fetches of the kind that are young enough, oldest first."""
     oldest = f"{fetching.now - LONGEST:%Y%m%dT%H%M%S}"
     for path in sorted((archive.folder / archive.source).glob("*.jsonl")):
         if path.name < oldest or not path.stat().st_size:
             continue
-        try:
-            record = read(path)
-        except SourceError:
-            continue
-        if record.fetching.kind == fetching.kind:
-            yield record
+        other = None
+        with suppress(SourceError):
+            other = asked(path)
+        if other is not None and other.kind == fetching.kind:
+            yield path, other
+
+
+def _whole(path: Path) -> Record | None:
+    """The record; None where it cannot be read: then its answers are asked for again."""
+    try:
+        return read(path)
+    except SourceError:
+        return None
 
 
 def _same(one: Fetching, other: Fetching) -> bool:
