@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import DBAPIError
 
-from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, explain_cli, summary
+from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, explain_cli, quality, summary
 from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
@@ -212,6 +212,7 @@ cli.add_command(cli_gaps.gaps)
 cli.add_command(explain_cli.explain)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)
+cli.add_command(quality.quality)
 cli.add_command(cli_asof.asof)
 cli.add_command(cli_asof.changed)
 cli.add_command(report)

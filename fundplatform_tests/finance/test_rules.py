@@ -226,6 +226,7 @@ SEVERITIES = {
     "V19": ("info",),
     "V20": ("hold", "warning"),
     "V21": ("hold",),
+    "V22": ("error", "warning"),
     "V23": ("error", "warning"),
     "V24": ("info",),
     "V27": ("warning", "info"),

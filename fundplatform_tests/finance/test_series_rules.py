@@ -84,6 +84,12 @@ def test_v17_caps_by_class(asset_class: str, close: float, held: bool) -> None:
     assert ("V17" in found(rows).get(20, "")) is held
 
 
+def test_v17_needs_five_bars_before() -> None:
+    """Chipotle, 2006-01-26: 22 at the offering, 44 on the first day."""
+    assert found([*calm(4, 22.0), bar(4, 44.0)]) == {4: "V20,V24"}
+    assert found([*calm(5, 22.0), bar(5, 44.0)]) == {5: "rejected V17"}
+
+
 def test_v17_a_special_dividend_explains_the_fall() -> None:
     """KDP, 2018-07-10: 103.75 paid on a share of about 122."""
     rows = [*calm(20, 122.0), *(bar(n, 18.5) for n in range(20, 24))]
@@ -205,6 +211,15 @@ def test_v22_ends_with_the_median_on_the_new_level_and_for_a_recorded_split() ->
     # From row 40 on half of the window is on the new level.
     assert refused[-1] == 39
     assert found(rows, actions=actions((day(20), "split", 0.01, None))) == {}
+
+
+def test_v22_the_point_of_one_field_moved() -> None:
+    """Stooq's ARE, 2005-03-14: low 5.3498 with open 53.603 and close 54.108."""
+    are = bar(20, 54.108, open=53.603, high=54.2, low=5.3498)
+    assert found([*calm(20, 53.6), are]) == {20: "V22"}
+    # A flash crash need not lie ten- or hundredfold below: FXN, 2010-05-06.
+    fxn = bar(20, 15.292, open=16.083, high=16.189, low=0.09305)
+    assert found([*calm(20, 16.1), fxn]) == {}
 
 
 def test_v22_a_tenfold_is_none_of_it() -> None:

@@ -171,12 +171,13 @@ RULES: tuple[Rule, ...] = (
         "The return keeps to the cap of its class",
         "|r| > `cap` both to the bar before and to the median of the 60 sessions before (the way "
         "back from a bad bar is no fault), with splits and dividends taken out and without; not "
-        "judged where another action (spin-off, merger) is on record.",
+        "judged where another action (spin-off, merger) is on record, or with fewer than `bars` "
+        "before (a first day's price is no reference).",
         _BETWEEN,
         "a share from 100 to 20 without an action",
         scope="series",
         severities=("hold",),
-        parameters={"cap": 0.75},
+        parameters={"cap": 0.75, "bars": 5},
         by_class={"fx": {"cap": 0.10}, "crypto": {"cap": 0.90}, **_NO_CAP},
     ),
     Rule(
@@ -228,10 +229,13 @@ RULES: tuple[Rule, ...] = (
         "V22",
         "No price is off by a factor of 100",
         "A step within `tolerance` of 100 or 1/100, not yet taken back within 60 sessions, while "
-        "the price is more than 30-fold off the median of these sessions.",
+        "the price is more than 30-fold off the median of these sessions: rejected. One of open, "
+        "high and low that would lie among the bar's other prices with its point moved by one or "
+        "two places: warning (a true flash crash may look like it).",
         _ROWS,
         "a share in pence among pounds: 5.1, 5.2, 519",
         scope="series",
+        severities=("error", "warning"),
         parameters={"tolerance": 0.02},
     ),
     Rule(

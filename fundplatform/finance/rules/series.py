@@ -19,6 +19,8 @@ _HELD_FROM = 2.0
 _BASIS_POINT = 1e-4
 _OFF = np.log(30.0)
 _KNOWN_LEVEL = 5
+_SHIFTS = (10.0, 100.0, 0.1, 0.01)
+_FAR = 3.0
 _VOLUMES = 20
 
 
@@ -58,6 +60,7 @@ def judge_series(walk: Walk, limits: Limits) -> tuple[list[Found], Released]:
         *splits,
         _double_adjusted(walk, limits),
         _hundredfold(walk, limits),
+        _shifted(walk, limits),
         _open_gaps(walk, limits),
     ]
     return [f for f in found if len(f.rows)], released
@@ -105,8 +108,9 @@ def _caps(walk: Walk, limits: Limits) -> Found:
         # A split on record that the price does not show is V21's.
         beyond &= np.abs(np.expm1(walk.log_return + walk.jump)) > cap
     candidates = np.flatnonzero(beyond & ~walk.other)
-    level, _ = _levels(walk, candidates)
+    level, known = _levels(walk, candidates)
     fails = np.abs(np.expm1(level)) > cap[candidates]
+    fails &= known >= _limit(walk, limits, "V17", "bars")[candidates]
     return _refused(
         walk,
         "V17",
@@ -285,6 +289,22 @@ def _hundredfold(walk: Walk, limits: Limits) -> Found:
         candidates[fails],
         lambda p: f"{_change(walk, p)}: a factor of 100 off the sessions before",
     )
+
+
+def _shifted(walk: Walk, limits: Limits) -> Found:
+    """V22 in one field: ten- or hundredfold it would lie among the bar's other prices."""
+    tolerance = _limit(walk, limits, "V22", "tolerance")
+    fields = (walk.open, walk.high, walk.low)
+    shifted = np.zeros(len(walk.row), np.bool_)
+    for number, own in enumerate(fields):
+        others = (walk.close, *fields[:number], *fields[number + 1 :])
+        lowest, highest = np.minimum.reduce(others), np.maximum.reduce(others)
+        far = (lowest > 0) & (own > 0) & ((own * _FAR < lowest) | (own > highest * _FAR))
+        for place in np.flatnonzero(far):
+            near = tolerance[place]
+            least, most = lowest[place] * (1 - near), highest[place] * (1 + near)
+            shifted[place] |= any(least <= own[place] * k <= most for k in _SHIFTS)
+    return _marked(walk, "V22", np.flatnonzero(shifted))
 
 
 def _soon_after(walk: Walk, step: Bools) -> Ints:

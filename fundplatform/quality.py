@@ -1,0 +1,217 @@
+"""`fundplatform quality`: held sessions, the quarantine desk, and what a changed rule would change.
+
+Thin: decisions are kept by `desk.py`, verdicts are those of `assets/prices.py`'s rules.
+"""
+
+import sys
+import uuid
+from collections.abc import Sequence
+from datetime import date, datetime
+
+import click
+import polars as pl
+from rich.console import Console
+
+from fundplatform import calendars
+from fundplatform.clock import utc_now
+from fundplatform.definitions import open_store
+from fundplatform.desk import Desk, release, state
+from fundplatform.errors import ConfigError
+from fundplatform.overrides import ACTIONS, override
+from fundplatform.retest import Change, changes
+from fundplatform.settings import Settings
+from fundplatform.storage.base import Stamp, Store
+from fundplatform.summary import frame_table
+
+_DAY = click.DateTime(["%Y-%m-%d"])
+_SHOWN = 40
+# Piped into a file or a log there is no terminal to ask for its width.
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+
+
+@click.group()
+def quality() -> None:
+    """Held sessions, refused bars, overrides, and a test of changed rules before they apply."""
+
+
+@quality.command()
+def gates() -> None:
+    """Sessions that are held, and those that were released, with the reason."""
+    _, store = _open()
+    _show(store.query(_GATES), "Held and released sessions")
+    _show(store.query(_FINDINGS), "What rules found about whole sessions")
+
+
+@quality.command("release")
+@click.argument("source")
+@click.argument("session", type=_DAY)
+@click.option("--author", required=True, help="Who decides.")
+@click.option("--reason", required=True, help="Why.")
+def release_(source: str, session: object, author: str, reason: str) -> None:
+    """Let a held SESSION of a SOURCE through: its passing rows become validated."""
+    settings, store = _open()
+    day = _date(session)
+    found = store.query(_GATES).filter(
+        pl.col("source") == source, pl.col("session") == day, pl.col("held")
+    )
+    if found.is_empty():
+        raise ConfigError(
+            "command line",
+            f"{source} {day}",
+            "no such session is held",
+            "See: fundplatform quality gates",
+        )
+    Desk.of(settings, store).add(release(source, day, author, reason), _stamp())
+    _judge_again(settings, store, [day])
+
+
+@quality.command()
+@click.option("--rule", help="Only bars that this rule refused.")
+def quarantine(rule: str | None) -> None:
+    """Bars that are refused now, with rules, reason, and since when."""
+    _, store = _open()
+    rows = store.query(_QUARANTINE)
+    if rule:
+        rows = rows.filter(pl.col("rules").str.split(",").list.contains(rule))
+    _show(rows.head(_SHOWN), f"{rows.height} bars in quarantine")
+
+
+@quality.command()
+def overrides() -> None:
+    """Every override, and whether it is in force, expired or withdrawn."""
+    settings, store = _open()
+    desk = Desk.of(settings, store)
+    desk.sync(_stamp())
+    known = desk.known().with_columns(state=state(utc_now().date()))
+    shown = known.sort("recorded_from", "override_id").select(
+        "override_id", "state", "action", "source", "symbol", "first_session", "last_session",
+        "rules", "field", "value", "author", "reason", "expires_on", "origin",
+    )  # fmt: skip
+    _show(shown, "Overrides")
+
+
+@quality.command("override")
+@click.argument("action", type=click.Choice(ACTIONS))
+@click.argument("instrument", metavar="CLASS:SYMBOL")
+@click.argument("first")
+@click.argument("last", required=False)
+@click.option("--author", required=True, help="Who decides.")
+@click.option("--reason", required=True, help="Why.")
+@click.option("--expires", required=True, help="Last day it is in force.")
+@click.option("--source", help="Only bars of this source.")
+@click.option("--rules", help="accept: only these rules, comma-separated.")
+@click.option("--field", help="correct: open, high, low, close, volume or vwap.")
+@click.option("--value", help="correct: the value instead.")
+def override_(action: str, first: str, last: str | None, **words: str | None) -> None:
+    """Accept, correct or exclude bars of an instrument from FIRST to LAST (default: that day)."""
+    settings, store = _open()
+    entry = {"action": action, "first": first, "last": last or first, **words}
+    key = Desk.of(settings, store).add(override("command line", "override", entry), _stamp())
+    click.echo(f"override {key} is stored; see what it changes: fundplatform quality retest")
+
+
+@quality.command()
+@click.argument("override_id")
+def withdraw(override_id: str) -> None:
+    """Take an override back; it stays on record."""
+    settings, store = _open()
+    if not Desk.of(settings, store).withdraw(override_id, _stamp()):
+        raise ConfigError(
+            "command line", override_id, "no such override in force", "See: quality overrides"
+        )
+    click.echo(f"override {override_id} is withdrawn; apply it: fundplatform quality retest")
+
+
+@quality.command()
+@click.option("--from", "first", type=_DAY, help="First session (default: the first with bars).")
+@click.option("--to", "last", type=_DAY, help="Last session (default: the last with bars).")
+@click.option("--apply", "applies", is_flag=True, help="Judge the sessions that change again.")
+def retest(first: object, last: object, applies: bool) -> None:
+    """What rules and overrides of now would change of what is stored; nothing is changed yet."""
+    settings, store = _open()
+    desk = Desk.of(settings, store)
+    desk.sync(_stamp())
+    span = (_date(first) if first else None, _date(last) if last else None)
+    found = list(changes(store, desk, utc_now().date(), span))
+    rows = [(c.session, c.source, c.symbol, c.before, c.after) for c in found]
+    frame = pl.DataFrame(rows, ["session", "source", "symbol", "now", "then"], orient="row")
+    _show(frame.head(_SHOWN), f"{len(rows)} verdicts would change")
+    if applies and found:
+        _judge_again(settings, store, _days(found))
+    elif found:
+        click.echo("Nothing is changed yet: --apply judges these sessions again")
+
+
+def _days(found: Sequence[Change]) -> list[date]:
+    return sorted({c.session for c in found})
+
+
+def _judge_again(settings: Settings, store: Store, days: Sequence[date]) -> None:
+    """Run the prices assets for these days; what rests on them is the next backfill's."""
+    from fundplatform.chunks import Chunk, run_chunk
+    from fundplatform.cli import prepare
+    from fundplatform.staleness import STAGES
+
+    job = prepare(settings, (), (days[0], days[-1]))
+    failed = 0
+    for first, last in _spans(days):
+        chunk = Chunk("prices", STAGES["prices"], first, last, (last - first).days + 1)
+        outcome = run_chunk(chunk, job.job, job.instance)
+        failed += bool(outcome.errors)
+        for error in outcome.errors:
+            click.echo(f"failed: {chunk}: {error}", err=True)
+    store.publish()
+    click.echo(f"judged {len(days)} sessions again; fundplatform backfill does what rests on them")
+    if failed:
+        raise click.exceptions.Exit(1)
+
+
+def _spans(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Neighbouring days together, at most 250 in one run."""
+    spans: list[tuple[date, date]] = []
+    for day in days:
+        near = spans and (day - spans[-1][1]).days <= 7 and (day - spans[-1][0]).days < 250
+        if near:
+            spans[-1] = (spans[-1][0], day)
+        else:
+            spans.append((day, day))
+    return spans
+
+
+def _show(frame: pl.DataFrame, title: str) -> None:
+    """A table; without rows one line."""
+    if frame.is_empty():
+        click.echo(f"{title}: none")
+    else:
+        console.print(frame_table(frame, title))
+
+
+def _open() -> tuple[Settings, Store]:
+    settings = Settings.from_env()
+    calendars.use_cache(settings.home / "calendars")
+    return settings, open_store(settings, notify=lambda message: click.echo(message, err=True))
+
+
+def _stamp() -> Stamp:
+    return Stamp(f"command-{uuid.uuid4()}", utc_now())
+
+
+def _date(value: object) -> date:
+    if not isinstance(value, datetime):
+        raise TypeError(value)
+    return value.date()
+
+
+_GATES = """
+select s.name as source, g.session, g.held, g.rows_raw, g.rows_rejected, g.rows_validated, g.reason
+from ops.gates g join catalog.sources s using (source_id)
+where g.reason is not null order by g.session, s.name
+"""
+_FINDINGS = """
+select s.name as source, f.session, f.rule, f.severity, f.finding
+from ops.findings f join catalog.sources s using (source_id) order by f.session desc, 1, 3 limit 40
+"""
+_QUARANTINE = """
+select source, symbol, session, rules, reason, close, first_seen, last_seen, rules_version
+from marts.quarantine order by session desc, source, symbol
+"""
