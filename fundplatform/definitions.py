@@ -24,6 +24,7 @@ from fundplatform.assets.raw import raw_asset
 from fundplatform.automation.ledger_asset import gap_table
 from fundplatform.automation.schedules import schedules
 from fundplatform.automation.sensors import sensors
+from fundplatform.automation.watch import alerts
 from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
@@ -87,7 +88,7 @@ def build_definitions(
             gap_table(sources, store, clock),
         ],
         schedules=list(schedules(sources)),
-        sensors=list(sensors(sources, store, clock)),
+        sensors=[*sensors(sources, store, clock), alerts(sources, settings, store, clock)],
         asset_checks=[
             *contract_checks(suites.load(settings.expectations)),
             *index_checks.index_checks(),

@@ -55,7 +55,8 @@ def tick(made: Pipeline, name: str, now: datetime, cursor: str | None = None) ->
     context = dg.build_sensor_context(
         instance=made.instance, repository_def=found.get_repository_def(), cursor=cursor
     )
-    return cast(dg.SensorResult, found.get_sensor_def(name)(context))
+    assert context.repository_def is not None
+    return cast(dg.SensorResult, context.repository_def.get_sensor_def(name)(context))
 
 
 def asked(result: dg.SensorResult) -> dict[str, list[str]]:
