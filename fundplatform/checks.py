@@ -4,6 +4,7 @@ What each expectation gave is shown on the check and kept in ops.quality_results
 """
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -42,12 +43,19 @@ class Contracts(dg.ConfigurableResource[None]):
         record(self.warehouse.store, at, run_id, suite, table, batch, found)
 
 
-def contract_checks(suites: Iterable[Suite] = ()) -> list[dg.AssetChecksDefinition]:
-    """A blocking contract check per main table, the users' suites, and the row identity."""
+def contract_checks(
+    suites: Iterable[Suite] = (), report: Path | None = None
+) -> list[dg.AssetChecksDefinition]:
+    """A blocking contract check per main table, the users' suites, and the row identity.
+
+    Args:
+        suites: The users'.
+        report: Where the latest quality report is, linked from the row identity.
+    """
     return [
         *(contract_check(t) for t in SPECIFIC),
         *(suite_check(s) for s in suites),
-        row_identity(),
+        row_identity(report),
     ]
 
 
@@ -132,7 +140,7 @@ def as_result(
     return dg.AssetCheckResult(passed=not failed, severity=severity, metadata=metadata)
 
 
-def row_identity() -> dg.AssetChecksDefinition:
+def row_identity(report: Path | None = None) -> dg.AssetChecksDefinition:
     """Raw rows = validated + rejected + held, for every source and session of the run."""
 
     @dg.asset_check(
@@ -143,7 +151,11 @@ def row_identity() -> dg.AssetChecksDefinition:
         pool="warehouse",
     )
     def identity(gates: pl.DataFrame) -> dg.AssetCheckResult:
-        return judge_identity(gates)
+        result = judge_identity(gates)
+        if report is None:
+            return result
+        link = {"quality report": dg.MetadataValue.url(report.as_uri())}
+        return result._replace(metadata={**result.metadata, **link})
 
     return identity
 

@@ -15,7 +15,7 @@ from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, explain_
 from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
-from fundplatform.cli_report import report
+from fundplatform.cli_report import refresh, report
 from fundplatform.definitions import build_definitions, open_store, utc_now
 from fundplatform.errors import ConfigError, FundplatformError
 from fundplatform.instance import close_dead_runs, open_instance
@@ -261,6 +261,7 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     path = store.publish()
     published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
     console.print(f"{runs} runs in {begun - started:.1f} s{published}")
+    refresh(Settings.from_env(), store)
     for outcome in failed:
         for error in outcome.errors:
             click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)

@@ -90,7 +90,7 @@ def build_definitions(
         schedules=list(schedules(sources)),
         sensors=[*sensors(sources, store, clock), alerts(sources, settings, store, clock)],
         asset_checks=[
-            *contract_checks(suites.load(settings.expectations)),
+            *contract_checks(suites.load(settings.expectations), settings.quality_report),
             *index_checks.index_checks(),
             proofs.adjusted_prices(),
         ],

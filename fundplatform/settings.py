@@ -115,6 +115,11 @@ class Settings:
         return self.home / "reports"
 
     @property
+    def quality_report(self) -> Path:
+        """The newest quality report; those of sessions stand beside it."""
+        return self.reports.resolve() / "quality" / "latest.html"
+
+    @property
     def tracked(self) -> Path:
         """Which listings are asked for, by source (YAML)."""
         return self.home / "tracked.yaml"

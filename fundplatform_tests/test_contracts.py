@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -11,7 +12,7 @@ import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.checks import as_result, judge_identity
+from fundplatform.checks import as_result, judge_identity, row_identity
 from fundplatform.contracts import SPECIFIC, expectations, verify
 from fundplatform.tables import Table
 
@@ -140,3 +141,11 @@ def gate(raw: int, rejected: int, validated: int, *, held: bool = False) -> pl.D
 )
 def test_row_identity(gates: pl.DataFrame, passed: bool) -> None:
     assert judge_identity(gates).passed is passed
+
+
+def test_the_identity_links_the_quality_report(tmp_path: Path) -> None:
+    report = tmp_path / "latest.html"
+    function = row_identity(report).node_def.compute_fn.decorated_fn  # type: ignore[attr-defined]
+    metadata = function(gate(10, 2, 8)).metadata
+    assert metadata["quality report"].value == report.as_uri()
+    assert metadata["rows raw"].value == 10

@@ -4,11 +4,10 @@ SQL that both databases read alike; sums are cast, for a server adds integers up
 """
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
-from fundplatform import tables
 from fundplatform.errors import WarehouseError
 from fundplatform.storage.base import Store
 
@@ -166,7 +165,7 @@ def _rejected(store: Store, first: date, on: date) -> pl.DataFrame:
 
 
 def _gaps(store: Store, on: date) -> pl.DataFrame:
-    """Gaps by class: of the gap ledger where there is one, and bars that a session lost."""
+    """Gaps by class: of the gap ledger, and bars that the session lost against the one before."""
     lost = store.query(
         "SELECT 'gone since the session before' AS class, s.name AS source, "
         "CAST(r.rows_expected - r.rows_present AS BIGINT) AS missing "
@@ -174,24 +173,15 @@ def _gaps(store: Store, on: date) -> pl.DataFrame:
         "WHERE r.session = ? AND r.rows_expected > r.rows_present ORDER BY 2",
         [on],
     )
-    ledger = tables.BY_NAME.get("ops.gaps")
-    wanted = {"source_id", "state", "first_session", "last_session"}
-    if ledger is None or not wanted <= set(ledger.column_names):
-        return lost
     known = store.query(
-        "SELECT g.state AS class, s.name AS source, CAST(count(*) AS BIGINT) AS missing "
-        "FROM ops.gaps AS g JOIN catalog.sources AS s USING (source_id) "
-        "WHERE ? BETWEEN g.first_session AND g.last_session GROUP BY g.state, s.name ORDER BY 1, 2",
+        "SELECT state AS class, source, CAST(count(*) AS BIGINT) AS missing FROM ops.gaps "
+        "WHERE ? BETWEEN first_session AND last_session AND state <> 'not_listed' "
+        "GROUP BY state, source ORDER BY 1, 2",
         [on],
     )
-    return pl.concat([known.cast(lost.schema), lost]) if known.height else lost
+    return pl.concat([known.cast(lost.schema), lost.cast(lost.schema)])
 
 
 def is_stale(last_session: object, session: date) -> bool:
     """Whether a source has nothing of the session although it had some in the span."""
     return not isinstance(last_session, date) or last_session < session
-
-
-def instant(value: object) -> datetime | None:
-    """The value where it is an instant."""
-    return value if isinstance(value, datetime) else None

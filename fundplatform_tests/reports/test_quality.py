@@ -1,6 +1,7 @@
 """The quality report: says what the warehouse holds, escapes it, and stands in a real browser."""
 
 import re
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -87,6 +88,8 @@ def trouble(store: DuckDBStore) -> None:
     health = {"source": "beta", "state": "ERROR", "last_failure": "timeout"}
     finding = {"source_id": 1, "session": LAST, "rule": "V13", "severity": "warning",
                "finding": "500 rows where 600 are usual"}  # fmt: skip
+    gap = {"source": "gamma", "kind": "ohlcv", "vendor_symbol": "*", "first_session": LAST,
+           "last_session": LAST, "sessions": 1, "state": "unfetched", "place": "tail"}  # fmt: skip
     week = Slice({"source_id": 1}, LAST, LAST)
     with store.transaction(Stamp("trouble", NOW)) as writer:
         gates = [gate(1, LAST, 500, 2), gate(2, LAST, 500, 9, "9 of 500 rows rejected")]
@@ -96,6 +99,7 @@ def trouble(store: DuckDBStore) -> None:
         writer.write(tables.OVERRIDES, rows(tables.OVERRIDES, override), WHOLE)
         writer.write(tables.SOURCE_RELIABILITY, rows(tables.SOURCE_RELIABILITY, score), WHOLE)
         writer.write(tables.SOURCE_HEALTH, rows(tables.SOURCE_HEALTH, health), WHOLE)
+        writer.write(tables.GAPS, rows(tables.GAPS, gap), WHOLE)
         writer.write(tables.FINDINGS, rows(tables.FINDINGS, finding), WHOLE)
     put(store, tables.OHLCV, bars((1, LAST, 10.0)), week, Stamp("a", NOW - timedelta(hours=9)))
     put(store, tables.OHLCV, bars((1, LAST, 10.5)), week, Stamp("b", NOW - timedelta(hours=8)))
@@ -104,10 +108,22 @@ def trouble(store: DuckDBStore) -> None:
     store.publish()
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> DuckDBStore:
-    made = DuckDBStore(tmp_path / "warehouse.duckdb", tmp_path / "published", lock_timeout=30)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> DuckDBStore:
+    """All well; only read."""
+    folder = tmp_path_factory.mktemp("calm")
+    made = DuckDBStore(folder / "warehouse.duckdb", folder / "published", lock_timeout=30)
     calm(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory: pytest.TempPathFactory, store: DuckDBStore) -> DuckDBStore:
+    """Something in every section; only read."""
+    folder = tmp_path_factory.mktemp("trouble")
+    shutil.copyfile(store.path, folder / "warehouse.duckdb")
+    made = DuckDBStore(folder / "warehouse.duckdb", folder / "published", lock_timeout=30)
+    trouble(made)
     return made
 
 
@@ -127,9 +143,8 @@ def test_a_calm_session_says_so_at_once(store: DuckDBStore, tmp_path: Path) -> N
     assert (tmp_path / "reports" / "latest.html").read_text("utf-8") == page
 
 
-def test_trouble_is_named_and_escaped(store: DuckDBStore, tmp_path: Path) -> None:
-    trouble(store)
-    page = quality.write(store, tmp_path / "reports", NOW)[0].read_text("utf-8")
+def test_trouble_is_named_and_escaped(bad: DuckDBStore, tmp_path: Path) -> None:
+    page = quality.write(bad, tmp_path / "reports", NOW)[0].read_text("utf-8")
     text = text_of(page)
     assert (
         "To look at: 1 held session, 1 broken expectation, 11 rejected bars, "
@@ -137,7 +152,8 @@ def test_trouble_is_named_and_escaped(store: DuckDBStore, tmp_path: Path) -> Non
         "1 finding on a whole session." in text
     )
     for said in ("held: 9 of 500 rows rejected", "High is at least open, close and low",
-                 "gone since the session before alpha 7", "beta late or failing",
+                 "unfetched gamma 1", "gone since the session before alpha 7",
+                 "beta late or failing",
                  "gamma late or failing", "10 10.5 +5.000%", "3.000% 0.50% source 1, first by",
                  "ann a true move 2024-06-01", "500 rows where 600 are usual", "92.5",
                  "expect_x"):  # fmt: skip
@@ -147,9 +163,8 @@ def test_trouble_is_named_and_escaped(store: DuckDBStore, tmp_path: Path) -> Non
     assert 'class="q0" title="beta 2024-03-28: 500 bars, 9 rejected, held"' in page
 
 
-def test_nothing_is_asked_of_the_network(store: DuckDBStore, tmp_path: Path) -> None:
-    trouble(store)
-    page = quality.write(store, tmp_path, NOW)[0].read_text("utf-8")
+def test_nothing_is_asked_of_the_network(bad: DuckDBStore, tmp_path: Path) -> None:
+    page = quality.write(bad, tmp_path, NOW)[0].read_text("utf-8")
     assert re.findall(r"https?://|src=|@import|url\(", page) == []
 
 
@@ -162,9 +177,10 @@ def test_an_older_session_leaves_the_latest_alone(store: DuckDBStore, tmp_path: 
         quality.write(store, tmp_path, NOW, date(2024, 3, 30))
 
 
-def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command(store: DuckDBStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(tmp_path))
-    calm(DuckDBStore(tmp_path / "warehouse.duckdb", tmp_path / "published"))
+    (tmp_path / "published").mkdir()
+    shutil.copyfile(store.copy, tmp_path / "published" / "warehouse.duckdb")
     done = CliRunner().invoke(cli, ["report", "quality"], catch_exceptions=False)
     assert done.exit_code == 0
     assert f"2024-03-28: {tmp_path}/reports/quality/2024-03-28.html" in done.output
@@ -172,10 +188,9 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_in_a_real_browser(store: DuckDBStore, tmp_path: Path, width: int) -> None:
+def test_in_a_real_browser(bad: DuckDBStore, tmp_path: Path, width: int) -> None:
     chromium()
-    trouble(store)
-    page = quality.write(store, tmp_path / "reports", NOW)[0]
+    page = quality.write(bad, tmp_path / "reports", NOW)[0]
     seen = look(page, tmp_path, width)
     assert seen.errors == []
     assert seen.requests == 0
@@ -195,6 +210,7 @@ def test_the_browser_tells_of_errors_and_of_what_does_not_fit(tmp_path: Path) ->
     assert seen.overflow > 1000
 
 
+@pytest.mark.slow
 def test_at_server(warehouse_url: str, tmp_path: Path) -> None:
     from fundplatform.storage.timescale import TimescaleStore
 
