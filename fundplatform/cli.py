@@ -11,7 +11,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import DBAPIError
 
-from fundplatform import cli_asof, cli_gaps, cli_identity, cli_vendors, explain_cli, quality, summary
+from fundplatform import (
+    cli_asof,
+    cli_gaps,
+    cli_identity,
+    cli_vendors,
+    explain_cli,
+    quality,
+    summary,
+)
 from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, Outcome, run_chunk
