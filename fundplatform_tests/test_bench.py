@@ -22,6 +22,8 @@ SLOW = {
         "our share of a grouped backfill",
     },
     "one_more_day": {"a day on five years / on one year"},
+    "metrics_last": {"last date, plain polars = 1", "last date, basic and extended, s"},
+    "metrics_history": {"whole history, s", "per fund, session and frame, us"},
     "pg_load": {
         "first load, REF = 1",
         "rerun with nothing changed, REF = 1",

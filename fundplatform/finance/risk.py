@@ -96,10 +96,13 @@ def _shape(block: Measured) -> Columns:
 
 def _tails(block: Measured, basic: Columns) -> Columns:
     found: Columns = {"var_95": [], "cvar_95": []}
+    order = tails.ordered(block.panel.returns, block.panel.has_return, len(block.rows))
     for frame in block.frames:
         enough = frame.sound & (frame.n >= tails.MIN_RETURNS)
         first = np.zeros_like(frame.rows) if frame.window is None else frame.window + 1
-        both = tails.tails(block.panel.returns, block.panel.has_return, first, frame.rows, enough)
+        both = tails.tails(
+            block.panel.returns, block.panel.has_return, first, frame.rows, enough, order
+        )
         for name, value in zip(found, both, strict=True):
             found[name].append(value)
     return found

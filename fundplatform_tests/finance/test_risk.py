@@ -131,3 +131,23 @@ def test_how_rows_are_cut_changes_nothing_but_the_last_digits() -> None:
     for side in (folds.join_shape(nothing, both), folds.join_shape(both, nothing)):
         for ours, theirs in zip(side, both, strict=True):
             np.testing.assert_array_equal(ours, theirs)
+
+
+def test_many_windows_at_once_are_each_window_sorted() -> None:
+    rng = np.random.default_rng(11)
+    values = rng.normal(0.0, 0.01, (400, 3)).round(3)  # many equal values
+    present = rng.random((400, 3)) < 0.95
+    values = np.where(present, values, 0.0)
+    last = np.arange(200, 400, dtype=np.int32)
+    first = (last - rng.integers(120, 200, 200)).astype(np.int32)
+    wanted = rng.random((200, 3)) < 0.8
+    many = tails.tails(values, present, first, last, wanted)
+    for t in range(200):
+        one = tails.tails(values, present, first[t : t + 1], last[t : t + 1], wanted[t : t + 1])
+        for ours, theirs in zip(many, one, strict=True):
+            np.testing.assert_array_equal(ours[t : t + 1], theirs)
+    own = values[first[7] : last[7] + 1, 0][present[first[7] : last[7] + 1, 0]]
+    quantile = np.quantile(own, 0.05)
+    alone = tails.tails(values, present, first[7:8], last[7:8], np.ones((1, 3), np.bool_))
+    assert float(alone[0][0, 0]) == pytest.approx(-quantile, abs=1e-15)
+    assert float(alone[1][0, 0]) == pytest.approx(-own[own <= quantile].mean(), abs=1e-15)

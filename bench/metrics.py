@@ -1,0 +1,176 @@
+"""Fund metrics: the last date of 5M rows against plain polars and other libraries; whole histories.
+
+All figures are CPU time of this process, threads included, on one random market. The reference is
+the obvious way to the six basic metrics in polars; libraries are asked fund by fund, as users do.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Sequence
+from datetime import date, timedelta
+from functools import partial
+from importlib.util import find_spec
+from statistics import median
+
+import numpy as np
+import polars as pl
+
+from bench.result import Line, at_least, at_most
+from fundplatform.finance import frames
+from fundplatform.finance.benchmark import Benchmarks
+from fundplatform.finance.measured import Terms
+from fundplatform.finance.metrics import measure
+from fundplatform.finance.risk_free import RiskFree
+
+LAST, HISTORY = "metrics_last", "metrics_history"
+_K = 252
+_RATE = 0.02
+_TERMS = Terms(_K, RiskFree(_RATE))
+
+
+def market(funds: int, count: int) -> tuple[pl.DataFrame, list[date]]:
+    """Return rows of every fund on every session, and the sessions with the month after them."""
+    days = (date(2014, 1, 1) + timedelta(n) for n in range(count * 2))
+    sessions = [d for d in days if d.weekday() < 5][: count + 25]
+    own = sessions[:count]
+    returns = np.random.default_rng(5).normal(0.0004, 0.01, (funds, count))
+    returns[:, 0] = np.nan
+    rows = pl.DataFrame(
+        {
+            "instrument_id": np.repeat(np.arange(1, funds + 1, dtype=np.int32), count),
+            "session": pl.concat([pl.Series(own)] * funds),
+            "ret": pl.Series(returns.ravel(), nan_to_null=True),
+        }
+    )
+    return rows, sessions
+
+
+def last_date(*, quick: bool) -> list[Line]:
+    """The last date: ours against plain polars, empyrical and quantstats."""
+    funds, count = (50, 800) if quick else (2_000, 2_500)
+    rows, sessions = market(funds, count)
+    at = sessions[count - 1]
+    times = 1 if quick else 3
+    pairs = [
+        (_cpu(lambda: reference(rows, at)), _cpu(lambda: _measured(rows, sessions, [at])))
+        for _ in range(times)
+    ]
+    ours = median(o for _, o in pairs)
+    note = f"{funds * count / 1e6:g}M rows, 9 frames, median of {times}, CPU time"
+    against = Benchmarks(dict.fromkeys(range(1, funds + 1), 1), rows.filter(instrument_id=1))
+    terms = Terms(_K, RiskFree(_RATE), "price", against)
+    more = _cpu(lambda: _measured(rows, sessions, [at], terms, further=True))
+    return [
+        at_most(LAST, "last date, plain polars = 1", median(o / r for r, o in pairs), 1.5, note),
+        Line(LAST, "last date, basic metrics, s", ours),
+        Line(LAST, "last date, basic and extended, s", more),
+        *_libraries(rows, ours / funds, 2 if quick else 10),
+    ]
+
+
+def history(*, quick: bool) -> list[Line]:
+    """Every session of every fund in one pass; and one session more."""
+    funds, count = (20, 700) if quick else (1_000, 2_500)
+    rows, sessions = market(funds, count)
+    own = sessions[:count]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    spent = _cpu(lambda: _measured(rows, sessions, own, further=True))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    cells = funds * count * len(frames.FRAMES)
+    one = median(_cpu(lambda: _measured(rows, sessions, own[-1:], further=True)) for _ in range(3))
+    note = f"{funds} funds x {count} sessions x 9 frames, basic and extended, CPU time"
+    return [
+        Line(HISTORY, "whole history, s", spent, note=note),
+        Line(HISTORY, "per fund, session and frame, us", spent / cells * 1e6),
+        Line(HISTORY, "memory on top of the rows, MB", (peak - before) / 1024),
+        Line(HISTORY, "one session alone, s", one, note="reads the prices, no stored metrics"),
+        at_least(HISTORY, "history, per session, one alone = 1", one / (spent / count), 1.0),
+    ]
+
+
+def reference(rows: pl.DataFrame, at: date) -> pl.DataFrame:
+    """The six basic metrics of all frames, the obvious way: one group-by per frame."""
+    growth = (1 + pl.col("ret").fill_null(0.0)).cum_prod().over("instrument_id")
+    grown = rows.with_columns(growth=growth)
+    rate = (1 + _RATE) ** (1 / _K) - 1
+    found = []
+    for frame in frames.FRAMES:
+        base = frames.base_date(at, frame, is_last_session_of_month=False) or date.min
+        ret, path = pl.col("ret"), pl.col("growth")
+        years = frames.YEARS.get(frame)
+        inside = grown.filter(pl.col("session") >= base) if years or frame != "ALL" else grown
+        later = ret.slice(1)
+        total = path.last() / path.first() - 1
+        found.append(
+            inside.group_by("instrument_id").agg(
+                frame=pl.lit(frame),
+                total_return=total,
+                annualized_return=(1 + total) ** (1 / years) - 1 if years else None,
+                volatility=later.std() * _K**0.5,
+                sharpe=(later.mean() - rate) / later.std() * _K**0.5,
+                sortino=later.mean() * _K**0.5 / (later.clip(upper_bound=0.0) ** 2).mean().sqrt(),
+                max_drawdown=(path / path.cum_max() - 1).min(),
+            )
+        )
+    return pl.concat(found, how="diagonal_relaxed")
+
+
+def _measured(
+    rows: pl.DataFrame,
+    sessions: list[date],
+    evaluate: list[date],
+    terms: Terms = _TERMS,
+    *,
+    further: bool = False,
+) -> int:
+    parts = measure(rows, sessions, evaluate, terms, further=further)
+    return sum(m.height + r.height for m, r in parts)
+
+
+def _libraries(rows: pl.DataFrame, ours: float, funds: int) -> list[Line]:
+    """A fund's six metrics in nine frames by each library, ours = 1; left out where it is not."""
+    lines = []
+    for name, bound, ask in (("empyrical", 25, _empyrical), ("quantstats", 100, _quantstats)):
+        if find_spec(name) is None:
+            continue
+        import pandas as pd
+
+        series = []
+        for number in range(1, funds + 1):
+            own = rows.filter(pl.col("instrument_id") == number).slice(1)
+            index = pd.DatetimeIndex(own["session"].to_list())
+            series.append(pd.Series(own["ret"].to_numpy(), index=index))
+        lengths = [21, 63, 126, 60, 252, 756, 1260, 2499, len(series[0])]
+        ask(series[0])
+
+        windows = [one.iloc[-length:] for one in series for length in lengths]
+        theirs = _cpu(partial(_looped, ask, windows)) / funds
+        note = f"{funds} funds looped, per fund"
+        lines.append(at_least(LAST, f"{name} in a loop, ours = 1", theirs / ours, bound, note))
+    return lines
+
+
+def _looped(ask: Callable[[object], None], windows: Sequence[object]) -> None:
+    for window in windows:
+        ask(window)
+
+
+def _empyrical(r: object) -> None:
+    import empyrical as ep
+
+    for ask in (ep.cum_returns_final, ep.annual_return, ep.annual_volatility, ep.sharpe_ratio,
+                ep.sortino_ratio, ep.max_drawdown):  # fmt: skip
+        ask(r)
+
+
+def _quantstats(r: object) -> None:
+    import quantstats.stats as qs
+
+    for ask in (qs.comp, qs.cagr, qs.volatility, qs.sharpe, qs.sortino, qs.max_drawdown):
+        ask(r)
+
+
+def _cpu(work: Callable[[], object]) -> float:
+    begun = time.process_time()
+    work()
+    return time.process_time() - begun
