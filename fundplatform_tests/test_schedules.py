@@ -1,4 +1,4 @@
-"""When a schedule ticks and what it asks for: zones, closures, half days, lags, the change of DST."""
+"""When a schedule ticks and what it asks for: zones, closures, half days, lags, DST."""
 
 from datetime import UTC, date, datetime, timedelta
 

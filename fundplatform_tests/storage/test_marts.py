@@ -48,8 +48,8 @@ CONTRACT = {
     "data_sync": "source kind first_session last_session symbols status started_at finished_at "
     "calls rows_inserted rows_updated rows_unchanged rows_rejected sessions_absent "
     "symbols_skipped failure problem",
-    "quarantine": "source asset_class symbol interval quote bar_open_at session open high low close "
-    "volume adjustment rules rules_version reason first_seen last_seen payload_hash source_id "
+    "quarantine": "source asset_class symbol interval quote bar_open_at session open high low "
+    "close volume adjustment rules rules_version reason first_seen last_seen payload_hash source_id "
     "instrument_id",
 }
 
