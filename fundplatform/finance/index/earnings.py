@@ -122,13 +122,16 @@ def changes(sessions: Sequence[Session], ranking: Ranking) -> pl.DataFrame:
             continue
         held = np.zeros(market.bar.shape[1], dtype=np.bool_)
         held[before] = True
-        added, removed = np.setdiff1d(after, before), np.setdiff1d(before, after)
+        kept = np.zeros(held.size, dtype=np.bool_)
+        kept[after] = True
+        added, removed = after[~held[after]], before[~kept[before]]
         both = np.concatenate([removed, added])
-        was = ranking.rank_of(s.row - 1, held, both)
-        now = ranking.rank_of(s.row, held, both)
+        was = [None] * removed.size + ranking.rank_of(s.row - 1, held, added)
+        now = ranking.rank_of(s.row, held, removed) + [None] * added.size
         drifted = dict(zip(before.tolist(), s.drifted.tolist(), strict=True))
         target = dict(zip(after.tolist(), s.after.weights.tolist(), strict=True))
-        reviewed = dict(zip(before.tolist(), s.before.ranks.tolist(), strict=True))
+        ranked = dict(zip(before.tolist(), s.before.ranks.tolist(), strict=True))
+        chosen = dict(zip(after.tolist(), s.after.ranks.tolist(), strict=True))
         for i, column in enumerate(both.tolist()):
             leaves = i < removed.size
             rows.append(
@@ -136,8 +139,8 @@ def changes(sessions: Sequence[Session], ranking: Ranking) -> pl.DataFrame:
                     s.row + market.first,
                     column,
                     REMOVED if leaves else ADDED,
-                    reviewed.get(column, was[i]),
-                    now[i],
+                    ranked.get(column, was[i]),
+                    chosen.get(column, now[i]),
                     drifted.get(column, 0.0),
                     target.get(column, 0.0),
                     _reason(leaves, now[i], market, s, column),

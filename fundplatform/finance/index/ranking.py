@@ -74,24 +74,21 @@ class Ranking:
 
     def rank_of(self, row: int, held: Bools, columns: Ints) -> list[int | None]:
         """The rank of each column at the close of `row`; None where it is not eligible."""
-        if row < 0:
+        if row < 0 or not columns.size:
             return [None] * columns.size
         found = self.eligible(row, held)
-        rounded: Floats = _round(np.where(found, self.market.measure[row], 0.0))
-        return [
-            None
-            if not found[c]
-            else int((rounded > rounded[c]).sum()) + self._before(row, c, found, rounded)
-            for c in columns.tolist()
-        ]
+        sizes = np.where(found, self.market.measure[row], 0.0)
+        return [self._rank(row, c, sizes) if found[c] else None for c in columns.tolist()]
 
-    def _before(self, row: int, column: int, found: Bools, rounded: Floats) -> int:
-        """1 + how many of those that tie with it come first."""
-        same = np.flatnonzero(found & (rounded == rounded[column]))
-        if same.size == 1:
-            return 1
-        order = self._untied(row, same, rounded[same])
-        return int(np.flatnonzero(order == column)[0]) + 1
+    def _rank(self, row: int, column: int, sizes: Floats) -> int:
+        """1 + how many are larger, or tie with it and come first; 0 in `sizes` counts for none."""
+        own = sizes[column]
+        larger = int((sizes > own * (1 + _TIE_MARGIN)).sum())
+        near = np.flatnonzero(np.abs(sizes - own) <= own * _TIE_MARGIN)
+        if near.size == 1:
+            return larger + 1
+        order = self._untied(row, near, _round(sizes[near]))
+        return larger + int(np.flatnonzero(order == column)[0]) + 1
 
     def liquidity(self) -> Floats:
         """[T, M] median dollar volume of the bars within the last 20 sessions, carried."""
