@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from fundplatform import calendars
@@ -13,6 +14,11 @@ from fundplatform_tests.storage.postgres import Server, served
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _NUMBERS = itertools.count(1)
+# A loaded machine is slow and not wrong.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 
 @pytest.fixture

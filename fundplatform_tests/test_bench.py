@@ -11,15 +11,20 @@ from fundplatform_tests.storage.test_marts import CONTRACT
 
 QUICK = {
     "file_to_validated": {"speed, DuckDB's CSV load = 1", "file to validated, s"},
-    "bookkeeping": {"Dagster per partition and asset, ms"},
 }
 SLOW = {
+    "bookkeeping": {"Dagster per partition and asset, ms"},
     "sp_run": {"files to prices/validated, s"},
     "whole_graph": {"files to metrics, s", "the same in yardsticks"},
-    "demo": {"demo, 1 year, s"},
+    "demo": {"demo of the last 1 years, s"},
     "grouped_days": {
         "parse of a grouped day, json.loads = 1",
         "our share of a grouped backfill",
+    },
+    "indices": {
+        "compositions and levels, numpy = 1",
+        "20 indices / one",
+        "one more session, on half the history = 1",
     },
     "one_more_day": {"a day on five years / on one year"},
     "metrics_last": {"last date, plain polars = 1", "last date, basic and extended, s"},

@@ -3,8 +3,6 @@
 import io
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 
@@ -29,6 +27,10 @@ def levels(**changed: object) -> pl.DataFrame:
 def worker() -> Iterator[Worker]:
     started = Worker()
     yield started
+    requests = started._process.stdin
+    assert requests is not None
+    requests.close()
+    assert started._process.wait(timeout=60) == 0, "it ends with its requests"
     started.stop()
 
 
@@ -56,7 +58,10 @@ def test_a_contract_that_crashes_is_an_error_and_the_next_one_is_judged(worker: 
     assert all(f.passed for f in worker.verify(tables.LEVELS, levels()))
 
 
-def test_a_killed_process_is_an_error_and_the_next_start_makes_another() -> None:
+def test_a_killed_process_is_an_error_and_the_next_start_makes_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(contract_worker, "_workers", [])
     first = contract_worker.start()
     first.stop()
     with pytest.raises(RuntimeError, match=r"contract of indices\.levels was not judged"):
@@ -64,16 +69,7 @@ def test_a_killed_process_is_an_error_and_the_next_start_makes_another() -> None
     second = contract_worker.start()
     assert second is not first
     assert contract_worker.start() is second
-
-
-def test_the_process_ends_with_its_requests() -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "fundplatform.contract_worker"],
-        input=b"",
-        capture_output=True,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, b"")
+    second.stop()
 
 
 def test_a_process_that_forked_does_not_share_its_pipes(worker: Worker) -> None:
@@ -86,7 +82,7 @@ def test_a_process_that_forked_does_not_share_its_pipes(worker: Worker) -> None:
 def test_one_line_answers_one_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(contracts, "verify", lambda _table, _batch: [])
+    monkeypatch.setattr(contracts, "verify", lambda _table, _batch, _own: [])
     frame = io.BytesIO()
     levels().write_ipc(frame)
     asked = json.dumps(["indices.levels", frame.tell(), None]).encode() + b"\n" + frame.getvalue()

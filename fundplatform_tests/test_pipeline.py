@@ -120,6 +120,7 @@ def test_a_refetch_changes_no_row(pipeline: Pipeline) -> None:
         assert pipeline.store.read(table).equals(before[table.full_name]), table.full_name
 
 
+@pytest.mark.slow
 def test_chunks_in_another_order_give_the_same_rows(pipeline: Pipeline, settings: Settings) -> None:
     shuffled = make(settings)
     for first, last in ((date(2003, 3, 3), LAST), (FIRST, date(2003, 3, 2))):

@@ -54,7 +54,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], int]
     return lambda: len(seen)
 
 
-@pytest.mark.parametrize("failing", [1, 2])
+@pytest.mark.parametrize("failing", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_a_recomputation_that_failed_is_made_up_for(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:

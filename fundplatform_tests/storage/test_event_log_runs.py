@@ -68,6 +68,7 @@ def test_a_failed_run_marks_its_partitions_failed(home: Path) -> None:
     assert during == [in_days(AssetPartitionStatus.IN_PROGRESS)] * 2
 
 
+@pytest.mark.slow
 def test_dagsters_own_storage_with_the_subset_flag_would_not(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def test_no_window_is_ever_overfull(tmp_path: Path) -> None:
     assert worst(times, 14.0) <= 25
 
 
+@pytest.mark.slow
 def test_the_plan_says_how_long_it_takes(tmp_path: Path) -> None:
     rates = (Rate(5, 1.5), Rate(20, 9.0))
     planned = seconds_for(42, rates)
