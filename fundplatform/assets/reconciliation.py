@@ -93,9 +93,7 @@ def compared(
     return found.select(pl.col(n).cast(t) for n, t in empty.schema.items())
 
 
-def _measured(
-    series: pl.DataFrame, sessions: list[date], terms: Terms
-) -> Iterator[dict[str, Any]]:
+def _measured(series: pl.DataFrame, sessions: list[date], terms: Terms) -> Iterator[dict[str, Any]]:
     """The columns of funds.metrics and funds.risk at the last session, by frame."""
     last = [s for s in series["session"].tail(1) if s in set(sessions)]
     for metrics, risk in measure(series, sessions, last, terms):

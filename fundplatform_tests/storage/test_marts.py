@@ -49,8 +49,8 @@ CONTRACT = {
     "calls rows_inserted rows_updated rows_unchanged rows_rejected sessions_absent "
     "symbols_skipped failure problem",
     "quarantine": "source asset_class symbol interval quote bar_open_at session open high low "
-    "close volume adjustment rules rules_version reason first_seen last_seen payload_hash source_id "
-    "instrument_id",
+    "close volume adjustment rules rules_version reason first_seen last_seen payload_hash "
+    "source_id instrument_id",
 }
 
 THU, FRI, MON = date(2005, 2, 24), date(2005, 2, 25), date(2005, 2, 28)
