@@ -95,6 +95,8 @@ def status() -> None:
     settings = Settings.from_env()
     store = quiet_store(settings)
     console.print(summary.status_table(store))
+    for line in summary.troubles(store):
+        click.echo(line)
     click.echo(store.describe())
 
 

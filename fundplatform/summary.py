@@ -3,7 +3,7 @@
 `cli.py` prints these; the numbers are the warehouse's own.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 
 import polars as pl
@@ -68,6 +68,25 @@ def status_table(store: Store) -> RichTable:
         "held_sessions": "held",
     }
     return frame_table(shown.rename(short))
+
+
+_TROUBLES = """
+select source, state, consecutive_failures, last_failure, last_success_at, paused_until, score
+from marts.source_state where consecutive_failures > 0 order by source
+"""
+
+
+def troubles(store: Store) -> Iterator[str]:
+    """A line for each source whose latest attempt failed: what, since when, and when it goes on."""
+    for one in store.query(_TROUBLES).iter_rows(named=True):
+        told = f"{one['source']}: {one['state']}, {one['last_failure']}"
+        if one["consecutive_failures"] > 1:
+            told += f", {one['consecutive_failures']} failures in a row"
+        good = one["last_success_at"]
+        told += f", last success {good:%Y-%m-%d %H:%M} UTC" if good else ", never a success"
+        if one["paused_until"]:
+            told += f", rests until {one['paused_until']:%Y-%m-%d %H:%M} UTC"
+        yield f"{told}; score {one['score']:.0f} of 100"
 
 
 def _missing(listed: pl.DataFrame, source: dict[str, object]) -> int:

@@ -1,6 +1,7 @@
 """Vendors in the whole pipeline: attempts on the record, one source down, the key nowhere."""
 
 import logging
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -100,7 +101,9 @@ def test_a_failed_fetch_leaves_its_row_and_three_open_the_breaker(
     assert attempts(made.store)[-1][:2] == ("acme", "ok")
 
 
-def test_one_source_down_and_the_others_finish(asked: Settings, vendor: Vendor) -> None:
+def test_one_source_down_and_the_others_finish(
+    asked: Settings, vendor: Vendor, command: CliRunner
+) -> None:
     vendor.on("/bars", Script(b"", 403))
     made = pipeline.make(asked, [*register.load(asked, lambda: NOW).sources, Sample()])
     made.backfill(date(2013, 2, 25), date(2013, 3, 1))
@@ -114,6 +117,10 @@ def test_one_source_down_and_the_others_finish(asked: Settings, vendor: Vendor) 
         "not_entitled",
     ) in found
     assert [o.chunk.label for o in made.outcomes if o.errors] == ["raw/acme/ohlcv"]
+    told = command.invoke(cli.cli, ["status"]).output
+    line = "acme: (ERROR|INACTIVE), not_entitled.*, never a success.*; score 0 of 100"
+    assert re.search(line, told), told
+    assert "sample" in told
 
 
 def test_the_key_is_nowhere(
