@@ -14,6 +14,7 @@ from bench import (
     commands,
     file_to_validated,
     grouped_days,
+    indices,
     metrics,
     one_more_day,
     pg_load,
@@ -38,6 +39,7 @@ def _bookkeeping(*, quick: bool) -> list[Line]:
 CASES: dict[str, Callable[..., list[Line]]] = {
     "file_to_validated": file_to_validated.run,
     "grouped_days": grouped_days.run,
+    "indices": indices.run,
     "bookkeeping": _bookkeeping,
     "sp_run": commands.sp_run,
     "whole_graph": commands.whole_graph,

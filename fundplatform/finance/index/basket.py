@@ -55,7 +55,7 @@ class Session:
         total: The index's price return; NaN where nothing was held or no name held has a price.
         after: What is held after the close.
         reviewed: True where names were chosen at this close.
-        turnover: One-way, at this close (and at the start's reset); NaN without a return.
+        turnover: One-way, at this close; NaN without a return.
         died: Columns that left because they died.
     """
 
@@ -128,8 +128,7 @@ def _session(rules: Rules, row: int, held: Held) -> Session:
     after = (reviewed if anew else _kept)(
         rules, row, Held(columns, drifted, held.ranks, held.measures)
     )
-    reset = np.abs(start - held.weights).sum()
-    moved = _distance(columns, drifted, after) + reset
+    moved = _distance(columns, drifted, after)
     return Session(
         row, held, start, returns, how, drifted, total, after, anew,
         float(moved) / 2 if priced else np.nan, died,
