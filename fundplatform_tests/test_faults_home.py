@@ -43,7 +43,14 @@ def one_line(text: str) -> str:
     return line
 
 
-@pytest.mark.parametrize("command", [("init",), ("backfill",), ("backfill", "--plan")])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("backfill",),
+        pytest.param(("init",), marks=pytest.mark.slow),
+        pytest.param(("backfill", "--plan"), marks=pytest.mark.slow),
+    ],
+)
 def test_a_home_that_cannot_be_made(
     command: tuple[str, ...], tmp_path: Path, calendar_cache: Path
 ) -> None:
