@@ -18,11 +18,13 @@ import dagster as dg
 from fundplatform import calendars, changes, newly_tracked
 from fundplatform.assets.catalog import (
     ACTIONS,
+    CAPS,
     DECISIONS,
     FACTORS,
     INSTRUMENTS,
     LISTINGS,
     PAYMENT_FACTORS,
+    SECURITIES,
     SOURCES,
     TIERS,
 )
@@ -51,7 +53,7 @@ from fundplatform.storage.holding import Holding
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
 CATALOG = (*IDENTITIES, ACTIONS, FACTORS)
 """What is counted before the chain, in one run."""
-AFTERWARDS = (TIERS, PAYMENT_FACTORS)
+AFTERWARDS = (SECURITIES, CAPS, TIERS, PAYMENT_FACTORS)
 """What rests on whole histories of prices, in one run after the chain."""
 CHAIN = tuple(key for keys in STAGES.values() for key in keys)
 """Everything downstream of raw that is computed by day, in one run."""
@@ -276,9 +278,14 @@ class Backfill:
         return [Chunk("catalog", CATALOG)] if due else []
 
     def tiers(self) -> list[Chunk]:
-        """The run of tiers and payment factors, where what they rest on or their rules changed."""
+        """The run of caps, tiers and payment factors, where what they rest on changed."""
         oldest = min(latest(self.instance, [key]) for key in AFTERWARDS)
         due = oldest < latest(self.instance, [JUDGED])
+        kinds = (Kind.SHARES, Kind.PROFILES)
+        filed = [
+            raw_key(s.spec.name, k) for s in self.all_sources for k in s.spec.kinds if k in kinds
+        ]
+        due = due or latest(self.instance, [CAPS]) < latest(self.instance, filed)
         due = due or latest(self.instance, [PAYMENT_FACTORS]) < changed(self.instance, ACTIONS)
         due = due or any(self._outdated(key) for key in AFTERWARDS)
         return [Chunk(TIERS.to_user_string(), AFTERWARDS)] if due else []

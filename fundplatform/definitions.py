@@ -117,7 +117,8 @@ def _assets(
     return [
         *base,
         prices.validated(sources, days, Desk.of(settings, store), clock),
-        catalog.classified(sources),
+        catalog.market_caps(sources),
+        catalog.classified(settings.tiers),
         catalog.payment_factors(),
         indices.built(sources, definitions, days),
         indices.levels(definitions),

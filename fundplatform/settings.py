@@ -110,6 +110,11 @@ class Settings:
         return self.home / "expectations"
 
     @property
+    def tiers(self) -> Path:
+        """The user's own tiers (YAML): overrides and lists before those that ship."""
+        return self.home / "tiers.yaml"
+
+    @property
     def reports(self) -> Path:
         """Rendered reports."""
         return self.home / "reports"

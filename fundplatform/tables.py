@@ -487,6 +487,41 @@ IDENTITY_DECISIONS = Table(
     keeps_absent=True,
     revisions=True,
 )
+SECURITIES = Table(
+    "catalog",
+    "securities",
+    "What each listed instrument is, by rule: common stock, or why not; its issuer's lines.",
+    (
+        INSTRUMENT_ID,
+        Column("security_type", "text", "common, fund, unit, warrant, right, preferred or note."),
+        Column("domestic", "bool", "False: a foreign company or a receipt; NULL: not known.", True),
+        Column("issuer", "text", "Issuer, the same for all its lines.", True),
+        Column("share_class", "text", "Class as its symbol or name says (A, B, C).", True),
+        Column("reason", "text", "By what it was told."),
+        *_stamps(),
+    ),
+    ("instrument_id",),
+    partition=None,
+)
+CAPS = Table(
+    "catalog",
+    "market_caps",
+    "Market caps as they may be used: of share counts first, then snapshots; and what is refused.",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        Column("origin", "text", "shares: count x close; snapshot: as the source states it."),
+        Column("known_at", "timestamp", "When the public could know it (UTC)."),
+        SESSION,
+        Column("market_cap", "float64", "Of the line, or of the issuer; units of `currency`."),
+        Column("currency", "text", "Currency of `market_cap`."),
+        Column("scope", "text", "line, or issuer: each line carries the whole company's cap."),
+        Column("trusted", "bool", "False: not to be used."),
+        Column("problem", "text", "Why it is not trusted.", True),
+        *_stamps(),
+    ),
+    ("source_id", "instrument_id", "origin", "known_at"),
+)
 ADJUSTMENT_FACTORS = Table(
     "catalog",
     "adjustment_factors",
@@ -1078,6 +1113,8 @@ TABLES: tuple[Table, ...] = (
     TRACKED,
     PROPOSALS,
     IDENTITY_DECISIONS,
+    SECURITIES,
+    CAPS,
     ADJUSTMENT_FACTORS,
     ACTIONS,
     TOTAL_RETURN_FACTORS,

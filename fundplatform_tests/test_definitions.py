@@ -33,6 +33,8 @@ ASSETS = {
     "catalog/corporate_actions",
     "catalog/adjustment_factors",
     "catalog/total_return_factors",
+    "catalog/securities",
+    "catalog/market_caps",
     "catalog/tiers",
     "prices/validated",
     "prices/rejected",

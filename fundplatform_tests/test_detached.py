@@ -86,6 +86,8 @@ def test_it_targets_sessions_upstream_and_days_downstream(
         "catalog/sources",
         "catalog/corporate_actions",
         "catalog/total_return_factors",
+        "catalog/securities",
+        "catalog/market_caps",
         "catalog/tiers",
         "indices/levels",
     }

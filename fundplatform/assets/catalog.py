@@ -6,6 +6,7 @@ siblings only state that in the graph, so that what reads them runs after the lo
 
 from collections.abc import Iterable
 from datetime import timedelta
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -17,7 +18,9 @@ from fundplatform.assets.series import PRICE_COLUMNS, best_returns, price_bars, 
 from fundplatform.finance import (
     actions,
     adjustment,
+    caps,
     payments,
+    securities,
     splits,
     tier_history,
     total_return,
@@ -31,13 +34,15 @@ LISTINGS = dg.AssetKey(["catalog", "listings"])
 SOURCES = dg.AssetKey(["catalog", "sources"])
 ACTIONS = dg.AssetKey(["catalog", "corporate_actions"])
 FACTORS = dg.AssetKey(["catalog", "adjustment_factors"])
+SECURITIES = dg.AssetKey(["catalog", "securities"])
+CAPS = dg.AssetKey(["catalog", "market_caps"])
 DECISIONS = dg.AssetKey(["catalog", "identity_decisions"])
 """No asset: `fundplatform identity review` reports each decision under this key."""
 PAYMENT_FACTORS = dg.AssetKey(["catalog", "total_return_factors"])
 TIERS = dg.AssetKey(["catalog", "tiers"])
 VALIDATED = dg.AssetKey(["prices", "validated"])
 
-TIERS_VERSION = 2
+TIERS_VERSION = 3
 """Raised when the same rules and data come to give other tiers."""
 
 
@@ -148,9 +153,69 @@ def payment_factors() -> dg.AssetsDefinition:
     return pay
 
 
-def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
-    """catalog/tiers, recomputed whole: hysteresis makes each month depend on the one before."""
-    sources, rules = list(sources), load_rules()
+def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
+    """catalog/securities and catalog/market_caps: what may be ranked by what, and what may not."""
+    sources = list(sources)
+    kinds = (Kind.SHARES, Kind.MARKET_CAPS, Kind.PROFILES)
+    raw_in = {n: i for kind in kinds for n, i in every(sources, kind, whole=True).items()}
+
+    @dg.multi_asset(
+        name="catalog_market_caps",
+        outs={
+            "securities": output(tables.SECURITIES, f"securities {securities.VERSION}"),
+            "market_caps": output(tables.CAPS, f"caps {caps.VERSION}"),
+        },
+        ins={
+            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
+            "factors": dg.AssetIn(FACTORS),
+            "instruments": dg.AssetIn(INSTRUMENTS),
+            "known_sources": dg.AssetIn(SOURCES),
+            **raw_in,
+        },
+        deps=[key for kind in kinds for key in others(sources, kind)],
+        pool="warehouse",
+    )
+    def judge(
+        context: dg.AssetExecutionContext,
+        prices: pl.DataFrame,
+        factors: pl.DataFrame,
+        instruments: pl.DataFrame,
+        known_sources: pl.DataFrame,
+        **raw: pl.DataFrame,
+    ) -> tuple[Derived, Derived]:
+        shares, snapshots, profiles = (raw.get(str(k), k.table.empty()) for k in kinds)
+        known = securities.classify(instruments, profiles)
+        bars = closes_of(prices, instruments, known_sources)
+        found = caps.market_caps(shares, snapshots, bars, factors, known)
+        refused = found.filter(~pl.col("trusted"))
+        context.add_asset_metadata({"caps not trusted": refused.height}, CAPS)
+        return Derived({tables.SECURITIES: known}), Derived({tables.CAPS: found})
+
+    return judge
+
+
+def closes_of(
+    prices: pl.DataFrame, instruments: pl.DataFrame, sources: pl.DataFrame
+) -> pl.DataFrame:
+    """instrument_id, session, close as traded, dollar_volume (USD), quote; one row a session."""
+    bars = price_bars(prices, sources).filter("selected", pl.col("adjustment") == "none")
+    quotes = instruments.select("instrument_id", "quote")
+    return bars.join(quotes, on="instrument_id").select(
+        "instrument_id",
+        "session",
+        "close",
+        "quote",
+        dollar_volume=pl.col("close") * pl.col("volume"),
+    )
+
+
+def classified(own: Path | None = None) -> dg.AssetsDefinition:
+    """catalog/tiers, recomputed whole: hysteresis makes each month depend on the one before.
+
+    Args:
+        own: The user's tiers.yaml, where there is one.
+    """
+    rules = load_rules(own=own)
 
     @dg.multi_asset(
         name="catalog_tiers",
@@ -161,9 +226,8 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
-            **every(sources, Kind.MARKET_CAPS, whole=True),
+            "known_caps": dg.AssetIn(CAPS),
         },
-        deps=others(sources, Kind.MARKET_CAPS),
         pool="warehouse",
     )
     def classify(
@@ -171,10 +235,10 @@ def classified(sources: Iterable[Source]) -> dg.AssetsDefinition:
         factors: pl.DataFrame,
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
-        **caps: pl.DataFrame,
+        known_caps: pl.DataFrame,
     ) -> Derived:
         series = with_calendar(best_returns(prices, factors, known_sources), known_sources)
-        given = caps.get(str(Kind.MARKET_CAPS))
+        given = known_caps.filter("trusted")
         parts = [
             tiers_of(str(calendar), group, instruments, given, rules)
             for (calendar,), group in series.partition_by("calendar", as_dict=True).items()

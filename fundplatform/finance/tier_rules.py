@@ -5,7 +5,7 @@ names the key and the line to write.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,20 +59,51 @@ class TierRules:
     minimum: int
 
 
-def load_rules(path: Path = RULES_FILE) -> TierRules:
+def load_rules(path: Path = RULES_FILE, own: Path | None = None) -> TierRules:
     """Read the tier rules.
+
+    Args:
+        path: The rules shipped.
+        own: The user's file: any of the same keys. Its overrides and listed symbols come before
+            those shipped (an override of the same asset class and symbol wins); its other keys
+            replace theirs. A file that is not there changes nothing.
 
     Raises:
         ConfigError: The file is missing or no YAML, or a key is missing, unknown or has an
             impossible value; names the file and the key.
     """
+    shipped = _document(path)
+    if own is None or not own.exists():
+        return _Reader(path.name).rules(shipped)
+    given = _document(own)
+    if not isinstance(given, dict) or not isinstance(shipped, dict):
+        raise ConfigError(str(own), None, "is no mapping", "Begin it with: overrides:")
+    mine = {k: v for k, v in given.items() if k not in ("overrides", "listed")}
+    rules = _Reader(path.name).rules(shipped)
+    # Read with the shipped keys beside it, so that an error names the user's file.
+    theirs = _Reader(str(own)).rules({"overrides": [], **shipped, **given} | _lists(given, shipped))
+    changed = _Reader(str(own)).rules({**shipped, **mine})
+    return replace(
+        changed,
+        overrides={**rules.overrides, **theirs.overrides},
+        listed={**rules.listed, **theirs.listed},
+    )
+
+
+def _lists(given: Mapping[str, Any], shipped: Mapping[str, Any]) -> dict[str, Any]:
+    """The user's own overrides and listed symbols alone."""
+    nothing = {"asset_class": shipped["listed"]["asset_class"]}
+    return {n: given.get(n, empty) for n, empty in (("overrides", []), ("listed", nothing))}
+
+
+def _document(path: Path) -> object:
     try:
-        data = yaml.safe_load(path.read_text("utf-8"))
+        data: object = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(
             path.name, None, f"cannot be read: {error}", f"See {RULES_FILE}"
         ) from None
-    return _Reader(path.name).rules(data)
+    return data
 
 
 class _Reader:

@@ -47,6 +47,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0050_gaps": (tables.GAPS,),
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
     "0047_identity": (tables.IDENTITY_DECISIONS,),
+    "0048_caps": (tables.SECURITIES, tables.CAPS),
 }
 # Ledgers that came later than their tables.
 LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {

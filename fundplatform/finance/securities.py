@@ -1,0 +1,109 @@
+"""What a listed instrument is: common stock or not, domestic or not, and whose line it is.
+
+By rule on symbol, name, country and CIK; nothing is looked up. In: catalog.instruments and
+raw.profiles. Out: rows of catalog.securities. Universes and caps read it.
+"""
+
+import polars as pl
+
+from fundplatform.tables import SECURITIES
+
+VERSION = 1
+"""Raised when the same names come to be something else."""
+
+HOME = ("united states", "usa", "us")
+"""How sources write the country of US companies."""
+
+# The first that fits. In names, and in the suffix that exchanges put after a separator.
+_TYPES: tuple[tuple[str, str, str], ...] = (
+    ("warrant", r"\bwarrants?\b", r"[.\-/+](w|ws|wt|wts|w[a-c])$"),
+    ("right", r"\brights?\b", r"[.\-/](r|rt|ri)$"),
+    ("unit", r"\bunits?\b(, each|\b.*\bone\b|$)", r"[.\-/=](u|un)$"),
+    ("preferred", r"\bpreferred\b|\bpreference\b|\bpfd\b", r"([\^$]|[.\-/]p(r)?[.\-/]?)[a-z]?$"),
+    ("note", r"\b(notes?|debentures?|bonds?)\b.*(\bdue\b|%)|\bsubordinated\b", r"$^"),
+    ("fund", r"\b(etf|etn|fund|funds|closed[- ]end)\b", r"$^"),
+)
+_RECEIPT = r"\b(american|global) deposit[ao]ry|\badrs?\b|\bads\b|\bdepositary (shares?|receipts?)"
+_CLASS_OF_NAME = r"\bclass ([a-z])\b"
+_CLASS_OF_SYMBOL = r"[.\-/]([a-e])$"
+_ISSUER_NOISE = (
+    r"\b(class [a-z]|series [a-z]|common|ordinary|capital|voting|non-?voting|subordinate|stock"
+    r"|shares?|new|the|inc|corp|corporation|company|co|ltd|plc|holdings?|group)\b|[^a-z0-9 ]"
+)
+
+
+def classify(instruments: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
+    """One row per instrument of class equity, etf or fund (catalog.securities without stamps).
+
+    Type: by name, else by the symbol's suffix; etf and fund are funds; else common. Domestic: a
+    receipt is not; else by the profile's country; NULL where nothing is known. Issuer: the CIK,
+    else the name without class, legal form and kind of share; NULL without either. Of several
+    profiles of an instrument the one of the lowest source_id with the value counts.
+    """
+    told = (
+        profiles.sort("source_id")
+        .group_by("instrument_id")
+        .agg(pl.col(n).drop_nulls().first() for n in ("name", "country", "cik"))
+        .rename({"name": "profile_name"})
+    )
+    rows = (
+        instruments.filter(pl.col("asset_class").is_in(["equity", "etf", "fund"]))
+        .join(told, on="instrument_id", how="left")
+        .with_columns(
+            _name=pl.coalesce("profile_name", "name").str.to_lowercase(),
+            _symbol=pl.col("symbol").str.to_lowercase(),
+        )
+        .with_columns(_country=pl.col("country").str.to_lowercase().str.strip_chars())
+    )
+    kind, why = _kind()
+    receipt = pl.col("_name").str.contains(_RECEIPT).fill_null(value=False)
+    domestic = (
+        pl.when(receipt & (kind != "preferred"))
+        .then(pl.lit(value=False))
+        .otherwise(pl.col("_country").is_in(HOME))
+    )
+    issuer = pl.coalesce(
+        pl.format("CIK {}", "cik"),
+        pl.col("_name")
+        .str.replace_all(_ISSUER_NOISE, " ")
+        .str.replace_all(r"\s+", " ")
+        .str.strip_chars()
+        .replace("", None),
+    )
+    found = rows.with_columns(
+        security_type=kind,
+        domestic=domestic,
+        issuer=issuer,
+        share_class=pl.coalesce(
+            pl.col("_symbol").str.extract(_CLASS_OF_SYMBOL),
+            pl.col("_name").str.extract(_CLASS_OF_NAME),
+        ).str.to_uppercase(),
+        reason=pl.concat_str(
+            why,
+            pl.when(receipt).then(pl.lit("; a receipt by its name"))
+            .when(pl.col("country").is_not_null()).then(pl.format("; of {}", "country"))
+            .otherwise(pl.lit("; no country known")),
+        ),
+    )  # fmt: skip
+    schema = SECURITIES.polars_schema
+    return found.select(
+        pl.col(n).cast(t) for n, t in schema.items() if n not in SECURITIES.stamps
+    ).sort("instrument_id")
+
+
+def us_common() -> pl.Expr:
+    """The rule of a US common-stock universe, on rows of catalog.securities."""
+    return (pl.col("security_type") == "common") & pl.col("domestic").fill_null(value=False)
+
+
+def _kind() -> tuple[pl.Expr, pl.Expr]:
+    kind, why = pl.lit("common"), pl.lit("nothing says otherwise")
+    kind = pl.when(pl.col("asset_class") != "equity").then(pl.lit("fund")).otherwise(kind)
+    why = pl.when(pl.col("asset_class") != "equity").then(pl.lit("by its class")).otherwise(why)
+    for part, text in (("_symbol", "by its symbol"), ("_name", "by its name")):
+        for name, in_name, in_symbol in reversed(_TYPES):
+            pattern = in_name if part == "_name" else in_symbol
+            fits = pl.col(part).str.contains(pattern).fill_null(value=False)
+            kind = pl.when(fits).then(pl.lit(name)).otherwise(kind)
+            why = pl.when(fits).then(pl.lit(text)).otherwise(why)
+    return kind, why
