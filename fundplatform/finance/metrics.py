@@ -18,10 +18,12 @@ import polars as pl
 from fundplatform.finance import folds, frames, risk
 from fundplatform.finance.frame_bases import CODE, REASONS, annualized, based
 from fundplatform.finance.measured import Columns, Measured, Terms, rows_of
-from fundplatform.finance.panel import Bools, Floats, panels
+from fundplatform.finance.panel import BLOCK, MANY_BLOCK, Bools, Floats, panels
 from fundplatform.finance.risk_free import RiskFree, per_period
 from fundplatform.finance.windows import Combine, Part
 from fundplatform.tables import METRICS, RISK
+
+_MANY = 32
 
 METHOD_VERSION = 2
 """Raised when the same returns come to give other metrics: all days are computed again."""
@@ -163,7 +165,8 @@ def measure(
         raise ValueError(f"not sessions of this calendar: {unknown[:5]}")
     days = np.array(sorted(set(evaluate)), dtype="datetime64[D]")
     month_ends = np.array(frames.month_ends(sessions), dtype="datetime64[D]")
-    for panel in panels(returns, sessions, max(evaluate, default=date.min)):
+    block_of = BLOCK if len(days) < _MANY else MANY_BLOCK
+    for panel in panels(returns, sessions, max(evaluate, default=date.min), block_of):
         rows = np.flatnonzero(np.isin(panel.sessions, days)).astype(np.int32)
         rows = rows[panel.priced[rows].any(axis=1)]
         if not len(rows):
