@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 
 from bench import (
+    all_rules,
     bookkeeping,
     commands,
     file_to_validated,
@@ -38,6 +39,7 @@ def _bookkeeping(*, quick: bool) -> list[Line]:
 
 CASES: dict[str, Callable[..., list[Line]]] = {
     "file_to_validated": file_to_validated.run,
+    "all_rules": all_rules.run,
     "grouped_days": grouped_days.run,
     "indices": indices.run,
     "bookkeeping": _bookkeeping,

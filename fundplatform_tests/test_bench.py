@@ -13,6 +13,7 @@ QUICK = {
     "file_to_validated": {"speed, DuckDB's CSV load = 1", "file to validated, s"},
 }
 SLOW = {
+    "all_rules": {"CPU, hand-written DuckDB query = 1", "every rule and the gate, CPU s"},
     "bookkeeping": {"Dagster per partition and asset, ms"},
     "sp_run": {"files to prices/validated, s"},
     "whole_graph": {"files to metrics, s", "the same in yardsticks"},
