@@ -4,10 +4,12 @@ The assets' own functions compute it, on inputs as of then; nothing is stored. A
 time in this warehouse. Definitions and settings are today's: they are configuration, not data.
 """
 
+import inspect
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 import dagster as dg
@@ -22,6 +24,7 @@ from fundplatform.storage.outputs import Derived
 from fundplatform.tables import Table
 
 _WINDOW = timedelta(days=366)
+_COMPUTED = ("catalog", "indices", "funds")
 Window = tuple[date, date]
 
 
@@ -33,8 +36,11 @@ class _Run:
 class _Context:
     """What an asset's function asks of Dagster's context; what it reports goes nowhere."""
 
-    def __init__(self, window: Window | None) -> None:
+    def __init__(self, window: Window | None, past: "Past") -> None:
         tags = {}
+        # `resources.io_manager.warehouse.store.read`: what an asset reads beside its inputs.
+        warehouse = SimpleNamespace(store=past, clock=lambda: past.at)
+        self.resources = SimpleNamespace(io_manager=SimpleNamespace(warehouse=warehouse))
         if window:
             tags = {RANGE_START: window[0].isoformat(), RANGE_END: window[1].isoformat()}
         self.run = _Run(tags)
@@ -72,17 +78,28 @@ class Past:
         self._made: dict[Table, pl.DataFrame] = {}
 
     def read(
-        self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
+        self,
+        table: Table,
+        part: Slice = WHOLE,
+        columns: Sequence[str] | None = None,
+        *,
+        ordered: bool = True,
     ) -> pl.DataFrame:
-        """The slice as it stood, in key order.
+        """The slice as it stood, in key order whether that is asked for or not.
 
         Raises:
             SchemaError: The table keeps no ledger and was not computed.
         """
+        del ordered
+        return self._read(table, part, columns, self.at if table not in self._made else None)
+
+    def _read(
+        self, table: Table, part: Slice, columns: Sequence[str] | None, at: datetime | None
+    ) -> pl.DataFrame:
         if table in self._made:
             frame = self._made[table].filter(*_tests(table, part)).sort(table.key)
             return frame.select(columns or table.column_names)
-        sql, wanted = sql_text.select(table, part, columns, as_of=self.at)
+        sql, wanted = sql_text.select(table, part, columns, as_of=at)
         return self._store.query(sql).cast({n: table.polars_schema[n] for n in wanted})
 
     def span(self) -> Window:
@@ -119,30 +136,47 @@ class Past:
         asset = self._by_key[dg.AssetKey([table.schema, table.name])]
         for key, _ in _inputs(asset).values():
             source = table_of(key)
-            if not source.revisions and source not in self._made:
+            if source not in self._made and self._is_derived(source):
                 self._make(source, self.span())
         windows = list(_years(*window)) if asset.partitions_def else [None]
-        outputs = [self._run(asset, w) for w in windows]
-        for made in outputs[0].frames:
-            frame = pl.concat([o.frames[made] for o in outputs], how="vertical")
-            stamps = {"recorded_from": pl.lit(self.at), "run_id": pl.lit("as of")}
-            self._made[made] = tables.cast(made, frame.with_columns(**stamps))
+        # A year starts from the state that the one before it left behind.
+        for key in asset.keys:
+            self._made[table_of(key)] = table_of(key).empty()
+        stamps = {"recorded_from": pl.lit(self.at), "run_id": pl.lit("as of")}
+        for part in windows:
+            for made, frame in self._run(asset, part):
+                rows = tables.cast(made, frame.with_columns(**stamps))
+                self._made[made] = pl.concat([self._made.get(made, made.empty()), rows])
 
-    def _run(self, asset: dg.AssetsDefinition, window: Window | None) -> Derived:
-        context = _Context(window)
+    def _is_derived(self, table: Table) -> bool:
+        """Whether it keeps no ledger and an asset computes it; loads and judging are not redone."""
+        asset = self._by_key.get(dg.AssetKey([table.schema, table.name]))
+        computed = asset is not None and bool(_inputs(asset))
+        return computed and not table.revisions and table.schema in _COMPUTED
+
+    def _run(
+        self, asset: dg.AssetsDefinition, window: Window | None
+    ) -> Iterator[tuple[Table, pl.DataFrame]]:
+        context = _Context(window, self)
         given = {
             name: self._load(key, metadata, context.run.tags)
             for name, (key, metadata) in _inputs(asset).items()
         }
         function = cast(Any, asset.node_def).compute_fn.decorated_fn
-        returned = function(context, **given)
-        return cast(Derived, returned[0] if isinstance(returned, tuple) else returned)
+        asks = "context" in inspect.signature(function).parameters
+        returned = function(context, **given) if asks else function(**given)
+        for one in returned if isinstance(returned, tuple) else (returned,):
+            if isinstance(one, Derived):
+                yield from one.frames.items()
 
     def _load(
         self, key: dg.AssetKey, metadata: Mapping[str, Any], tags: Mapping[str, str]
     ) -> pl.DataFrame:
         table = table_of(key)
-        return self.read(table, input_slice(table, metadata, tags, {}), metadata.get("columns"))
+        part, columns = input_slice(table, metadata, tags, {}), metadata.get("columns")
+        # What neither keeps a ledger nor is computed (listings) is read as it is now.
+        known = table.revisions and table not in self._made
+        return self._read(table, part, columns, self.at if known else None)
 
 
 def _inputs(asset: dg.AssetsDefinition) -> dict[str, tuple[dg.AssetKey, Mapping[str, Any]]]:
