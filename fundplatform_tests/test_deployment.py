@@ -196,7 +196,7 @@ def test_no_secret_is_shown_or_kept(deployment: Deployment, cluster: Server) -> 
     for database in ("dagster", "fundplatform"):
         dump = [str(cluster.programs / "pg_dump"), cluster.url(database)]
         shown[database] = subprocess.run(dump, capture_output=True, text=True, check=True).stdout
-    assert "RUN_SUCCESS" in shown["dagster"]
+    assert "PIPELINE_SUCCESS" in shown["dagster"]  # Dagster's word for a run
     for name in ("postgres", "owner", "runner", "dashboard", "dagster"):
         found = [where for where, text in shown.items() if secret(deployment, name) in text]
         assert found == [], name
