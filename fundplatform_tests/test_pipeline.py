@@ -129,3 +129,16 @@ def test_chunks_in_another_order_give_the_same_rows(pipeline: Pipeline, settings
         own = [c for c in table.column_names if c not in table.stamps]
         one, other = (p.store.read(table, columns=own) for p in (pipeline, shuffled))
         assert one.equals(other), table.full_name
+
+
+def test_risk_stands_beside_every_row_of_metrics(pipeline: Pipeline) -> None:
+    keys = ["instrument_id", "session", "frame", "return_basis"]
+    metrics = pipeline.store.read(tables.METRICS).sort(keys)
+    risk = pipeline.store.read(tables.RISK).sort(keys)
+    assert risk.select(keys).equals(metrics.select(keys))
+    sound = risk.filter(metrics["volatility"].is_not_null())
+    assert sound.height > 0
+    assert sound.select((pl.col("worst_day") <= pl.col("best_day")).all()).item()
+    assert risk.filter(metrics["volatility"].is_null())["worst_day"].null_count() > 0
+    # Stocks and index levels are no funds: nothing is scored.
+    assert pipeline.store.read(tables.SCORES).is_empty()
