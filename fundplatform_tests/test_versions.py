@@ -31,9 +31,9 @@ window: 1
 
 @pytest.fixture
 def own(settings: Settings) -> Settings:
-    """Two stocks of eight sessions: AAA stands still, BBB doubles on the last day."""
+    """Two stocks of eight sessions: AAA stands still, BBB rises by a half on the last day."""
     rows = [bar(s, "AAA", 100.0) for s in SESSIONS]
-    rows += [bar(s, "BBB", 50.0 if s != SESSIONS[-1] else 100.0) for s in SESSIONS]
+    rows += [bar(s, "BBB", 50.0 if s != SESSIONS[-1] else 75.0) for s in SESSIONS]
     put = folder(settings, "mine", "start: 2024-01-02\nend: 2024-01-11\n")
     (put / "bars.csv").write_text(table(rows))
     return Settings(home=settings.home, sources=(), lock_timeout=20)
@@ -87,7 +87,7 @@ def test_what_rests_on_a_changed_rule_is_computed_again_once(
 
     put_index(rated, 2, "# A comment changes nothing.\n")
     assert ran(rated) == [("indices → metrics", DAYS)]
-    assert last_return(rated) == 0.5
+    assert last_return(rated) == 0.25
     put_index(rated, 2, "# Nor does another one.\n")
     assert ran(rated) == []
 
