@@ -136,8 +136,9 @@ def test_an_example_reads_the_real_file(
     assert batch.rows.height > 0.9 * rows or drop.source().config.kind != Kind.OHLCV
 
 
-def test_the_index_example_loads_beside_the_shipped_ones() -> None:
-    (example,) = load_definitions(EXAMPLES / "indices")
-    assert example.universe.symbols == ("AAPL", "IBM", "MSFT")
-    assert example.base_level == 100.0
-    assert example.name not in {d.name for d in load_definitions(SHIPPED)}
+def test_the_index_examples_load_beside_the_shipped_ones() -> None:
+    three, thirty = load_definitions(EXAMPLES / "indices")
+    assert three.universe.symbols == ("AAPL", "IBM", "MSFT")
+    assert three.base_level == 100.0
+    assert (thirty.name, thirty.weighting) == ("us_30_price", "price")
+    assert not {three.name, thirty.name} & {d.name for d in load_definitions(SHIPPED)}

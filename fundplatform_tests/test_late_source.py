@@ -43,8 +43,8 @@ def test_a_session_whose_source_is_late_waits_for_it(settings: Settings) -> None
     make(own).backfill(FIRST, LAST)
     assert last("of_late") == ("no_return", None, True)
     assert levels("of_late") == [1000.0, 1000.0]
-    # Half of it is known: BBB keeps its price, and the session says that it is not final.
-    assert last("of_both") == ("ok", pytest.approx(0.05), True)
+    # Half of it is known: AAA's return stands for both, and the session says that it is not final.
+    assert last("of_both") == ("ok", pytest.approx(0.10), True)
 
     late.write_text(table(rows))
     make(own).backfill(FIRST, LAST)
