@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fundplatform import (
     cli_asof,
+    cli_fees,
     cli_gaps,
     cli_identity,
     cli_vendors,
@@ -226,6 +227,7 @@ cli.add_command(quality.quality)
 cli.add_command(cli_asof.asof)
 cli.add_command(cli_asof.changed)
 cli.add_command(report)
+cli.add_command(cli_fees.fees)
 
 
 def run_backfill(job: Backfill, store: Store) -> bool:
