@@ -70,6 +70,45 @@ SHOWN = {
         "1999-11-18,30.713,33.754,27.002,29.702,66277506,0\r\n",
         {"vendor_symbol": "a.us", "session": date(1999, 11, 18), "volume": 66277506.0},
     ),
+    "fund_facts": Shown(
+        "facts.csv",
+        "fund,effective_on,name,category,issuer,inception,expense_ratio,aum,active\n"
+        "VOO,2024-04-26,Vanguard S&P 500 ETF,Large Blend,Vanguard,2010-09-07,0.03,1046.5,yes\n",
+        {
+            "vendor_symbol": "VOO",
+            "effective_on": date(2024, 4, 26),
+            "expense_ratio": 0.0003,
+            "aum": 1046.5e9,
+            "active": True,
+        },
+    ),
+    "constituents": Shown(
+        "spy_20201130.csv",
+        "A,A RPTMYV3VC57P,20201127,0.00117008,3313891,\n",
+        {
+            "vendor_symbol": "SPY",
+            "ticker": "A",
+            "as_of": date(2020, 11, 27),
+            "session": date(2020, 11, 28),
+            "weight": 0.00117008,
+            "balance": 3313891.0,
+        },
+    ),
+    "ishares": Shown(
+        "IVV_holdings.csv",
+        'iShares Core S&P 500 ETF\nFund Holdings as of,"Jan 03, 2025"\n\n'
+        "Ticker,Name,Sector,Asset Class,Market Value,Weight (%),Quantity\n"
+        '"AAPL","APPLE INC","Information Technology","Equity","36,863,911.5","7.14","147,276"\n',
+        {"vendor_symbol": "IVV", "ticker": "AAPL", "weight": 0.0714, "market_value": 36863911.5},
+    ),
+    "nport": Shown(
+        "primary_doc.xml",
+        "<edgarSubmission><genInfo><seriesId>S000012000</seriesId><repPdDate>2022-12-31</repPdDate>"
+        "</genInfo><fundInfo><netAssets>1000</netAssets></fundInfo><invstOrSecs><invstOrSec>"
+        "<name>Bond</name><valUSD>250</valUSD><pctVal>25</pctVal></invstOrSec></invstOrSecs>"
+        "</edgarSubmission>",
+        {"vendor_symbol": "S000012000", "name": "Bond", "weight": 0.25, "net_assets": 1000.0},
+    ),
     "us_actions": Shown(
         "actions.csv",
         "symbol,action,ex_date,ratio,amount,currency,announced,reference\n"

@@ -137,7 +137,7 @@ def test_symbol_map_in_a_file(drop: Drop, name: str) -> None:
         ("start: 2015-01-02\nkind: ohlc\n", "kind", "Did you mean ohlcv?"),
         ("start: 2015-01-02\nlayout: wide\n", "layout", "Choose one of: long"),
         ("start: 2015-01-02\nlayout: kraken_trades\nkind: ohlcv\n", "kind", "kind: trades"),
-        ("start: 2015-01-02\nkind: holdings\n", "kind", "Choose one of: ohlcv"),
+        ("start: 2015-01-02\nkind: profiles\n", "kind", "Choose one of: ohlcv"),
         ("start: 2015-01-02\nlayout: kraken_trades\nheader: true\n", "header", "Remove"),
         ("start: 2015-01-02\nowner: me\n", "owner", "team:data"),
         ("start: 2015-01-02\nfiles: ../x.csv\n", "files", "leaves the drop folder"),

@@ -56,6 +56,44 @@ COLUMNS: dict[Kind, dict[str, Role]] = {
     },
     Kind.SHARES: {**_WHO, "measured_on": "date", "shares": "number"},
     Kind.MARKET_CAPS: {**_WHO, "session": "date", "market_cap": "number"},
+    Kind.FUND_FACTS: {
+        **_WHO,
+        "effective_on": "date",
+        "fund_type": "text",
+        "category": "text",
+        "issuer": "text",
+        "share_class": "text",
+        "series": "text",
+        "inception": "date",
+        "expense_ratio": "number",
+        "gross_expense_ratio": "number",
+        "aum": "number",
+        "currency": "text",
+        "active": "text",
+        "reference": "text",
+    },
+    Kind.HOLDINGS: {
+        **_WHO,
+        "as_of": "date",
+        "line": "whole",
+        "title": "text",
+        "ticker": "text",
+        "isin": "text",
+        "cusip": "text",
+        "lei": "text",
+        "asset_category": "text",
+        "sector": "text",
+        "country": "text",
+        "currency": "text",
+        "balance": "number",
+        "units": "text",
+        "market_value": "number",
+        "value_currency": "text",
+        "weight": "number",
+        "direction": "text",
+        "net_assets": "number",
+        "reference": "text",
+    },
 }
 """Kind -> canonical column -> how its cells are read."""
 
@@ -68,11 +106,28 @@ NEEDED: dict[Kind, tuple[str, ...]] = {
     Kind.CORPORATE_ACTIONS: ("action", "ex_date"),
     Kind.SHARES: ("measured_on", "shares"),
     Kind.MARKET_CAPS: ("market_cap",),
+    Kind.FUND_FACTS: ("effective_on",),
+    Kind.HOLDINGS: ("as_of", "weight"),
 }
 """Columns without which a file of that kind is of no use (besides the symbol and the time)."""
 
 ALIASES = {"symbol": ("ticker",), "session": ("date",), "bar_open_at": ("timestamp", "time")}
 """Names that a file may use without a line in `columns:`; letter case never matters."""
+
+
+_FUND_ALIASES = {
+    "symbol": ("fund",),
+    "as_of": ("date",),
+    "effective_on": ("date",),
+    "ticker": ("holding",),
+}
+
+
+def spellings(canonical: str, kind: Kind) -> tuple[str, ...]:
+    """The names that a column has without a line in `columns:`, best first."""
+    # In a list of holdings `ticker` is what is held, not the fund.
+    names = _FUND_ALIASES if kind in (Kind.HOLDINGS, Kind.FUND_FACTS) else ALIASES
+    return (canonical, *names.get(canonical, ()))
 
 
 def numbers(kind: Kind) -> tuple[str, ...]:

@@ -69,6 +69,7 @@ class DropConfig:
     null_values: tuple[str, ...]
     known_at: KnownAt | None
     tracked: tuple[str, ...] | None
+    known_after: int | None = None
 
     @property
     def folder(self) -> Path:
@@ -114,5 +115,6 @@ class DropConfig:
             "symbols_file",
             # Says nothing where it is not given, so that older caches stay good.
             *(() if self.members else ("members",)),
+            *(() if self.known_after is not None else ("known_after",)),
         }
         return repr([(f.name, getattr(self, f.name)) for f in fields(self) if f.name not in skip])

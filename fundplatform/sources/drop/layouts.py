@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 from fundplatform.sources.base import Kind
 from fundplatform.sources.drop.cells import Format
-from fundplatform.sources.drop.columns import ALIASES, COLUMNS, NEEDED, Role
+from fundplatform.sources.drop.columns import COLUMNS, NEEDED, Role, spellings
 from fundplatform.sources.drop.config import DropConfig
 from fundplatform.sources.drop.files import Unreadable, stem
+from fundplatform.sources.drop.statements import STATEMENTS, fund_in, style_of
 from fundplatform.sources.drop.typed import Style
 
 _MINUTES = {1: "1m", 5: "5m", 15: "15m", 30: "30m", 60: "1h", 240: "4h", 720: "12h", 1440: "1d"}
@@ -65,6 +66,10 @@ def layout_of(name: str, config: DropConfig) -> Layout:
                 config.units,
             )
             symbol = stem(name) if config.layout == "per_symbol" else None
+            if symbol is not None and config.kind == Kind.HOLDINGS:
+                symbol = fund_in(name)
+            if config.layout in STATEMENTS:
+                style = style_of(config.layout)
             return Layout(symbol, config.interval, Format(config.delimiter, config.header), style)
 
 
@@ -77,9 +82,8 @@ def columns_of(names: Sequence[str], config: DropConfig) -> dict[str, str]:
     Raises:
         Unreadable: A column that is named or needed is not in the file.
     """
-    fixed = {"kraken_ohlcvt": _KRAKEN_OHLCVT, "kraken_trades": _KRAKEN_TRADES}.get(config.layout)
-    if fixed:
-        return {name: str(n) for n, name in enumerate(fixed, 1)}
+    if config.layout not in ("long", "per_symbol"):
+        return _fixed(names, config)
     has = ", ".join(n for n in names if n)
     for canonical, column in config.columns.items():
         if column not in names:
@@ -88,7 +92,7 @@ def columns_of(names: Sequence[str], config: DropConfig) -> dict[str, str]:
     if config.header:
         free = {n.lower(): n for n in reversed(names) if n not in mapping.values()}
         for canonical in _optional(config):
-            for spelling in (canonical, *ALIASES.get(canonical, ())):
+            for spelling in spellings(canonical, config.kind):
                 if canonical not in mapping and spelling in free:
                     mapping[canonical] = free[spelling]
     for canonical in _needed(config, mapping):
@@ -98,6 +102,13 @@ def columns_of(names: Sequence[str], config: DropConfig) -> dict[str, str]:
                 f"Name it, like: columns: {{{canonical}: {names[0]}}}"
             )
     return mapping
+
+
+def _fixed(names: Sequence[str], config: DropConfig) -> dict[str, str]:
+    if config.layout in STATEMENTS:
+        return {name: name for name in names if name in COLUMNS[config.kind]}
+    own = {"kraken_ohlcvt": _KRAKEN_OHLCVT, "kraken_trades": _KRAKEN_TRADES}[config.layout]
+    return {name: str(n) for n, name in enumerate(own, 1)}
 
 
 def known_at_column(names: Sequence[str], config: DropConfig) -> str | None:

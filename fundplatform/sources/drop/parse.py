@@ -17,6 +17,7 @@ from fundplatform.sources.drop.config import DropConfig
 from fundplatform.sources.drop.files import Unreadable, unpacked
 from fundplatform.sources.drop.layouts import columns_of, known_at_column, layout_of, roles
 from fundplatform.sources.drop.rows import REFUSED, build, day_column, identities
+from fundplatform.sources.drop.statements import STATEMENTS, read_statement
 from fundplatform.sources.drop.typed import typed
 
 REJECTS = pl.Schema({**REFUSED, "row": pl.String()})
@@ -127,6 +128,9 @@ def spans(rows: pl.DataFrame, kind: Kind) -> pl.DataFrame:
         kind: Their kind.
     """
     day = pl.col(day_column(kind))
+    if kind == Kind.HOLDINGS:
+        # There, `name` is that of the position.
+        rows = rows.with_columns(name=pl.lit(None, pl.String()))
     whole = rows.group_by("vendor_symbol").agg(
         name=pl.col("name").drop_nulls().last(),
         valid_from=day.min(),
@@ -167,7 +171,9 @@ def _parse_table(
 ) -> tuple[pl.DataFrame, pl.DataFrame, int]:
     layout = layout_of(name, config)
     scalars = config.decimal == "." and not config.null_values
-    if content.startswith(b"PAR1"):
+    if config.layout in STATEMENTS:
+        table = read_statement(config.layout, name, content)
+    elif content.startswith(b"PAR1"):
         table = cells.read_parquet(content)
     else:
         wanted = _number_names(config) if scalars else frozenset()

@@ -39,6 +39,8 @@ _MUST: dict[Kind, tuple[str, ...]] = {
     Kind.CORPORATE_ACTIONS: ("action", "ex_date", "known_at"),
     Kind.SHARES: ("measured_on", "known_at"),
     Kind.MARKET_CAPS: ("known_at", "session"),
+    Kind.FUND_FACTS: ("effective_on", "known_at", "session"),
+    Kind.HOLDINGS: ("as_of", "known_at", "session"),
 }
 
 
@@ -148,6 +150,8 @@ def _timed(frame: pl.DataFrame, config: DropConfig, interval: str) -> pl.DataFra
             frame = frame.with_columns(session=own)
         case Kind.SHARES:
             frame = _known(frame, config)
+        case Kind.FUND_FACTS | Kind.HOLDINGS:
+            frame = _activity(_public(frame, config))
         case Kind.CORPORATE_ACTIONS:
             frame = _announced(frame, config)
         case _:
@@ -184,6 +188,35 @@ def _known(frame: pl.DataFrame, config: DropConfig) -> pl.DataFrame:
     return frame.with_columns(known_at=zoned.dt.convert_time_zone("UTC"))
 
 
+def _public(frame: pl.DataFrame, config: DropConfig) -> pl.DataFrame:
+    """known_at and its session: as the file says, else `known_after` days after the facts."""
+    if config.known_after is None:
+        frame = _known(frame, config)
+        return frame.with_columns(session=session_of(pl.col("known_at"), config))
+    public = pl.col("as_of" if config.kind == Kind.HOLDINGS else "effective_on") + timedelta(
+        days=config.known_after
+    )
+    zone = calendars.get(config.calendar).time_zone
+    begin = public.cast(pl.Datetime("us")).dt.replace_time_zone(zone, ambiguous="earliest")
+    return frame.with_columns(known_at=begin.dt.convert_time_zone("UTC"), session=public)
+
+
+_ACTIVE = {"true": True, "yes": True, "1": True, "active": True, "open": True}
+_CLOSED = {"false": False, "no": False, "0": False, "closed": False, "liquidated": False}
+
+
+def _activity(frame: pl.DataFrame) -> pl.DataFrame:
+    """The text of `active` as true or false; any other word makes the row WRONG."""
+    if "active" not in frame.columns:
+        return frame
+    word = pl.col("active").str.to_lowercase()
+    found = word.replace_strict(_ACTIVE | _CLOSED, default=None, return_dtype=pl.Boolean())
+    fails = word.is_not_null() & found.is_null()
+    reason = pl.format("active '{}' is neither true nor false", "active")
+    wrong = pl.when(fails & pl.col(WRONG).is_null()).then(reason).otherwise(pl.col(WRONG))
+    return frame.with_columns(active=found, **{WRONG: wrong})
+
+
 def _completed(
     frame: pl.DataFrame, config: DropConfig, meanings: Mapping[str, Symbol], interval: str
 ) -> pl.DataFrame:
@@ -197,8 +230,11 @@ def _completed(
         "interval": pl.lit(interval),
         "adjustment": pl.lit(config.adjustment),
         "quote": quote,
-        "currency": pl.lit(config.currency),
+        "value_currency": pl.lit(config.currency),
     }
+    if config.kind != Kind.HOLDINGS:
+        # What a position trades in is not what its fund is kept in.
+        constants["currency"] = pl.lit(config.currency)
     missing = {
         name: constants.get(name, pl.lit(None).cast(type_))
         for name, type_ in row_schema(config.kind).items()
@@ -236,7 +272,13 @@ def _judged(frame: pl.DataFrame, config: DropConfig, nameless: Mapping[str, str]
 
 
 def _ordinals(frame: pl.DataFrame, kind: Kind) -> pl.DataFrame:
-    """Number trades without an id within their session: the same in every file that has it."""
+    """Number trades without an id within their session: the same in every file that has it.
+
+    Positions are numbered within their report.
+    """
+    if kind == Kind.HOLDINGS:
+        place = pl.int_range(1, pl.len() + 1).over("vendor_symbol", "as_of", "known_at")
+        return frame.with_columns(line=pl.coalesce("line", place))
     if kind != Kind.TRADES:
         return frame
     counted = pl.int_range(1, pl.len() + 1).over("vendor_symbol", "session")

@@ -17,11 +17,12 @@ from fundplatform.sources.base import Kind
 from fundplatform.sources.drop import values
 from fundplatform.sources.drop.columns import COLUMNS, numbers
 from fundplatform.sources.drop.config import DropConfig, KnownAt
+from fundplatform.sources.drop.statements import KNOWN_AFTER, STATEMENTS
 from fundplatform.sources.drop.yaml_file import read_mapping
 
 T = TypeVar("T")
 
-LAYOUTS = ("long", "per_symbol", "kraken_ohlcvt", "kraken_trades")
+LAYOUTS = ("long", "per_symbol", "kraken_ohlcvt", "kraken_trades", *STATEMENTS)
 INTERVALS = ("1m", "5m", "15m", "30m", "1h", "4h", "12h", "1d")
 ADJUSTMENTS = ("none", "split", "split_div")
 
@@ -39,12 +40,14 @@ _ASSET_CLASSES = {
 }
 _CLASS_OF_KIND = {Kind.FX: "fx", Kind.RATES: "rate", Kind.ECONOMIC: "economic"}
 _KIND_OF_LAYOUT = {"kraken_ohlcvt": Kind.OHLCV, "kraken_trades": Kind.TRADES}
+_FUND_KINDS = (Kind.FUND_FACTS, Kind.HOLDINGS)
 # A bundle may hold notes beside its tables.
 _MEMBERS_OF = {"kraken_ohlcvt": ("*.csv",), "kraken_trades": ("*.csv",)}
 _NOT_KRAKEN = (
     *("columns", "date_format", "time_zone", "delimiter", "header", "decimal", "interval"),
     *("units", "null_values"),
 )
+_NOT_STATEMENTS = (*_NOT_KRAKEN, "known_at")
 _NO_KEYS = ("name", "path", "symbols_file")
 _MEANT = {
     "quote": "currency",
@@ -79,6 +82,7 @@ class _Reader:
         layout = self._choice("layout", LAYOUTS, "long")
         kind = self._kind(layout)
         usual = "crypto" if layout in _KIND_OF_LAYOUT else _CLASS_OF_KIND.get(kind, "equity")
+        usual = "etf" if kind in _FUND_KINDS else usual
         asset_class = self._choice("asset_class", tuple(_ASSET_CLASSES), usual)
         market, calendar = _ASSET_CLASSES[asset_class]
         name = self.path.parent.name
@@ -117,6 +121,7 @@ class _Reader:
             null_values=self._checked("null_values", values.texts, tuple[str, ...]()),
             known_at=self._known_at(kind),
             tracked=self._checked("tracked", values.texts, None),
+            known_after=self._known_after(kind, layout),
         )
 
     def _known_keys(self) -> None:
@@ -126,13 +131,16 @@ class _Reader:
                 near = _MEANT.get(key) or next(iter(get_close_matches(key, known, n=1)), None)
                 hint = f"Did you mean {near}?" if near else f"Keys: {', '.join(known)}"
                 self._fail(key, "is no key of a source.yaml", hint)
-        if self._choice("layout", LAYOUTS, "long") in _KIND_OF_LAYOUT:
-            for key in _NOT_KRAKEN:
-                if key in self.content:
-                    self._fail(key, "is fixed by the kraken layouts", "Remove the line")
+        layout = self._choice("layout", LAYOUTS, "long")
+        fixed: tuple[str, ...] = _NOT_KRAKEN if layout in _KIND_OF_LAYOUT else ()
+        fixed = _NOT_STATEMENTS if layout in STATEMENTS else fixed
+        for key in fixed:
+            if key in self.content:
+                group = "kraken layouts" if layout in _KIND_OF_LAYOUT else f"layout {layout}"
+                self._fail(key, f"is fixed by the {group}", "Remove the line")
 
     def _kind(self, layout: str) -> Kind:
-        fixed = _KIND_OF_LAYOUT.get(layout)
+        fixed = Kind.HOLDINGS if layout in STATEMENTS else _KIND_OF_LAYOUT.get(layout)
         kind = Kind(self._choice("kind", tuple(COLUMNS), fixed or Kind.OHLCV))
         if fixed and kind != fixed:
             self._fail(
@@ -208,7 +216,7 @@ class _Reader:
             if kind in (Kind.MARKET_CAPS, Kind.SHARES):
                 self._fail("known_at", f"is missing: {kind} must say when it was known", wanted)
             return None
-        if kind not in (Kind.MARKET_CAPS, Kind.SHARES, Kind.CORPORATE_ACTIONS):
+        if kind not in (Kind.MARKET_CAPS, Kind.SHARES, Kind.CORPORATE_ACTIONS, *_FUND_KINDS):
             self._fail("known_at", f"does not belong to kind {kind}", "Remove the line")
         given = self._checked("known_at", values.mapping, dict[str, str]())
         if "column" not in given or given.keys() - {"column", "time", "zone"}:
@@ -218,6 +226,21 @@ class _Reader:
             return KnownAt(given["column"], at, values.time_zone(given.get("zone", "UTC")))
         except values.Wrong as error:
             self._fail("known_at", error.problem, wanted)
+
+    def _known_after(self, kind: Kind, layout: str) -> int | None:
+        if kind not in _FUND_KINDS:
+            if "known_after" in self.content:
+                self._fail("known_after", f"does not belong to kind {kind}", "Remove the line")
+            return None
+        days = self._checked("known_after", values.whole, KNOWN_AFTER.get(layout, -1))
+        if "known_at" in self.content:
+            if days >= 0:
+                self._fail("known_after", "stands beside known_at", "Remove one of the lines")
+            return None
+        if days < 0:
+            wanted = "Like: known_after: 1 (days after the positions or facts), or known_at"
+            self._fail("known_after", f"is missing: {kind} must say when it was known", wanted)
+        return days
 
     def _text(self, key: str, usual: str) -> str:
         return self._checked(key, values.text, usual)

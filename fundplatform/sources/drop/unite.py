@@ -65,6 +65,9 @@ def unite(files: Sequence[ParsedFile], config: DropConfig) -> dict[str, pl.DataF
     # Trades without a vendor's id are numbered by session, so a session is one file's as a whole.
     own_ids = config.kind == Kind.TRADES and "trade_id" not in config.columns
     scope = [n for n in key if n != "trade_id"] if own_ids else key
+    if config.kind == Kind.HOLDINGS:
+        # A report is one file's as a whole.
+        scope = [n for n in key if n != "line"]
     split = duplicates.between_files(every, key, scope, ROW)
     kept = split.kept.drop("who", FILE, strict=False)
     if split.gone.height or "who" in every.columns:
