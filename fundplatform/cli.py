@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fundplatform import (
     cli_asof,
+    cli_export,
     cli_fees,
     cli_gaps,
     cli_identity,
@@ -228,6 +229,7 @@ cli.add_command(cli_asof.asof)
 cli.add_command(cli_asof.changed)
 cli.add_command(report)
 cli.add_command(cli_fees.fees)
+cli.add_command(cli_export.export)
 
 
 def run_backfill(job: Backfill, store: Store) -> bool:
