@@ -28,7 +28,7 @@ _TABLES = {
 
 @click.command("asof")
 @click.argument("at", metavar="INSTANT")
-@click.argument("what", type=click.Choice(["prices", "raw", *_TABLES]))
+@click.argument("what", type=click.Choice(["prices", "raw", *_TABLES]), metavar="WHAT")
 @click.argument("names", nargs=-1)
 @click.option("--from", "first", type=Day, help="First session (default: the first there was).")
 @click.option("--to", "last", type=Day, help="Last session (default: the newest then).")
@@ -38,7 +38,7 @@ def asof(
 ) -> None:
     """What the warehouse said at INSTANT (2026-11-20T12:00Z), of these symbols or indices.
 
-    Prices (adjusted) and raw bars are read from the ledgers; levels, performance, compositions and
+    WHAT is prices, raw, levels, performance, compositions or metrics. Prices (adjusted) and raw bars are read from the ledgers; levels, performance, compositions and
     metrics are computed again from what was known, by the code of now. Nothing is stored.
     """
     settings = Settings.from_env()

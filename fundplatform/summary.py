@@ -213,7 +213,7 @@ _SECTIONS = (
                m.volatility, m.sharpe, m.sortino, m.max_drawdown as drawdown,
                m.risk_free_rate as rf, m.reason
         from funds.metrics m join catalog.instruments i using (instrument_id)
-        where m.frame in ('1Y', '5Y', 'ALL')
+        where m.frame in ('1Y', '5Y', 'ALL') and m.return_basis = 'price'
           and m.session = (select max(session) from funds.metrics)
         order by i.symbol, m.frame limit 24
         """,

@@ -24,8 +24,9 @@ from fundplatform_tests.storage.postgres import Server
 START, END = date(2015, 1, 2), date(2015, 12, 31)
 NOW = datetime(2016, 3, 1, 12, tzinfo=UTC)
 STAMPS = ("recorded_from", "recorded_to", "run_id", "fetched_at", "load_id")
-# Loads are compared by their counts; attempts and what follows from them carry times of day.
-OWN = (tables.LOADS, tables.DATA_SYNC, tables.SOURCE_HEALTH)
+# Loads are compared by their counts; attempts, what follows from them and the results of checks are
+# named by run and time of day.
+OWN = (tables.LOADS, tables.DATA_SYNC, tables.SOURCE_HEALTH, tables.QUALITY_RESULTS)
 COMPARED = [t for t in tables.TABLES if t not in OWN]
 COMPARED += [tables.revisions_of(t) for t in tables.TABLES if t.revisions]
 
