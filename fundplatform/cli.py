@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from fundplatform import (
     cli_asof,
+    cli_compare,
     cli_export,
     cli_fees,
     cli_gaps,
@@ -230,6 +231,7 @@ cli.add_command(cli_asof.changed)
 cli.add_command(report)
 cli.add_command(cli_fees.fees)
 cli.add_command(cli_export.export)
+cli.add_command(cli_compare.compare_funds)
 
 
 def run_backfill(job: Backfill, store: Store) -> bool:

@@ -194,7 +194,7 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("prices", "--fields", "symbol,sesion"), "sesion: there is none of this name. Did you mean"),
+        (("prices", "--fields", "symbol,sesion"), "none of this name. Did you mean session"),
         (("prices", "--fields", "close,close"), "named twice"),
         (("prices", "APPL"), "Did you mean AAPL?"),
         (("metrics", "spy"), "Did you mean SPY?"),

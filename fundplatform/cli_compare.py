@@ -1,0 +1,77 @@
+"""`fundplatform compare SPY EFA ...`: funds side by side. Thin, like cli.py."""
+
+import json
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+import click
+
+from fundplatform import summary
+from fundplatform.compare import Comparison, compare
+from fundplatform.export_files import whole
+from fundplatform.settings import Settings
+
+
+@click.command("compare")
+@click.argument("tickers", nargs=-1)
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write a page that opens offline.")
+def compare_funds(tickers: Sequence[str], as_json: bool, html: Path | None) -> None:
+    """Two to ten funds side by side: returns, growth, risk, correlation, cost, holdings.
+
+    A ticker that means several instruments is written CLASS:SYMBOL (etf:SPY) or #NUMBER.
+    """
+    from fundplatform.cli import quiet_store
+    from fundplatform.compare_data import load
+
+    found = compare(load(quiet_store(Settings.from_env()), tickers))
+    if html:
+        from fundplatform.reports.comparison import render
+
+        with whole(html) as into:
+            into.write(render(found).encode())
+        click.echo(str(html), err=as_json)
+    if as_json:
+        click.echo(json.dumps(as_dict(found), default=_plain, allow_nan=False))
+    elif not html:
+        _print(found)
+
+
+def as_dict(found: Comparison) -> dict[str, object]:
+    """Facts, notes, tables and growth as lists of objects."""
+    return {
+        "funds": list(found.names),
+        "facts": dict(found.facts),
+        "notes": list(found.notes),
+        "tables": {name: table.to_dicts() for name, table in found.tables.items()},
+        "growth": found.growth.to_dicts(),
+    }
+
+
+def _print(found: Comparison) -> None:
+    from fundplatform.cli import console
+    from fundplatform.reports.comparison import TITLES
+
+    facts = found.facts
+    click.echo(
+        f"Common history {facts['from']} to {facts['to']}, {facts['common_sessions']} sessions; "
+        f"series: {facts['series_basis']}"
+    )
+    if facts["metrics_session"]:
+        click.echo(
+            f"Frames and risk: session {facts['metrics_session']}, {facts['metrics_basis']} returns"
+        )
+    for name, table in found.tables.items():
+        if not table.is_empty():
+            click.echo()
+            console.print(summary.frame_table(table, TITLES[name]))
+    click.echo()
+    for note in found.notes:
+        click.echo(f"note: {note}")
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

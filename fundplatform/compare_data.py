@@ -1,0 +1,162 @@
+"""What a comparison of funds needs from the warehouse: who is meant, and their series and facts.
+
+In: a store (its published state) and two to ten tickers. Out: `compare.Inputs`. Nothing is computed
+here beyond choosing the newest of what is stored.
+"""
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+import polars as pl
+
+from fundplatform.compare import MOST, Inputs
+from fundplatform.errors import ConfigError
+from fundplatform.finance.positions_key import keyed
+from fundplatform.storage.base import Store
+
+_BASES = ("gross_total", "net_total", "price")
+# A merged identity has no prices of its own any more.
+_INSTRUMENTS = """
+SELECT instrument_id, symbol, name, asset_class, quote, valid_from, valid_to
+FROM catalog.instruments WHERE asset_class <> 'merged'
+"""
+_SERIES = """
+SELECT p.instrument_id, p.session, p.total_return_close AS value, p.basis
+FROM marts.total_return AS p
+JOIN catalog.instruments AS i ON i.instrument_id = p.instrument_id AND i.quote = p.quote
+WHERE p.instrument_id IN ({ids})
+UNION ALL
+SELECT i.instrument_id, l.session, l.level, l.return_basis
+FROM indices.levels AS l
+JOIN catalog.instruments AS i ON i.symbol = l.index_name AND i.asset_class = 'index'
+WHERE i.instrument_id IN ({ids})
+"""
+_COMMON = """
+SELECT session, return_basis FROM funds.metrics WHERE instrument_id IN ({ids})
+GROUP BY session, return_basis HAVING count(DISTINCT instrument_id) = ?
+"""
+_METRICS = """
+SELECT m.instrument_id, m.frame, m.base_session, m.total_return, m.annualized_return, m.volatility,
+       m.sharpe, m.sortino, m.max_drawdown, r.calmar, r.beta, m.reason
+FROM funds.metrics AS m
+LEFT JOIN funds.risk AS r ON r.instrument_id = m.instrument_id AND r.session = m.session
+  AND r.frame = m.frame AND r.return_basis = m.return_basis
+WHERE m.instrument_id IN ({ids}) AND m.session = ? AND m.return_basis = ?
+"""
+_RATIOS = """
+SELECT instrument_id, expense_ratio, session, effective_on, known_at
+FROM raw.fund_facts WHERE instrument_id IN ({ids}) AND expense_ratio IS NOT NULL
+"""
+_HOLDINGS = """
+SELECT instrument_id, source_id, as_of, known_at, name, ticker, isin, cusip, sector, weight
+FROM raw.holdings WHERE instrument_id IN ({ids}) AND weight IS NOT NULL
+"""
+_SECTORS = """
+SELECT i.symbol AS ticker, min(p.sector) AS known_sector
+FROM raw.profiles AS p JOIN catalog.instruments AS i ON i.instrument_id = p.instrument_id
+WHERE p.sector IS NOT NULL AND i.asset_class = 'equity'
+GROUP BY i.symbol HAVING count(DISTINCT p.sector) = 1
+"""
+
+
+def load(store: Store, tickers: Sequence[str]) -> Inputs:
+    """Everything stored about these funds that a comparison shows.
+
+    Raises:
+        ConfigError: One fund, more than `MOST`, one twice, an unknown or an ambiguous ticker.
+    """
+    funds = resolved(store.query(_INSTRUMENTS), tickers)
+    ids = ", ".join(str(i) for i in funds["instrument_id"])
+    names = funds.select("instrument_id", "fund")
+
+    def ask(sql: str, *given: object) -> pl.DataFrame:
+        return store.query(sql.format(ids=ids), given).join(names, on="instrument_id")
+
+    common = store.query(_COMMON.format(ids=ids), [funds.height])
+    session, basis = None, None
+    metrics = pl.DataFrame()
+    if common.height:
+        session = common.sort("session")["session"][-1]
+        known = common.filter(pl.col("session") == session)["return_basis"]
+        basis = next(b for b in _BASES if b in known)
+        metrics = ask(_METRICS, session, basis)
+    ratios = ask(_RATIOS).sort("effective_on", "known_at").group_by("fund").last()
+    return Inputs(
+        funds,
+        _one_basis(ask(_SERIES)),
+        metrics,
+        session,
+        basis,
+        ratios.select("fund", "expense_ratio", known_on="session"),
+        _newest(ask(_HOLDINGS), store.query(_SECTORS)),
+    )
+
+
+def resolved(instruments: pl.DataFrame, tickers: Sequence[str]) -> pl.DataFrame:
+    """instrument_id, fund (as asked), name, asset_class and quote of each ticker, in this order.
+
+    A ticker is a symbol, `CLASS:SYMBOL`, or `#` and an instrument's number.
+
+    Raises:
+        ConfigError: As `load`.
+    """
+    if not 2 <= len(tickers) <= MOST:
+        raise ConfigError(
+            "compare", None, f"{len(tickers)} funds were named", f"Name 2 to {MOST}: SPY EFA"
+        )
+    rows = [_one(instruments, ticker) for ticker in tickers]
+    ids = [row["instrument_id"] for row in rows]
+    for n, own in enumerate(ids):
+        if own in ids[:n]:
+            raise ConfigError("compare", tickers[n], "it is named twice", "Name each fund once")
+    schema = {**instruments.schema, "fund": pl.String()}
+    return pl.DataFrame(rows, schema=schema)
+
+
+def _one(instruments: pl.DataFrame, ticker: str) -> dict[str, object]:
+    asset_class, _, symbol = ticker.rpartition(":")
+    if ticker.startswith("#"):
+        found = instruments.filter(pl.col("instrument_id").cast(pl.String) == ticker[1:])
+    else:
+        found = instruments.filter(pl.col("symbol").str.to_uppercase() == symbol.upper())
+    if asset_class:
+        found = found.filter(pl.col("asset_class") == asset_class.lower())
+    if found.is_empty():
+        known = instruments["symbol"].unique().to_list()
+        near = get_close_matches(symbol.upper(), known, 3, 0.6)
+        hint = f"Did you mean {' or '.join(near)}?" if near else "See catalog.instruments"
+        raise ConfigError("compare", ticker, "no such instrument", hint)
+    if found.height > 1:
+        forms = found.select("asset_class", "symbol", "instrument_id", "valid_from", "valid_to")
+        each = [f"#{i} ({a}:{s}, {b} to {e})" for a, s, i, b, e in sorted(forms.iter_rows())]
+        raise ConfigError(
+            "compare", ticker, f"it is ambiguous: {'; '.join(each)}", "Name one of these"
+        )
+    return {**found.row(0, named=True), "fund": ticker.upper() if not asset_class else ticker}
+
+
+def _one_basis(series: pl.DataFrame) -> pl.DataFrame:
+    """Each fund's newest run of sessions on one basis: a return never mixes two.
+
+    An index has every session on each basis, of which the total return is taken.
+    """
+    doubled = series.group_by("fund", "session").len().filter(pl.col("len") > 1)["fund"].unique()
+    best = pl.col("basis").replace_strict(dict(zip(_BASES, range(3), strict=True)), default=0)
+    series = series.filter(
+        ~pl.col("fund").is_in(doubled.to_list()) | (best == best.min().over("fund"))
+    ).sort("fund", "session")
+    newest = pl.col("basis").last().over("fund")
+    run = (pl.col("basis") != newest).cum_sum(reverse=True).over("fund") == 0
+    return series.filter(run).select("fund", "session", "value", "basis")
+
+
+def _newest(holdings: pl.DataFrame, sectors: pl.DataFrame) -> pl.DataFrame:
+    """The newest report of each fund: fund, as_of, holding, name, sector, weight."""
+    order = pl.struct("as_of", "known_at", "source_id")
+    newest = holdings.filter(order == order.max().over("fund"))
+    return (
+        keyed(newest)
+        .join(sectors, on="ticker", how="left")
+        .with_columns(sector=pl.coalesce("known_sector", "sector"))
+        .select("fund", "as_of", "holding", "name", "sector", "weight")
+    )
