@@ -38,8 +38,9 @@ def asof(
 ) -> None:
     """What the warehouse said at INSTANT (2026-11-20T12:00Z), of these symbols or indices.
 
-    WHAT is prices, raw, levels, performance, compositions or metrics. Prices (adjusted) and raw bars are read from the ledgers; levels, performance, compositions and
-    metrics are computed again from what was known, by the code of now. Nothing is stored.
+    WHAT is prices, raw, levels, performance, compositions or metrics. Prices (adjusted) and raw
+    bars are read from the ledgers; the others are computed again from what was known, by the code
+    of now. Nothing is stored.
     """
     settings = Settings.from_env()
     past = _past(settings, _instant(at))
