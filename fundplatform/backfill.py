@@ -28,6 +28,8 @@ from fundplatform.assets.catalog import (
     SOURCES,
     TIERS,
 )
+from fundplatform.assets.fund_catalog import FACTS as FUND_FACTS
+from fundplatform.assets.fund_catalog import FUND_CATALOG, fund_raw
 from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import SYMBOLS, raw_key
 from fundplatform.call_plan import told
@@ -55,6 +57,8 @@ CATALOG = (*IDENTITIES, ACTIONS, FACTORS)
 """What is counted before the chain, in one run."""
 AFTERWARDS = (SECURITIES, CAPS, TIERS, PAYMENT_FACTORS)
 """What rests on whole histories of prices, in one run after the chain."""
+FUNDS = Chunk("fund catalog", FUND_CATALOG)
+"""What funds are, cost and hold, where a source says so."""
 CHAIN = tuple(key for keys in STAGES.values() for key in keys)
 """Everything downstream of raw that is computed by day, in one run."""
 
@@ -242,7 +246,7 @@ class Backfill:
         flows downstream.
         """
         outcomes = self.execute(self.fetches(), on_start, on_done)
-        outcomes += self.execute(self.catalog(), on_start, on_done)
+        outcomes += self.execute([*self.catalog(), *self.funds()], on_start, on_done)
         days = chain_days(self.sources, self.instance, self.first, self.last)
         if days:
             versions = self.versions(CHAIN)
@@ -255,10 +259,10 @@ class Backfill:
         """What is new or stale downstream as things are, without fetching anything."""
         days = chain_days(self.sources, self.instance, self.first, self.last)
         if not days:
-            return self.catalog()
+            return [*self.catalog(), *self.funds()]
         versions = self.versions(CHAIN)
         chain = chain_chunks(self.all_sources, self.instance, *days, versions)
-        found = [*self.catalog(), *chain]
+        found = [*self.catalog(), *self.funds(), *chain]
         # They follow what is judged; alone they are due where that was done before.
         judged = any(JUDGED in chunk.keys for chunk in found)
         after = [Chunk(TIERS.to_user_string(), AFTERWARDS)] if judged else self.tiers()
@@ -276,6 +280,15 @@ class Backfill:
         due = due or latest(self.instance, [FACTORS]) < latest(self.instance, [DECISIONS])
         due = due or self._outdated(ACTIONS) or self._outdated(FACTORS)
         return [Chunk("catalog", CATALOG)] if due else []
+
+    def funds(self) -> list[Chunk]:
+        """The run of fund facts and holdings, where some came since or their code changed."""
+        raw = fund_raw(self.all_sources)
+        if not raw:
+            return []
+        due = latest(self.instance, [FUND_FACTS]) < latest(self.instance, raw)
+        due = due or any(self._outdated(key) for key in FUND_CATALOG)
+        return [FUNDS] if due else []
 
     def tiers(self) -> list[Chunk]:
         """The run of caps, tiers and payment factors, where what they rest on changed."""

@@ -12,6 +12,7 @@ import dagster as dg
 from fundplatform import calendars, suites
 from fundplatform.assets import (
     catalog,
+    fund_catalog,
     funds,
     index_checks,
     indices,
@@ -106,6 +107,7 @@ def _assets(
     syncs = Syncs(store)
     raw = [raw_asset(s, kind, clock, syncs) for s in sources for kind in s.spec.kinds]
     base = [*raw, catalog.identities(sources), catalog.corporate_actions(sources)]
+    base += fund_catalog.fund_catalog(sources)
     if not any(Kind.OHLCV in s.spec.kinds for s in sources):
         return base
     days = daily_partitions(sources)

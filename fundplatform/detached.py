@@ -12,6 +12,7 @@ from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS
+from fundplatform.assets.fund_catalog import fund_raw
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.spans import FRESH
 from fundplatform.automation.requests import subset, under_way
@@ -19,6 +20,7 @@ from fundplatform.backfill import (
     AFTERWARDS,
     CATALOG,
     CHAIN,
+    FUNDS,
     Backfill,
     chain_chunks,
     chain_days,
@@ -92,6 +94,7 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     feeds = _raw(job, FEEDS)
     factors = _raw(job, (Kind.CORPORATE_ACTIONS,))
     fetched = {key for chunk in fetches for key in chunk.keys}
+    funds = [FUNDS] if fetched & {*fund_raw(job.all_sources)} else job.funds()
     # Factors older than their actions: a run was killed between the two.
     late = latest(job.instance, [FACTORS]) < latest(job.instance, factors)
     days = chain_days(job.sources, job.instance, job.first, job.last, fetches)
@@ -105,8 +108,8 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     judged = any(JUDGED in chunk.keys for chunk in chain)
     tiers = [Chunk("tiers", AFTERWARDS)] if judged else job.tiers()
     if fetches:
-        return fetches, [*catalog, *chain, *tiers]
-    return [*catalog, *chain, *tiers], []
+        return fetches, [*catalog, *funds, *chain, *tiers]
+    return [*catalog, *funds, *chain, *tiers], []
 
 
 _CATALOG = Chunk("catalog", CATALOG)

@@ -40,6 +40,11 @@ CONTRACT = {
     "sessions open high low close volume close_as_delivered basis",
     "daily_vwap": "instrument_id symbol asset_class source quote session origin adjustment vwap "
     "volume observations estimated selected",
+    "fund_facts": "instrument_id symbol asset_class name fund_type category issuer share_class "
+    "inception expense_ratio gross_expense_ratio aum currency active valid_from valid_to known_at "
+    "superseded_at is_current problem source reference",
+    "same_holdings_higher_fee": "dearer cheaper overlap common dearer_expense_ratio "
+    "cheaper_expense_ratio cost_per_10000 dearer_id cheaper_id oldest_report place",
     "source_health": "source title asset_class calendar first_session last_session sessions "
     "held_sessions rows_raw rows_rejected rows_rejected_at_load payloads last_fetched_at "
     "last_success_at",

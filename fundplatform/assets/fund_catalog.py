@@ -1,0 +1,80 @@
+"""catalog/fund_facts, catalog/holdings, catalog/fund_overlaps: of all sources, recomputed whole.
+
+They stand where a source brings fund facts or holdings. What the frames are is worked out in
+`finance/fund_history.py` and `finance/positions.py`.
+"""
+
+from collections.abc import Iterable
+
+import dagster as dg
+import polars as pl
+
+from fundplatform import tables
+from fundplatform.assets.catalog import INSTRUMENTS, SOURCES, every, others
+from fundplatform.assets.describe import key_of, output
+from fundplatform.assets.raw import raw_key
+from fundplatform.finance import fund_history, positions
+from fundplatform.sources.base import Kind, Source
+from fundplatform.storage.outputs import Derived
+
+FACTS, HOLDINGS, OVERLAPS = map(key_of, (tables.FACTS, tables.POSITIONS, tables.OVERLAPS))
+FUND_CATALOG = (FACTS, HOLDINGS, OVERLAPS)
+_KINDS = (Kind.FUND_FACTS, Kind.HOLDINGS)
+_SHOWN = 20
+
+
+def fund_raw(sources: Iterable[Source]) -> list[dg.AssetKey]:
+    """The raw assets they rest on."""
+    return [raw_key(s.spec.name, k) for s in sources for k in s.spec.kinds if k in _KINDS]
+
+
+def fund_catalog(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
+    """The asset, where any source has what it is made of."""
+    sources = list(sources)
+    if not fund_raw(sources):
+        return []
+    raw_in = {n: i for kind in _KINDS for n, i in every(sources, kind, whole=True).items()}
+
+    @dg.multi_asset(
+        name="catalog_funds",
+        outs={
+            "fund_facts": output(tables.FACTS, f"fund_facts {fund_history.VERSION}"),
+            "holdings": output(tables.POSITIONS, f"holdings {positions.VERSION}"),
+            "fund_overlaps": output(tables.OVERLAPS, f"overlaps {positions.VERSION}"),
+        },
+        ins={
+            "instruments": dg.AssetIn(INSTRUMENTS),
+            "known_sources": dg.AssetIn(SOURCES),
+            **{f"raw_{name}": one for name, one in raw_in.items()},
+        },
+        deps=[key for kind in _KINDS for key in others(sources, kind)],
+        pool="warehouse",
+    )
+    def describe(
+        context: dg.AssetExecutionContext,
+        instruments: pl.DataFrame,
+        known_sources: pl.DataFrame,
+        **raw: pl.DataFrame,
+    ) -> tuple[Derived, Derived, Derived]:
+        stated, reported = (raw.get(f"raw_{kind}", kind.table.empty()) for kind in _KINDS)
+        facts = fund_history.versions(stated, known_sources)
+        held = positions.positions(reported, instruments)
+        doubts = facts.filter(pl.col("problem").is_not_null())
+        context.add_asset_metadata({"ratios not trusted": doubts.height}, FACTS)
+        if doubts.height:
+            texts = doubts.select("instrument_id", "problem").head(_SHOWN).rows()
+            context.log.warning(f"expense ratios not trusted: {texts}")
+        reports = held.unique(positions.REPORT)
+        report = {
+            "reports": reports.height,
+            "reports not complete": reports.filter(~pl.col("complete")).height,
+            "positions without instrument": held["holding_id"].null_count(),
+        }
+        context.add_asset_metadata(report, HOLDINGS)
+        return (
+            Derived({tables.FACTS: facts}),
+            Derived({tables.POSITIONS: held}),
+            Derived({tables.OVERLAPS: positions.alike(held, known_sources)}),
+        )
+
+    return [describe]
