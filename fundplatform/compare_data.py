@@ -152,10 +152,12 @@ def _one_basis(series: pl.DataFrame) -> pl.DataFrame:
 
 def _newest(holdings: pl.DataFrame, sectors: pl.DataFrame) -> pl.DataFrame:
     """The newest report of each fund: fund, as_of, holding, name, sector, weight."""
-    order = pl.struct("as_of", "known_at", "source_id")
-    newest = holdings.filter(order == order.max().over("fund"))
+    report = ["fund", "as_of", "known_at", "source_id"]
+    last = holdings.select(report).sort(report).unique("fund", keep="last")
+    newest = holdings.join(last, on=report, how="semi")
     return (
         keyed(newest)
+        .with_columns(pl.col("ticker").str.strip_chars().str.to_uppercase())
         .join(sectors, on="ticker", how="left")
         .with_columns(sector=pl.coalesce("known_sector", "sector"))
         .select("fund", "as_of", "holding", "name", "sector", "weight")
