@@ -43,9 +43,11 @@ LEFT JOIN funds.risk AS r ON r.instrument_id = m.instrument_id AND r.session = m
   AND r.frame = m.frame AND r.return_basis = m.return_basis
 WHERE m.instrument_id IN ({ids}) AND m.session = ? AND m.return_basis = ?
 """
+# What is stored there is trusted: a fee in percent where a fraction belongs is not.
 _RATIOS = """
-SELECT instrument_id, expense_ratio, session, effective_on, known_at
-FROM raw.fund_facts WHERE instrument_id IN ({ids}) AND expense_ratio IS NOT NULL
+SELECT instrument_id, expense_ratio, valid_from, known_at
+FROM catalog.fund_facts
+WHERE instrument_id IN ({ids}) AND expense_ratio IS NOT NULL AND superseded_at IS NULL
 """
 _HOLDINGS = """
 SELECT instrument_id, source_id, as_of, known_at, name, ticker, isin, cusip, sector, weight
@@ -80,14 +82,14 @@ def load(store: Store, tickers: Sequence[str]) -> Inputs:
         known = common.filter(pl.col("session") == session)["return_basis"]
         basis = next(b for b in _BASES if b in known)
         metrics = ask(_METRICS, session, basis)
-    ratios = ask(_RATIOS).sort("effective_on", "known_at").group_by("fund").last()
+    ratios = ask(_RATIOS).sort("valid_from", "known_at").group_by("fund").last()
     return Inputs(
         funds,
         _one_basis(ask(_SERIES)),
         metrics,
         session,
         basis,
-        ratios.select("fund", "expense_ratio", known_on="session"),
+        ratios.select("fund", "expense_ratio", known_on=_day("known_at")),
         _newest(ask(_HOLDINGS), store.query(_SECTORS)),
     )
 
@@ -133,6 +135,10 @@ def _one(instruments: pl.DataFrame, ticker: str) -> dict[str, object]:
             "compare", ticker, f"it is ambiguous: {'; '.join(each)}", "Name one of these"
         )
     return {**found.row(0, named=True), "fund": ticker.upper() if not asset_class else ticker}
+
+
+def _day(instant: str) -> pl.Expr:
+    return pl.col(instant).dt.convert_time_zone("UTC").dt.date()
 
 
 def _one_basis(series: pl.DataFrame) -> pl.DataFrame:

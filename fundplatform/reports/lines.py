@@ -36,7 +36,9 @@ def lines(
     high = high if high > low else low + 1
     span = max(1, (days[-1] - days[0]).days)
     step = max(1, -(-len(days) // _MOST_POINTS))
-    kept = sorted({*range(0, len(days), step), len(days) - 1})
+    # The extremes stay, whatever is thinned.
+    ends = {own.index(find(own)) for own in map(list, values.values()) for find in (min, max)}
+    kept = sorted({*range(0, len(days), step), len(days) - 1, *ends})
 
     def across(n: int) -> float:
         return _LEFT + (_WIDTH - _LEFT) * (days[n] - days[0]).days / span

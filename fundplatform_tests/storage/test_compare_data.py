@@ -26,9 +26,14 @@ def metric(instrument: int, session: str, basis: str, value: float) -> dict[str,
             "return_basis": basis, "total_return": value}  # fmt: skip
 
 
-def fact(day: str, at: datetime, ratio: float | None) -> dict[str, object]:
-    return {"instrument_id": 1, "effective_on": D(day), "known_at": at, "session": at.date(),
-            "expense_ratio": ratio}  # fmt: skip
+def fact(day: str, at: datetime, ratio: float | None, **more: object) -> dict[str, object]:
+    return {
+        "instrument_id": 1,
+        "valid_from": D(day),
+        "known_at": at,
+        "expense_ratio": ratio,
+        **more,
+    }
 
 
 def position(instrument: int, day: str, at: datetime, line: int, weight: float | None,
@@ -67,8 +72,8 @@ CONTENT = (
          metric(1, "2023-01-05", "price", 0.5)),
     rows(tables.RISK, {"instrument_id": 1, "session": D("2023-01-04"), "frame": "1M",
                        "return_basis": "gross_total", "beta": 1.25}),
-    rows(tables.FUND_FACTS, fact("2023-02-01", OLD, 0.0010), fact("2023-08-01", NEW, None),
-         fact("2023-05-01", NEW, 0.0009)),
+    rows(tables.FACTS, fact("2023-02-01", OLD, 0.0010), fact("2023-08-01", NEW, None),
+         fact("2023-05-01", NEW, 0.0009), fact("2023-06-01", OLD, 0.0007, superseded_at=NEW)),
     rows(tables.HOLDINGS, position(1, "2022-12-31", NEW, 1, 1.0, ticker="OLD"),
          position(1, "2023-06-30", OLD, 1, 0.9, ticker="AMENDED"),
          position(1, "2023-06-30", NEW, 1, 0.6, ticker="AAPL", sector="CORP"),
