@@ -11,7 +11,7 @@ from bench.inputs import FIRST, LAST
 from fundplatform import contract_worker
 from fundplatform.backfill import CHAIN, Backfill, chain_chunks, chain_days
 from fundplatform.chunks import Chunk
-from fundplatform.cli import prepare
+from fundplatform.command_line import prepare
 from fundplatform.settings import Settings
 
 _PRICES = tuple(key for key in CHAIN if key.path[0] in ("prices", "ops"))

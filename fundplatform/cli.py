@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 
 import click
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import DBAPIError
 
 from fundplatform import (
@@ -23,23 +21,26 @@ from fundplatform import (
     quality,
     summary,
 )
-from fundplatform.backfill import Backfill
 from fundplatform.call_plan import calls
-from fundplatform.chunks import Chunk, Outcome, run_chunk
-from fundplatform.cli_report import refresh, report
-from fundplatform.definitions import build_definitions, open_store, utc_now
-from fundplatform.errors import ConfigError, FundplatformError
+from fundplatform.chunks import run_chunk
+from fundplatform.cli_report import report
+from fundplatform.clock import utc_now
+from fundplatform.command_line import (
+    DAY,
+    console,
+    ended,
+    open_warehouse,
+    prepare,
+    quiet_store,
+    run_backfill,
+    tell_errors,
+)
+from fundplatform.errors import FundplatformError
 from fundplatform.instance import close_dead_runs, open_instance
 from fundplatform.instance import init as init_home
-from fundplatform.quiet import quiet_logger
 from fundplatform.settings import Settings
 from fundplatform.sources import register
-from fundplatform.sources.base import Source
-from fundplatform.storage.base import Store
 from fundplatform.storage.syncs import Syncs
-
-# Piped into a file or a log there is no terminal to ask for its width.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 def main() -> None:
@@ -70,7 +71,7 @@ def cli() -> None:
 def init() -> None:
     """Make the home folder, the Dagster instance and the warehouse (re-runnable)."""
     settings = Settings.from_env()
-    store = _store(settings)
+    store = open_warehouse(settings)
     done = init_home(settings, store)
     for line in done or [f"{settings.home} is ready; nothing to do"]:
         click.echo(line)
@@ -105,22 +106,22 @@ def status() -> None:
 
 @cli.command()
 @click.argument("names", nargs=-1)
-@click.option("--from", "first", type=click.DateTime(["%Y-%m-%d"]), help="First session.")
-@click.option("--to", "last", type=click.DateTime(["%Y-%m-%d"]), help="Last session.")
+@click.option("--from", "first", type=DAY, help="First session.")
+@click.option("--to", "last", type=DAY, help="Last session.")
 @click.option("--plan", is_flag=True, help="Only print the runs and vendors' calls to be made.")
 @click.option("--refetch", is_flag=True, help="Fetch again what is already there.")
 @click.option("--detach", is_flag=True, help="Submit a native Dagster backfill; a daemon runs it.")
 def backfill(
     names: Sequence[str],
-    first: object,
-    last: object,
+    first: date | None,
+    last: date | None,
     plan: bool,
     refetch: bool,
     detach: bool,
 ) -> None:
     """Fetch SOURCE... (default: all) for the sessions asked for, and compute all downstream."""
     settings = Settings.from_env()
-    span = (_day(first) or date(1900, 1, 1), _day(last) or _yesterday())
+    span = (first or date(1900, 1, 1), last or _yesterday())
     if span[0] > span[1]:
         raise click.UsageError(f"--from {span[0]} is after --to {span[1]} (default: yesterday)")
     if detach:
@@ -133,12 +134,12 @@ def backfill(
         fetches = job.fetches()
         for chunk in fetches:
             click.echo(f"would run {chunk}")
-        for asked in calls(job.sources, fetches, Syncs(_store(settings)), job.clock):
+        for asked in calls(job.sources, fetches, Syncs(open_warehouse(settings)), job.clock):
             for line in asked.lines():
                 click.echo(line)
         click.echo("then everything downstream of the days above, in runs of at most 250 days")
         return
-    ok = run_backfill(job, _store(settings))
+    ok = run_backfill(job, open_warehouse(settings))
     # A source that cannot be read is a failed one, unless others were asked for by name.
     if not ok or (not names and register.load(settings).problems):
         sys.exit(1)
@@ -157,10 +158,9 @@ def rebuild(names: Sequence[str]) -> None:
     for chunk in chunks:
         outcome = run_chunk(chunk, job.job, job.instance)
         failed += bool(outcome.errors)
-        console.print(f"{'FAILED' if outcome.errors else 'done  '} {chunk}")
-        for error in outcome.errors:
-            click.echo(f"failed: {chunk}: {error} (run {outcome.run_id})", err=True)
-    _store(settings).publish()
+        console.print(ended(outcome))
+        tell_errors(outcome)
+    open_warehouse(settings).publish()
     click.echo(f"{len(chunks)} fetches played again, {failed} failed")
     if failed:
         sys.exit(1)
@@ -174,7 +174,7 @@ def ui(host: str, port: int) -> None:
     from fundplatform.ui import serve
 
     settings = Settings.from_env()
-    init_home(settings, _store(settings))
+    init_home(settings, open_warehouse(settings))
     for run_id in close_dead_runs(open_instance(settings)):
         click.echo(f"run {run_id}: its process was killed; marked as failed")
     click.echo(f"Dagster UI: http://{host}:{port} (starts in some seconds; Ctrl-C ends it)")
@@ -234,105 +234,6 @@ cli.add_command(cli_export.export)
 cli.add_command(cli_compare.compare_funds)
 
 
-def run_backfill(job: Backfill, store: Store) -> bool:
-    """Run with a progress bar, publish once, print the failures; True when all went well."""
-    started = time.monotonic()
-    fetches = job.fetches()
-    total = sum(chunk.partitions for chunk in fetches)
-    failed: list[Outcome] = []
-    runs = 0
-    with Progress(
-        TextColumn("{task.description}", table_column=None),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        console=console,
-    ) as progress:
-        task = progress.add_task("starting", total=total or None)
-
-        def on_start(chunk: Chunk) -> None:
-            nonlocal total
-            # What is stale downstream is known only once the fetches are done.
-            total += 0 if chunk in fetches else chunk.partitions
-            progress.update(task, description=str(chunk), total=total)
-
-        def on_done(outcome: Outcome) -> None:
-            nonlocal runs
-            runs += 1
-            progress.advance(task, outcome.chunk.partitions)
-            if outcome.errors:
-                failed.append(outcome)
-            progress.console.print(f"{'FAILED' if outcome.errors else 'done  '} {outcome.chunk}")
-
-        ok = job.run(on_start, on_done)
-    if not runs:
-        # A backfill killed after its last run has not published yet; else this costs nothing.
-        store.publish()
-        console.print(
-            "Nothing to do: every session asked for is already there. No row changed. "
-            "--refetch fetches them again."
-        )
-        return True
-    begun = time.monotonic()
-    path = store.publish()
-    published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
-    console.print(f"{runs} runs in {begun - started:.1f} s{published}")
-    refresh(Settings.from_env(), store)
-    for outcome in failed:
-        for error in outcome.errors:
-            click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)
-    return ok
-
-
-def prepare(
-    settings: Settings,
-    names: Sequence[str],
-    span: tuple[date, date],
-    *,
-    refetch: bool = False,
-) -> Backfill:
-    """Initialise the home and wire a backfill over the named sources (all when none is named)."""
-    store = _store(settings)
-    init_home(settings, store)
-    loaded = register.load(settings)
-    for problem in loaded.problems:
-        click.echo(f"left out: {problem.name}: {problem.message}", err=True)
-    some = chosen(loaded.sources, names)
-    definitions = build_definitions(
-        settings,
-        sources=loaded.sources,
-        store=store,
-        publish_after_run=False,
-        loggers={"console": quiet_logger},
-    )
-    instance = open_instance(settings)
-    close_dead_runs(instance)
-    return Backfill(
-        some,
-        loaded.sources,
-        instance,
-        definitions.resolve_implicit_global_asset_job_def(),
-        *span,
-        refetch=refetch,
-        store=store,
-    )
-
-
-def chosen(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:
-    """The sources of these names, all where none is named.
-
-    Raises:
-        ConfigError: No such source.
-    """
-    known = {s.spec.name: s for s in sources}
-    for name in names:
-        if name not in known:
-            raise ConfigError(
-                "command line", name, "no such source", f"Choose from: {', '.join(sorted(known))}"
-            )
-    return [known[n] for n in names] or list(sources)
-
-
 def _environment_problem(error: DBAPIError | OSError) -> str:
     """A full disk or a missing right, met outside the warehouse: in Dagster's records or a file."""
     home = Settings.from_env().home
@@ -342,22 +243,6 @@ def _environment_problem(error: DBAPIError | OSError) -> str:
         f"{where}: {why}. Check that the disk has space and the folder is writable, then run the "
         "same command again: it goes on where it stopped"
     )
-
-
-def _store(settings: Settings) -> Store:
-    return open_store(settings, notify=lambda message: click.echo(message, err=True))
-
-
-def quiet_store(settings: Settings) -> Store:
-    """The warehouse for a command that only reads; calendars come from the home."""
-    from fundplatform import calendars
-
-    calendars.use_cache(settings.home / "calendars")
-    return _store(settings)
-
-
-def _day(value: object) -> date | None:
-    return value.date() if hasattr(value, "date") else None
 
 
 def _yesterday() -> date:

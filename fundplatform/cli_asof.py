@@ -10,13 +10,13 @@ import click
 import polars as pl
 
 from fundplatform import calendars, revisions, summary, tables
+from fundplatform.command_line import DAY, open_warehouse
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Slice
 
 if TYPE_CHECKING:
     from fundplatform.assets.as_of import Past
 
-Day = click.DateTime(["%Y-%m-%d"])
 _SHOWN = 60
 _TABLES = {
     "levels": (tables.LEVELS, "index_name"),
@@ -30,11 +30,16 @@ _TABLES = {
 @click.argument("at", metavar="INSTANT")
 @click.argument("what", type=click.Choice(["prices", "raw", *_TABLES]), metavar="WHAT")
 @click.argument("names", nargs=-1)
-@click.option("--from", "first", type=Day, help="First session (default: the first there was).")
-@click.option("--to", "last", type=Day, help="Last session (default: the newest then).")
+@click.option("--from", "first", type=DAY, help="First session (default: the first there was).")
+@click.option("--to", "last", type=DAY, help="Last session (default: the newest then).")
 @click.option("--csv", type=click.Path(path_type=Path), help="Write all rows there.")
 def asof(
-    at: str, what: str, names: Sequence[str], first: object, last: object, csv: Path | None
+    at: str,
+    what: str,
+    names: Sequence[str],
+    first: date | None,
+    last: date | None,
+    csv: Path | None,
 ) -> None:
     """What the warehouse said at INSTANT (2026-11-20T12:00Z), of these symbols or indices.
 
@@ -45,7 +50,7 @@ def asof(
     settings = Settings.from_env()
     past = _past(settings, _instant(at))
     newest = past.span()
-    window = (_day(first) or newest[0], _day(last) or newest[1])
+    window = (first or newest[0], last or newest[1])
     if what == "metrics" and not first:
         window = (window[1], window[1])
     frame = _rows(past, what, window)
@@ -57,26 +62,24 @@ def asof(
 
 @click.command("revisions")
 @click.argument("symbol")
-@click.argument("session", type=Day, required=False)
+@click.argument("session", type=DAY, required=False)
 @click.option("--csv", type=click.Path(path_type=Path), help="Write all rows there.")
-def changed(symbol: str, session: object, csv: Path | None) -> None:
+def changed(symbol: str, session: date | None, csv: Path | None) -> None:
     """Who changed what of SYMBOL when: old and new value, payload and run.
 
     With SESSION (2026-11-20) also how that day's values came first.
     """
-    from fundplatform.definitions import open_store
-
-    store = open_store(Settings.from_env(), notify=lambda m: click.echo(m, err=True))
-    frame = revisions.changes(store, symbol, _day(session))
+    store = open_warehouse(Settings.from_env())
+    frame = revisions.changes(store, symbol, session)
     _show(frame if csv else frame.with_columns(pl.col("payload_hash").str.head(12)), csv)
 
 
 def _past(settings: Settings, at: datetime) -> "Past":
     from fundplatform.assets.as_of import Past
-    from fundplatform.definitions import build_definitions, open_store
+    from fundplatform.definitions import build_definitions
 
     calendars.use_cache(settings.home / "calendars")
-    store = open_store(settings, notify=lambda message: click.echo(message, err=True))
+    store = open_warehouse(settings)
     return Past(store, at, build_definitions(settings, store=store, clock=lambda: at))
 
 
@@ -123,7 +126,3 @@ def _instant(text: str) -> datetime:
     if at.tzinfo is None:
         raise click.BadParameter(f"{text!r} has no time zone: write it like 2026-11-20T12:00Z")
     return at
-
-
-def _day(value: object) -> date | None:
-    return value.date() if isinstance(value, datetime) else None

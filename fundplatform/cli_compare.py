@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fundplatform import summary
+from fundplatform.command_line import console, quiet_store
 from fundplatform.compare import Comparison, compare
 from fundplatform.export_files import whole
 from fundplatform.settings import Settings
@@ -22,7 +23,6 @@ def compare_funds(tickers: Sequence[str], as_json: bool, html: Path | None) -> N
 
     A ticker that means several instruments is written CLASS:SYMBOL (etf:SPY) or #NUMBER.
     """
-    from fundplatform.cli import quiet_store
     from fundplatform.compare_data import load
 
     found = compare(load(quiet_store(Settings.from_env()), tickers))
@@ -50,7 +50,6 @@ def as_dict(found: Comparison) -> dict[str, object]:
 
 
 def _print(found: Comparison) -> None:
-    from fundplatform.cli import console
     from fundplatform.reports.comparison import TITLES
 
     facts = found.facts

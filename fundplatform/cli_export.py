@@ -9,27 +9,26 @@ from typing import IO
 import click
 
 from fundplatform.clock import utc_now
+from fundplatform.command_line import DAY, quiet_store
 from fundplatform.export import Export
 from fundplatform.export_datasets import DATASETS
 from fundplatform.export_files import BINARY, FORMATS, beside, sink, whole
 from fundplatform.settings import Settings
 
-_DAY = click.DateTime(["%Y-%m-%d"])
-
 
 @click.command()
 @click.argument("dataset", type=click.Choice(list(DATASETS)))
 @click.argument("names", nargs=-1)
-@click.option("--from", "first", type=_DAY, help="First session (default: the first there is).")
-@click.option("--to", "last", type=_DAY, help="Last session (default: the newest).")
+@click.option("--from", "first", type=DAY, help="First session (default: the first there is).")
+@click.option("--to", "last", type=DAY, help="Last session (default: the newest).")
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="Default: the ending of --out.")
 @click.option("--fields", help="Columns, comma-separated and in this order (default: all).")
 @click.option("--out", type=click.Path(path_type=Path), help="File (default: standard output).")
 def export(
     dataset: str,
     names: Sequence[str],
-    first: object,
-    last: object,
+    first: date | None,
+    last: date | None,
     kind: str | None,
     fields: str | None,
     out: Path | None,
@@ -39,16 +38,13 @@ def export(
     Streamed in batches of whole sessions. CSV begins with # lines that state the data's dates and
     basis, JSON has them in `about`; beside Parquet and XLSX stands FILE.about.json.
     """
-    from fundplatform.cli import quiet_store
-
     kind = kind or _ending(out)
-    span = (_day(first), _day(last))
-    if span[0] and span[1] and span[0] > span[1]:
-        raise click.UsageError(f"--from {span[0]} is after --to {span[1]}")
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first} is after --to {last}")
     if out is None and kind in BINARY:
         raise click.UsageError(f"--format {kind} needs --out FILE")
     chosen = [f.strip() for f in fields.split(",")] if fields else []
-    wanted = Export(quiet_store(Settings.from_env()), dataset, *span, names, chosen)
+    wanted = Export(quiet_store(Settings.from_env()), dataset, first, last, names, chosen)
     if out is None:
         _write(wanted, kind, sys.stdout.buffer)
         return
@@ -75,7 +71,3 @@ def _ending(out: Path | None) -> str:
     """The format that the file's name tells; csv where it tells none."""
     ending = out.suffix.removeprefix(".").lower() if out else ""
     return ending if ending in FORMATS else "csv"
-
-
-def _day(value: object) -> date | None:
-    return value.date() if hasattr(value, "date") else None

@@ -9,32 +9,31 @@ import polars as pl
 from fundplatform import gaps as ledger
 from fundplatform import summary
 from fundplatform.clock import utc_now
+from fundplatform.command_line import DAY, chosen, console, quiet_store
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _SHOWN = ("source", "kind", "vendor_symbol", "state", "place", "first_session", "last_session")
 _MOST = 40
 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--from", "first", type=_DAY, help="First session shown.")
-@click.option("--to", "last", type=_DAY, help="Last session shown.")
+@click.option("--from", "first", type=DAY, help="First session shown.")
+@click.option("--to", "last", type=DAY, help="Last session shown.")
 @click.option("--all", "every", is_flag=True, help="Also not listed, not published, no trade.")
-def gaps(names: Sequence[str], first: object, last: object, every: bool) -> None:
+def gaps(names: Sequence[str], first: date | None, last: date | None, every: bool) -> None:
     """Missing sessions of SOURCE... (default: all) as a calendar and as a table."""
     from fundplatform.automation.gap_ledger import ledgers
     from fundplatform.automation.heat_map import heat_map
     from fundplatform.automation.ledger_asset import table
-    from fundplatform.cli import chosen, console, quiet_store
     from fundplatform.instance import open_instance
 
     settings = Settings.from_env()
     store = quiet_store(settings)
     sources = chosen(register.load(settings).sources, names)
     found = list(ledgers(store, open_instance(settings), sources, utc_now()))
-    span = (_date(first, date.min), _date(last, date.max))
+    span = (first or date.min, last or date.max)
     click.echo(heat_map(found, *span))
     rows = table(found).filter(
         (pl.col("last_session") >= span[0]) & (pl.col("first_session") <= span[1])
@@ -48,7 +47,3 @@ def gaps(names: Sequence[str], first: object, last: object, every: bool) -> None
         click.echo(f"... and {rows.height - _MOST} more ranges: table ops.gaps has them all")
     total = rows["sessions"].sum()
     click.echo(f"{total:,} sessions in {rows.height:,} ranges" if rows.height else "No gaps.")
-
-
-def _date(value: object, default: date) -> date:
-    return value.date() if hasattr(value, "date") else default

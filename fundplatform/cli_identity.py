@@ -3,7 +3,7 @@
 import click
 
 from fundplatform.clock import utc_now
-from fundplatform.definitions import open_store
+from fundplatform.command_line import open_warehouse
 from fundplatform.errors import ConfigError
 from fundplatform.identity_moves import Decision, decide, shown
 from fundplatform.identity_moves import review as open_proposals
@@ -27,7 +27,7 @@ def review(approve: str | None, reject: str | None, author: str, note: str | Non
     if approve and reject:
         raise ConfigError("command line", "--reject", "--approve is there too", "Give one of them")
     settings = Settings.from_env()
-    store = open_store(settings, notify=lambda text: click.echo(text, err=True))
+    store = open_warehouse(settings)
     store.migrate()
     open_ones = open_proposals(store)
     wanted = approve or reject

@@ -1,21 +1,12 @@
 """`fundplatform report ...`: reports as HTML files below the home. Thin, like cli.py."""
 
-from contextlib import suppress
+from datetime import date
 
 import click
 
 from fundplatform.clock import utc_now
-from fundplatform.errors import WarehouseError
+from fundplatform.command_line import DAY, open_warehouse
 from fundplatform.settings import Settings
-from fundplatform.storage.base import Store
-
-
-def refresh(settings: Settings, store: Store) -> None:
-    """Bring the newest quality report up to date after a backfill; none where nothing is judged."""
-    from fundplatform.reports.quality import write
-
-    with suppress(WarehouseError):
-        write(store, settings.quality_report.parent, utc_now())
 
 
 @click.group()
@@ -24,18 +15,14 @@ def report() -> None:
 
 
 @report.command()
-@click.option(
-    "--session", type=click.DateTime(["%Y-%m-%d"]), help="Default: the newest that was judged."
-)
-def quality(session: object) -> None:
+@click.option("--session", type=DAY, help="Default: the newest that was judged.")
+def quality(session: date | None) -> None:
     """The data quality of a session: what came in, what was refused, what is late or missing."""
-    from fundplatform.definitions import open_store
     from fundplatform.reports.quality import LATEST, write
 
     settings = Settings.from_env()
-    store = open_store(settings, notify=lambda message: click.echo(message, err=True))
-    day = session.date() if hasattr(session, "date") else None
-    path, on = write(store, settings.quality_report.parent, utc_now(), day)
+    store = open_warehouse(settings)
+    path, on = write(store, settings.quality_report.parent, utc_now(), session)
     click.echo(f"{on}: {path}")
-    if day is None:
+    if session is None:
         click.echo(f"the newest is also {path.with_name(LATEST)}")

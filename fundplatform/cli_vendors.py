@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import click
 
 from fundplatform.assets.attempts import terms_of
 from fundplatform.clock import utc_now
+from fundplatform.command_line import DAY
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.sources import register, tracked
@@ -20,7 +21,6 @@ from fundplatform.sources.web.profile import OnTheWeb
 from fundplatform.storage.base import Store
 from fundplatform.storage.syncs import Attempt, Syncs
 
-Day = click.DateTime(["%Y-%m-%d"])
 _YEAR = timedelta(days=365)
 _NO_CALL = "nothing cheap to ask: the first fetch will tell"
 
@@ -108,10 +108,10 @@ def _record(
 @click.command()
 @click.argument("symbols", nargs=-1, required=True)
 @click.option("--source", "name", help="Vendor (default: the only one that takes part).")
-@click.option("--since", type=Day, help="First day wanted (default: a year before today).")
-def track(symbols: Sequence[str], name: str | None, since: object) -> None:
+@click.option("--since", type=DAY, help="First day wanted (default: a year before today).")
+def track(symbols: Sequence[str], name: str | None, since: date | None) -> None:
     """Ask for AAPL, BTC/USD, ... from now on; the next `backfill` brings their history."""
-    first = since.date() if hasattr(since, "date") else utc_now().date() - _YEAR
+    first = since or utc_now().date() - _YEAR
 
     def added(entries: Sequence[Entry]) -> list[Entry]:
         known = {e.symbol: e for e in entries}

@@ -3,7 +3,7 @@
 from rich.console import Console
 
 from fundplatform import summary
-from fundplatform.cli import prepare, run_backfill
+from fundplatform.command_line import prepare, run_backfill
 from fundplatform.definitions import open_store
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Kind

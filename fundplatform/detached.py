@@ -26,7 +26,7 @@ from fundplatform.backfill import (
     chain_days,
 )
 from fundplatform.chunks import Chunk
-from fundplatform.cli import prepare
+from fundplatform.command_line import prepare
 from fundplatform.definitions import build_definitions, utc_now
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Kind

@@ -3,18 +3,15 @@
 Thin: decisions are kept by `desk.py`, verdicts are those of `assets/prices.py`'s rules.
 """
 
-import sys
 import uuid
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date
 
 import click
 import polars as pl
-from rich.console import Console
 
-from fundplatform import calendars
 from fundplatform.clock import utc_now
-from fundplatform.definitions import open_store
+from fundplatform.command_line import DAY, prepare, quiet_store, terminal
 from fundplatform.desk import Desk, release, state
 from fundplatform.errors import ConfigError
 from fundplatform.overrides import ACTIONS, override
@@ -23,10 +20,8 @@ from fundplatform.settings import Settings
 from fundplatform.storage.base import Stamp, Store
 from fundplatform.summary import frame_table
 
-_DAY = click.DateTime(["%Y-%m-%d"])
 _SHOWN = 40
-# Piped into a file or a log there is no terminal to ask for its width.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 240)
+console = terminal(240)
 
 
 @click.group()
@@ -44,25 +39,24 @@ def gates() -> None:
 
 @quality.command("release")
 @click.argument("source")
-@click.argument("session", type=_DAY)
+@click.argument("session", type=DAY)
 @click.option("--author", required=True, help="Who decides.")
 @click.option("--reason", required=True, help="Why.")
-def release_(source: str, session: object, author: str, reason: str) -> None:
+def release_(source: str, session: date, author: str, reason: str) -> None:
     """Let a held SESSION of a SOURCE through: its passing rows become validated."""
     settings, store = _open()
-    day = _date(session)
     found = store.query(_GATES).filter(
-        pl.col("source") == source, pl.col("session") == day, pl.col("held")
+        pl.col("source") == source, pl.col("session") == session, pl.col("held")
     )
     if found.is_empty():
         raise ConfigError(
             "command line",
-            f"{source} {day}",
+            f"{source} {session}",
             "no such session is held",
             "See: fundplatform quality gates",
         )
-    Desk.of(settings, store).add(release(source, day, author, reason), _stamp())
-    _judge_again(settings, store, [day])
+    Desk.of(settings, store).add(release(source, session, author, reason), _stamp())
+    _judge_again(settings, store, [session])
 
 
 @quality.command()
@@ -123,16 +117,15 @@ def withdraw(override_id: str) -> None:
 
 
 @quality.command()
-@click.option("--from", "first", type=_DAY, help="First session (default: the first with bars).")
-@click.option("--to", "last", type=_DAY, help="Last session (default: the last with bars).")
+@click.option("--from", "first", type=DAY, help="First session (default: the first with bars).")
+@click.option("--to", "last", type=DAY, help="Last session (default: the last with bars).")
 @click.option("--apply", "applies", is_flag=True, help="Judge the sessions that change again.")
-def retest(first: object, last: object, applies: bool) -> None:
+def retest(first: date | None, last: date | None, applies: bool) -> None:
     """What rules and overrides of now would change of what is stored; nothing is changed yet."""
     settings, store = _open()
     desk = Desk.of(settings, store)
     desk.sync(_stamp())
-    span = (_date(first) if first else None, _date(last) if last else None)
-    found = list(changes(store, desk, utc_now().date(), span))
+    found = list(changes(store, desk, utc_now().date(), (first, last)))
     rows = [(c.session, c.source, c.symbol, c.before, c.after) for c in found]
     frame = pl.DataFrame(rows, ["session", "source", "symbol", "now", "then"], orient="row")
     _show(frame.head(_SHOWN), f"{len(rows)} verdicts would change")
@@ -149,7 +142,6 @@ def _days(found: Sequence[Change]) -> list[date]:
 def _judge_again(settings: Settings, store: Store, days: Sequence[date]) -> None:
     """Run the prices assets for these days; what rests on them is the next backfill's."""
     from fundplatform.chunks import Chunk, run_chunk
-    from fundplatform.cli import prepare
     from fundplatform.staleness import STAGES
 
     job = prepare(settings, (), (days[0], days[-1]))
@@ -188,18 +180,11 @@ def _show(frame: pl.DataFrame, title: str) -> None:
 
 def _open() -> tuple[Settings, Store]:
     settings = Settings.from_env()
-    calendars.use_cache(settings.home / "calendars")
-    return settings, open_store(settings, notify=lambda message: click.echo(message, err=True))
+    return settings, quiet_store(settings)
 
 
 def _stamp() -> Stamp:
     return Stamp(f"command-{uuid.uuid4()}", utc_now())
-
-
-def _date(value: object) -> date:
-    if not isinstance(value, datetime):
-        raise TypeError(value)
-    return value.date()
 
 
 _GATES = """

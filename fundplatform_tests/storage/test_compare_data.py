@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from fundplatform import cli, tables
+from fundplatform import cli, cli_compare, tables
 from fundplatform.compare import Inputs
 from fundplatform.compare_data import load
 from fundplatform.storage.base import Store
@@ -124,7 +124,7 @@ def test_the_newest_fee_and_the_newest_report_count(found: Inputs) -> None:
 def test_the_command_prints_tables_json_and_a_page(
     store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    monkeypatch.setattr(cli, "quiet_store", lambda settings: store)
+    monkeypatch.setattr(cli_compare, "quiet_store", lambda settings: store)
     monkeypatch.chdir(str(tmp_path))
     plain = CliRunner().invoke(cli.cli, ["compare", "SPY", "EFA"])
     assert "Common history 2023-01-04 to 2023-01-05, 2 sessions" in plain.output, plain.output

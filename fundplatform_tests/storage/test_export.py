@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner, Result
 
-from fundplatform import cli, tables
+from fundplatform import cli, cli_export, tables
 from fundplatform.errors import ConfigError, WarehouseError
 from fundplatform.export import Export
 from fundplatform.export_datasets import DATASETS
@@ -59,7 +59,7 @@ def store(
 @pytest.fixture
 def run(store: Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "quiet_store", lambda settings: store)
+    monkeypatch.setattr(cli_export, "quiet_store", lambda settings: store)
     return lambda *a: CliRunner().invoke(cli.cli, ["export", *a])
 
 
