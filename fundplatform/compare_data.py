@@ -11,7 +11,7 @@ import polars as pl
 
 from fundplatform.compare import MOST, Inputs
 from fundplatform.errors import ConfigError
-from fundplatform.finance.positions_key import keyed
+from fundplatform.finance import positions
 from fundplatform.storage.base import Store
 
 _BASES = ("gross_total", "net_total", "price")
@@ -50,14 +50,14 @@ FROM catalog.fund_facts
 WHERE instrument_id IN ({ids}) AND expense_ratio IS NOT NULL AND superseded_at IS NULL
 """
 _HOLDINGS = """
-SELECT instrument_id, source_id, as_of, known_at, name, ticker, isin, cusip, sector, weight
-FROM raw.holdings WHERE instrument_id IN ({ids}) AND weight IS NOT NULL
+SELECT instrument_id, source_id, as_of, known_at, holding_id, security, name, sector, weight
+FROM catalog.holdings WHERE instrument_id IN ({ids}) AND weight IS NOT NULL
 """
+_PRIORITIES = "SELECT source_id, priority FROM catalog.sources"
 _SECTORS = """
-SELECT i.symbol AS ticker, min(p.sector) AS known_sector
-FROM raw.profiles AS p JOIN catalog.instruments AS i ON i.instrument_id = p.instrument_id
-WHERE p.sector IS NOT NULL AND i.asset_class = 'equity'
-GROUP BY i.symbol HAVING count(DISTINCT p.sector) = 1
+SELECT instrument_id AS holding_id, min(sector) AS known_sector
+FROM raw.profiles WHERE sector IS NOT NULL
+GROUP BY instrument_id HAVING count(DISTINCT sector) = 1
 """
 
 
@@ -90,7 +90,7 @@ def load(store: Store, tickers: Sequence[str]) -> Inputs:
         session,
         basis,
         ratios.select("fund", "expense_ratio", known_on=_day("known_at")),
-        _newest(ask(_HOLDINGS), store.query(_SECTORS)),
+        _newest(ask(_HOLDINGS), store.query(_PRIORITIES), store.query(_SECTORS)),
     )
 
 
@@ -156,15 +156,13 @@ def _one_basis(series: pl.DataFrame) -> pl.DataFrame:
     return series.filter(run).select("fund", "session", "value", "basis")
 
 
-def _newest(holdings: pl.DataFrame, sectors: pl.DataFrame) -> pl.DataFrame:
+def _newest(held: pl.DataFrame, priorities: pl.DataFrame, sectors: pl.DataFrame) -> pl.DataFrame:
     """The newest report of each fund: fund, as_of, holding, name, sector, weight."""
-    report = ["fund", "as_of", "known_at", "source_id"]
-    last = holdings.select(report).sort(report).unique("fund", keep="last")
-    newest = holdings.join(last, on=report, how="semi")
+    last = positions.newest(held, priorities)
     return (
-        keyed(newest)
-        .with_columns(pl.col("ticker").str.strip_chars().str.to_uppercase())
-        .join(sectors, on="ticker", how="left")
+        held.join(last, on=list(positions.REPORT), how="semi")
+        .join(sectors, on="holding_id", how="left")
         .with_columns(sector=pl.coalesce("known_sector", "sector"))
+        .rename({"security": "holding"})
         .select("fund", "as_of", "holding", "name", "sector", "weight")
     )

@@ -186,7 +186,7 @@ def _unknown(where: str, name: str, known: Sequence[str]) -> ConfigError:
 
 def _load(dataset: str) -> str:
     if dataset == "holdings":
-        return "Load a source of holdings first (docs/vendors.md, sec_edgar)"
+        return "Load a source of holdings first (docs/drop-folders.md, docs/vendors.md)"
     return "Run `fundplatform backfill` first"
 
 

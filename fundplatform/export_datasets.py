@@ -101,11 +101,11 @@ DATASETS: dict[str, Dataset] = {
     ),
     "holdings": Dataset(
         "Positions by the day they were held; weight is the share of net assets, decimal.",
-        "raw.holdings AS h JOIN catalog.instruments AS i ON i.instrument_id = h.instrument_id "
+        "catalog.holdings AS h JOIN catalog.instruments AS i ON i.instrument_id = h.instrument_id "
         "JOIN catalog.sources AS s ON s.source_id = h.source_id",
         {"fund": "i.symbol", "instrument_id": "h.instrument_id", "source": "s.name"}
         | _same("h", "as_of known_at line")
-        | _values(tables.HOLDINGS, "h", but=("session", "fetched_at", "payload_hash")),
+        | _values(tables.POSITIONS, "h"),
         "i.symbol, h.instrument_id, h.source_id, h.known_at, h.line",
         "h.as_of",
         "i.symbol",

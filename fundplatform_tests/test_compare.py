@@ -10,7 +10,6 @@ from fundplatform.cli_compare import _plain, as_dict
 from fundplatform.compare import Inputs, compare
 from fundplatform.compare_data import resolved
 from fundplatform.errors import ConfigError
-from fundplatform.finance.positions_key import keyed
 from fundplatform.reports.comparison import render
 
 D = date.fromisoformat
@@ -218,24 +217,3 @@ def test_tickers_mean_one_instrument_each_in_the_order_asked() -> None:
 def test_who_is_not_clear_is_asked_for(tickers: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         resolved(INSTRUMENTS, tickers)
-
-
-def test_a_security_is_the_same_by_isin_cusip_or_ticker() -> None:
-    columns = ["isin", "cusip", "ticker", "name"]
-    positions = pl.DataFrame(
-        [
-            ("US0378331005", None, "AAPL", "Apple"),  # US, CUSIP 037833100, check digit 5
-            (None, "037833100", None, "APPLE INC"),
-            (None, None, "aapl ", "Apple Inc"),
-            ("IE00B4BNMY34", "G1151C101", None, "Accenture"),
-            ("GB0002374006", "000000000", "N/A", "Diageo"),
-            (None, "N/A", None, "us dollar"),
-            (None, None, None, None),
-        ],
-        schema=dict.fromkeys(columns, pl.String),
-        orient="row",
-    )
-    assert keyed(positions)["holding"].to_list() == [
-        "037833100", "037833100", "037833100", "G1151C101", "GB0002374006", "US DOLLAR",
-        "(unnamed)",
-    ]  # fmt: skip

@@ -6,7 +6,8 @@ import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.finance.positions import alike, isin_of, positions
+from fundplatform.finance.position_codes import isin_of
+from fundplatform.finance.positions import alike, positions
 from fundplatform_tests.storage.marts import rows
 
 APPLE = "US0378331005"
@@ -69,8 +70,39 @@ def test_what_is_not_known_stays_unknown() -> None:
     )
     assert found["holding_id"].to_list() == [None] * 6
     assert found["security"].to_list() == [
-        *("name USD CASH", "name APPLE", "name NEW CO"),
+        *("name USD CASH", "name APPLE", "ticker OLD"),
         *("DE0007164600", "CUSIP 123", "line 6"),
+    ]
+
+
+def test_a_security_is_the_same_by_isin_cusip_or_ticker() -> None:
+    """Where no instrument is known: MSFT is listed nowhere here, its CUSIP is 594918104."""
+    code = "US5949181045"
+    found = held(
+        {"isin": code, "ticker": "MSFT"},
+        {"cusip": "594918104", "instrument_id": 2},
+        {"ticker": "msft ", "instrument_id": 3},
+        {"ticker": "MSFT", "instrument_id": 3, "as_of": date(2020, 1, 31)},
+        {"isin": "IE00B4BNMY34", "cusip": "G1151C101"},
+        {"isin": "GB0002374006", "cusip": "000000000", "ticker": "N/A"},
+        {"cusip": "N/A", "name": "us dollar"},
+    )
+    assert found.sort("line")["security"].to_list() == [
+        *(code, code, code, "ticker MSFT", "IE00B4BNMY34", "GB0002374006", "name US DOLLAR"),
+    ]
+
+
+def test_a_ticker_tells_no_isin_where_it_means_two_or_is_of_another_market() -> None:
+    """SAN is Sanofi in Paris and Santander in Madrid, both in euro."""
+    found = held(
+        {"ticker": "SAN", "isin": "FR0000120578", "currency": "EUR"},
+        {"ticker": "SAN", "currency": "EUR", "name": "Santander"},
+        {"ticker": "TWO", "isin": "US0000000001"},
+        {"ticker": "TWO", "isin": "US0000000002"},
+        {"ticker": "TWO", "name": "Which"},
+    )
+    assert found["security"].to_list() == [
+        *("FR0000120578", "name SANTANDER", "US0000000001", "US0000000002", "ticker TWO"),
     ]
 
 

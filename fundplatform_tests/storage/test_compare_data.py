@@ -74,11 +74,11 @@ CONTENT = (
                        "return_basis": "gross_total", "beta": 1.25}),
     rows(tables.FACTS, fact("2023-02-01", OLD, 0.0010), fact("2023-08-01", NEW, None),
          fact("2023-05-01", NEW, 0.0009), fact("2023-06-01", OLD, 0.0007, superseded_at=NEW)),
-    rows(tables.HOLDINGS, position(1, "2022-12-31", NEW, 1, 1.0, ticker="OLD"),
-         position(1, "2023-06-30", OLD, 1, 0.9, ticker="AMENDED"),
-         position(1, "2023-06-30", NEW, 1, 0.6, ticker="AAPL", sector="CORP"),
-         position(1, "2023-06-30", NEW, 2, None, ticker="SWAP"),
-         position(2, "2023-06-30", NEW, 1, 0.4, cusip="037833100", ticker="aapl")),
+    rows(tables.POSITIONS, position(1, "2022-12-31", NEW, 1, 1.0, security="OLD"),
+         position(1, "2023-06-30", OLD, 1, 0.9, security="AMENDED"),
+         position(1, "2023-06-30", NEW, 1, 0.6, security="APPLE", holding_id=4, sector="CORP"),
+         position(1, "2023-06-30", NEW, 2, None, security="SWAP"),
+         position(2, "2023-06-30", NEW, 1, 0.4, security="APPLE", holding_id=4)),
     rows(tables.PROFILES, {"instrument_id": 4, "sector": "Technology"}),
 )  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_metrics_are_of_the_newest_session_that_all_have(store: Store, found: In
 def test_the_newest_fee_and_the_newest_report_count(found: Inputs) -> None:
     assert found.ratios.rows() == [("SPY", 0.0009, NEW.date())]
     held = found.holdings.sort("fund").select("fund", "holding", "sector", "weight")
-    apple = ("037833100", "Technology")
+    apple = ("APPLE", "Technology")
     assert held.rows() == [("EFA", *apple, 0.4), ("SPY", *apple, 0.6)]
 
 
