@@ -16,6 +16,7 @@ from fundplatform import (
     cli_fees,
     cli_gaps,
     cli_identity,
+    cli_jobs,
     cli_vendors,
     explain_cli,
     quality,
@@ -222,6 +223,7 @@ def copy_warehouse(source: str, target: str, overwrite: bool) -> None:
 sources.add_command(cli_vendors.check)
 cli.add_command(cli_identity.identity)
 cli.add_command(cli_gaps.gaps)
+cli.add_command(cli_jobs.jobs)
 cli.add_command(explain_cli.explain)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)

@@ -22,6 +22,8 @@ from fundplatform.assets import (
 )
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
+from fundplatform.automation.job_file import load_jobs
+from fundplatform.automation.jobs import dagster_jobs, job_schedules, job_sensor
 from fundplatform.automation.ledger_asset import gap_table
 from fundplatform.automation.schedules import schedules
 from fundplatform.automation.sensors import sensors
@@ -83,13 +85,20 @@ def build_definitions(
         warehouse=warehouse,
         publish_after_run=publish_after_run,
     )
-    return dg.Definitions(
+    wanted = load_jobs(settings.jobs)
+    named = dagster_jobs(wanted, sources, clock, lambda: made)
+    made = dg.Definitions(
         assets=[
             *_assets(sources, settings, clock, store),
             gap_table(sources, store, clock),
         ],
-        schedules=list(schedules(sources)),
-        sensors=[*sensors(sources, store, clock), alerts(sources, settings, store, clock)],
+        jobs=named,
+        schedules=[*schedules(sources), *job_schedules(wanted)],
+        sensors=[
+            *sensors(sources, store, clock),
+            alerts(sources, settings, store, clock),
+            *job_sensor(wanted, named, clock),
+        ],
         asset_checks=[
             *contract_checks(suites.load(settings.expectations), settings.quality_report),
             *index_checks.index_checks(),
@@ -99,6 +108,7 @@ def build_definitions(
         executor=dg.in_process_executor,
         loggers=loggers,
     )
+    return made
 
 
 def _assets(

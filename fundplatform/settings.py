@@ -125,6 +125,11 @@ class Settings:
         return self.reports.resolve() / "quality" / "latest.html"
 
     @property
+    def jobs(self) -> Path:
+        """The user's named jobs and their templates (YAML)."""
+        return self.home / "jobs.yaml"
+
+    @property
     def tracked(self) -> Path:
         """Which listings are asked for, by source (YAML)."""
         return self.home / "tracked.yaml"

@@ -84,6 +84,17 @@ def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:
     )
 
 
+def without(one: AssetGraphSubset, other: AssetGraphSubset) -> AssetGraphSubset:
+    """What of `one` is not in `other`."""
+    parts, done = one.partitions_subsets_by_asset_key, other.partitions_subsets_by_asset_key
+    left = {key: part - done[key] if key in done else part for key, part in parts.items()}
+    return AssetGraphSubset(  # type: ignore[call-arg]  # as in `subset`
+        partitions_subsets_by_asset_key={k: p for k, p in left.items() if not p.is_empty},
+        non_partitioned_asset_keys=one.non_partitioned_asset_keys
+        - other.non_partitioned_asset_keys,
+    )
+
+
 def under_way(
     instance: dg.DagsterInstance, graph: AssetGraph, wanted: AssetGraphSubset
 ) -> list[str]:

@@ -124,7 +124,12 @@ def propagate(
     context: dg.SensorEvaluationContext, sources: Sequence[Source], now: datetime
 ) -> Tick:
     """One backfill of everything that is new or older than what it rests on."""
-    chunks = stale(sources, context, now)
+    whole = context.repository_def
+    chunks = (
+        stale(sources, context.instance, whole.get_implicit_global_asset_job_def(), now)
+        if whole
+        else []
+    )
     if not chunks:
         return dg.SkipReason("everything downstream is up to date")
     graph = _graph(context)
@@ -140,22 +145,23 @@ def propagate(
 
 
 def stale(
-    sources: Sequence[Source], context: dg.SensorEvaluationContext, now: datetime
+    sources: Sequence[Source], instance: dg.DagsterInstance, job: dg.JobDefinition, now: datetime
 ) -> list[Chunk]:
-    """What `fundplatform backfill` would compute now without fetching anything."""
+    """What `fundplatform backfill` would compute now without fetching anything.
+
+    Args:
+        sources: All of the location.
+        instance: Dagster's record.
+        job: Of all assets.
+        now: The clock.
+    """
     starts = [c.start for s in sources for k, c in s.spec.kinds.items() if k in FEEDS]
-    if not starts or context.repository_def is None:
+    if not starts:
         return []
-    job = Backfill(
-        sources,
-        sources,
-        context.instance,
-        context.repository_def.get_implicit_global_asset_job_def(),
-        min(starts),
-        now.date(),
-        clock=lambda: now,
-    )
-    return job.downstream()
+    last = now.date()
+    return Backfill(
+        sources, sources, instance, job, min(starts), last, clock=lambda: now
+    ).downstream()
 
 
 def _graph(context: dg.SensorEvaluationContext) -> AssetGraph:
