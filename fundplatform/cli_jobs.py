@@ -8,6 +8,7 @@ import click
 import polars as pl
 
 from fundplatform import summary
+from fundplatform.command_line import console, prepare, quiet_store
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 
@@ -21,7 +22,6 @@ def jobs(context: click.Context) -> None:
     from fundplatform.automation.job_file import load_jobs
     from fundplatform.automation.job_state import state
     from fundplatform.automation.jobs import described
-    from fundplatform.cli import console
     from fundplatform.instance import open_instance
 
     settings = Settings.from_env()
@@ -57,7 +57,6 @@ def run(name: str) -> None:
     """Do what the job NAME does, once, in this process."""
     from fundplatform.automation.job_file import load_jobs
     from fundplatform.automation.jobs import planned, told
-    from fundplatform.cli import console, prepare, quiet_store
     from fundplatform.clock import utc_now
     from fundplatform.definitions import build_definitions
 
