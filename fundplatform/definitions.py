@@ -22,6 +22,7 @@ from fundplatform.assets import (
 )
 from fundplatform.assets.partitions import daily_partitions
 from fundplatform.assets.raw import raw_asset
+from fundplatform.automation.freshness import freshness_checks, freshness_sensor
 from fundplatform.automation.job_file import load_jobs
 from fundplatform.automation.jobs import dagster_jobs, job_schedules, job_sensor
 from fundplatform.automation.ledger_asset import gap_table
@@ -98,11 +99,13 @@ def build_definitions(
             *sensors(sources, store, clock),
             alerts(sources, settings, store, clock),
             *job_sensor(wanted, named, clock),
+            *freshness_sensor(sources, clock),
         ],
         asset_checks=[
             *contract_checks(suites.load(settings.expectations), settings.quality_report),
             *index_checks.index_checks(),
             proofs.adjusted_prices(),
+            *freshness_checks(sources, clock),
         ],
         resources={"io_manager": io_manager, "contracts": Contracts(warehouse=warehouse)},
         executor=dg.in_process_executor,
