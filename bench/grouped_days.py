@@ -18,7 +18,9 @@ from tempfile import TemporaryDirectory
 from bench.result import Line, at_least, at_most
 from bench.simulated_vendor import grouped_day, serving
 from fundplatform import calendars
-from fundplatform.backfill import CHAIN, Backfill, Chunk, chain_chunks, chain_days, run_chunk
+from fundplatform.backfill import Backfill
+from fundplatform.chain_plan import CHAIN, chain_chunks, chain_days
+from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.definitions import build_definitions, open_store
 from fundplatform.instance import init, open_instance
 from fundplatform.quiet import quiet_logger

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 from bench.inputs import FIRST, LAST
 from fundplatform import contract_worker
-from fundplatform.backfill import CHAIN, Backfill, chain_chunks, chain_days
+from fundplatform.backfill import Backfill
+from fundplatform.chain_plan import CHAIN, chain_chunks, chain_days
 from fundplatform.chunks import Chunk
 from fundplatform.command_line import prepare
 from fundplatform.settings import Settings

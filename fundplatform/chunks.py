@@ -1,6 +1,6 @@
 """One run of a backfill: what it covers, how it is executed in this process, what came of it.
 
-Which runs are needed is decided in `backfill.py`.
+Which runs are needed is decided in `fetch_plan.py` and `chain_plan.py`.
 """
 
 from collections.abc import Iterator

@@ -138,7 +138,7 @@ def backfill(
         for asked in calls(job.sources, fetches, Syncs(open_warehouse(settings)), job.clock):
             for line in asked.lines():
                 click.echo(line)
-        click.echo("then everything downstream of the days above, in runs of at most 250 days")
+        click.echo("then everything downstream of the days above, in runs of 250 to 2,000 days")
         return
     ok = run_backfill(job, open_warehouse(settings))
     # A source that cannot be read is a failed one, unless others were asked for by name.

@@ -16,15 +16,8 @@ from fundplatform.assets.fund_catalog import fund_raw
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.spans import FRESH
 from fundplatform.automation.requests import subset, under_way
-from fundplatform.backfill import (
-    AFTERWARDS,
-    CATALOG,
-    CHAIN,
-    FUNDS,
-    Backfill,
-    chain_chunks,
-    chain_days,
-)
+from fundplatform.backfill import AFTERWARDS, CATALOG, FUNDS, Backfill
+from fundplatform.chain_plan import CHAIN, chain_chunks, chain_days
 from fundplatform.chunks import Chunk
 from fundplatform.command_line import prepare
 from fundplatform.definitions import build_definitions, utc_now

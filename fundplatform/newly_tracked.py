@@ -2,7 +2,7 @@
 
 In: what a source tracks, Dagster's record. Out: by session, the symbols to fetch it again for. A
 note of when each listing was first seen here stays with the instance; a session counts as asked for
-once it was recorded after that. Which runs that makes is `backfill.py`'s.
+once it was recorded after that. Which runs that makes is `fetch_plan.py`'s.
 """
 
 from collections.abc import Mapping

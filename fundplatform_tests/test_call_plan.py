@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from dagster._core.storage.tags import BACKFILL_ID_TAG
 
-from fundplatform import backfill, cli, tables
+from fundplatform import chunk_sizes, cli, tables
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.definitions import build_definitions
@@ -67,7 +67,7 @@ def asked(
     monkeypatch.setitem(
         register.BUILT_IN, "massive", replace(entry, profile=replace(PROFILE, rates=()))
     )
-    monkeypatch.setattr(backfill, "CHUNK", 2)
+    monkeypatch.setattr(chunk_sizes, "MOST", 2)
     environment = {"MASSIVE_API_KEY": "s3cr3t-k3y", "FUNDPLATFORM_MASSIVE_URL": vendor.url}
     yield Settings(settings.home, ("massive",), lock_timeout=20, environment=environment)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fundplatform import backfill, changes, tables
+from fundplatform import changes, chunk_sizes, tables
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Kind
 from fundplatform.storage import io_manager
@@ -183,7 +183,7 @@ def test_a_backfill_that_broke_off_asks_for_the_rest(
     write(file, flat())
     fetched(own)
     write(file, {day: 101.0 + n for n, day in enumerate(SESSIONS)})
-    monkeypatch.setattr(backfill, "CHUNK", 4)
+    monkeypatch.setattr(chunk_sizes, "MOST", 4)
     with monkeypatch.context() as patch:
         real, seen = io_manager.write_load, []
 

@@ -8,7 +8,8 @@ import pytest
 from dagster._core.execution.backfill import BulkActionStatus
 
 from fundplatform.assets.catalog import FACTORS
-from fundplatform.backfill import AFTERWARDS, CHAIN
+from fundplatform.backfill import AFTERWARDS
+from fundplatform.chain_plan import CHAIN
 from fundplatform.definitions import build_definitions
 from fundplatform.detached import submit
 from fundplatform.instance import init, open_instance

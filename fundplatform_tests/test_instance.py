@@ -27,7 +27,7 @@ _RUN_FOR_EVER = """
 import signal, sys
 import dagster as dg
 from pathlib import Path
-from fundplatform.backfill import Chunk, run_chunk
+from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.instance import open_instance
 from fundplatform.settings import Settings
 

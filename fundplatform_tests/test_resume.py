@@ -12,14 +12,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fundplatform import backfill, calendars, tables
+from fundplatform import calendars, chunk_sizes, tables
 from fundplatform.settings import Settings
 from fundplatform_tests import commands
 from fundplatform_tests.pipeline import Pipeline, make
 
 FIRST, LAST = date(2003, 1, 2), date(2003, 3, 31)
 SPAN = ("backfill", "--from", FIRST.isoformat(), "--to", LAST.isoformat())
-SMALL_CHUNKS = "from fundplatform import backfill\nbackfill.CHUNK = 20\n"
+SMALL_CHUNKS = "from fundplatform import chunk_sizes\nchunk_sizes.MOST = 20\n"
 KILL = """
 import os, signal
 from fundplatform.storage import io_manager, transactions
@@ -79,7 +79,7 @@ def steps(homes: list[Path]) -> dict[str, tuple[pl.DataFrame, set[str]]]:
         pipeline = make(Settings(home=homes[0], lock_timeout=20))
         found[name] = (raw_loads(pipeline), pipeline.recorded("raw/sample/ohlcv"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backfill, "CHUNK", 20)
+        patch.setattr(chunk_sizes, "MOST", 20)
         pipeline.fetch(FIRST, LAST)
     found["resumed"] = (raw_loads(pipeline), pipeline.recorded("raw/sample/ohlcv"))
     return found
@@ -117,7 +117,7 @@ def test_the_end_equals_a_backfill_that_was_never_killed(
     homes: list[Path], steps: Steps, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed(homes[0], IN_SECOND_INDEX)
-    monkeypatch.setattr(backfill, "CHUNK", 20)
+    monkeypatch.setattr(chunk_sizes, "MOST", 20)
     resumed, whole = (make(Settings(home=home, lock_timeout=20)) for home in homes)
     chunks = resumed.backfill(FIRST, LAST)
     assert [o.errors for o in resumed.outcomes if o.errors] == []
@@ -140,6 +140,7 @@ def compare(one: Pipeline, other: Pipeline) -> None:
         assert left.equals(right), table.full_name
 
 
+LARGE = "from fundplatform import chunk_sizes\nchunk_sizes.ROWS = 1\n"
 THREE_YEARS = ("backfill", "--from", "2000-03-01", "--to", "2003-03-31")
 
 
@@ -147,15 +148,15 @@ THREE_YEARS = ("backfill", "--from", "2000-03-01", "--to", "2003-03-31")
 def test_chunks_of_the_usual_size_are_not_redone_after_a_kill(
     tmp_path: Path, calendar_cache: Path
 ) -> None:
-    """Real chunks of 250 sessions: killed in the third, the first two stay as they were."""
+    """Chunks of 250 sessions, as large sources have: killed in the third, the first two stay."""
     (tmp_path / "calendars").symlink_to(calendar_cache)
-    done = commands.run(tmp_path, *THREE_YEARS, before=KILL + IN_THIRD_LOAD)
+    done = commands.run(tmp_path, *THREE_YEARS, before=LARGE + KILL + IN_THIRD_LOAD)
     assert done.returncode == -signal.SIGKILL, done.stderr
     pipeline = make(Settings(home=tmp_path, lock_timeout=20))
     before = raw_loads(pipeline)
     assert before.height == 2
     assert len(pipeline.recorded("raw/sample/ohlcv")) == 500
-    resumed = commands.run(tmp_path, *THREE_YEARS)
+    resumed = commands.run(tmp_path, *THREE_YEARS, before=LARGE)
     assert resumed.returncode == 0, resumed.stderr
     loads = raw_loads(make(Settings(home=tmp_path, lock_timeout=20)))
     # New York had 212 sessions in the rest of 2000, then 248, 252 and 61: 773 in four chunks.

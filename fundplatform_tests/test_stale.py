@@ -6,10 +6,10 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from fundplatform import backfill, tables
+from fundplatform import chunk_sizes, tables
 from fundplatform.assets import funds
 from fundplatform.assets.catalog import FACTORS, TIERS
-from fundplatform.backfill import CHAIN
+from fundplatform.chain_plan import CHAIN
 from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import bar, folder, table
@@ -58,7 +58,7 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], int]
 def test_a_recomputation_that_failed_is_made_up_for(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
-    monkeypatch.setattr(backfill, "CHUNK", 5)
+    monkeypatch.setattr(chunk_sizes, "MOST", 5)
     bars(settings, dict.fromkeys(SESSIONS, 100.0))
     pipeline(settings).backfill(FIRST, LAST)
     bars(settings, {**dict.fromkeys(SESSIONS, 100.0), SESSIONS[0]: 50.0})

@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from fundplatform import backfill, tables
+from fundplatform import chunk_sizes, tables
 from fundplatform.assets import catalog, funds, prices
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import bar, folder, table
@@ -101,7 +101,7 @@ def test_what_rests_on_a_changed_rule_is_computed_again_once(
 def test_a_recomputation_that_was_cut_off_goes_on_where_it_stopped(
     own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(backfill, "CHUNK", 5)
+    monkeypatch.setattr(chunk_sizes, "MOST", 5)
     ran(own)
     rated = replace(own, risk_free_rate=0.05)
     with monkeypatch.context() as patch:

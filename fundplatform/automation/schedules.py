@@ -13,7 +13,7 @@ import polars as pl
 
 from fundplatform import calendars
 from fundplatform.assets.raw import raw_key
-from fundplatform.backfill import raw_chunks
+from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Coverage, Kind, Source
 
 REACH = timedelta(days=10)

@@ -15,10 +15,11 @@ from fundplatform.assets.raw import SYMBOLS, raw_key
 from fundplatform.automation.gap_ledger import Ledger, ledgers
 from fundplatform.automation.ledger_asset import GAPS
 from fundplatform.automation.requests import Asked, request, subset, under_way
-from fundplatform.backfill import Backfill, raw_chunks
+from fundplatform.backfill import Backfill
 from fundplatform.chunks import Chunk
 from fundplatform.clock import Clock
 from fundplatform.errors import WarehouseError
+from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Changing, Kind, Source
 from fundplatform.staleness import FEEDS, LAST_OF_CHAIN
 from fundplatform.storage.base import Store

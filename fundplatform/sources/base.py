@@ -245,6 +245,19 @@ class Changing(Protocol):
         ...
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A source that can say about how many rows it has, so that a run is given enough of them."""
+
+    def about(self, kind: Kind) -> int:
+        """Rows of the kind in the whole coverage, rather too many than too few; nothing is parsed.
+
+        Raises:
+            SourceError: The source cannot be read.
+        """
+        ...
+
+
 def newest_session(source: Source, kind: Kind, now: datetime) -> date | None:
     """The last session that a growing source has now; None for an ended or an empty one.
 

@@ -107,6 +107,10 @@ class Sample:
         """
         return _inventory(kind).listings
 
+    def about(self, kind: Kind) -> int:
+        """Exactly; the package's file is read once. See `sources.base.Sized.about`."""
+        return _inventory(kind).rows.height
+
     def fetch(self, kind: Kind, first: date, last: date, *, now: datetime) -> Batch:
         """The rows of the range; all actions, whatever the range.
 

@@ -16,7 +16,13 @@ import polars as pl
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import PAYLOAD_SCHEMA, REJECT_SCHEMA
 from fundplatform.sources.drop.config import DropConfig
-from fundplatform.sources.drop.files import Unreadable, listed, read_steady, stamp
+from fundplatform.sources.drop.files import (
+    Unreadable,
+    least_bytes,
+    listed,
+    read_steady,
+    stamp,
+)
 from fundplatform.sources.drop.parse import REJECTS, SPANS, Parsed, parse
 from fundplatform.sources.drop.payloads import Kept, PayloadCache, short_hash
 from fundplatform.sources.drop.rows import row_schema
@@ -80,6 +86,14 @@ class Inventory:
         if fresh != noted:
             self._cache.note_hashes(fresh)
         return {name: _folder(str(found[-1]), self._how(name)) for name, found in fresh.items()}
+
+    def about(self) -> int:
+        """Rows of all files, rather too many than too few, by their size alone.
+
+        Raises:
+            SourceError: A file's size cannot be read.
+        """
+        return sum(self._status(path).st_size // least_bytes(path) for path in listed(self._config))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self._config.folder).as_posix()

@@ -80,6 +80,11 @@ class DropSource:
             current.payloads,
         )
 
+    def about(self, kind: Kind) -> int:
+        """By the size of the files; see `sources.base.Sized.about`."""
+        self._demand(kind)
+        return self._inventory.about()
+
     def marks(self, kind: Kind) -> Mapping[str, str]:
         """Every file and what it holds now; see `sources.base.Changing.marks`."""
         self._demand(kind)

@@ -113,6 +113,11 @@ class Synthetic:
         )
         return known.select(LISTING_SCHEMA.names())
 
+    def about(self, kind: Kind) -> int:
+        """A row a day of each symbol or currency; nothing is generated. See `Sized.about`."""
+        series = len(CURRENCIES) if kind is Kind.FX else self.symbols
+        return series * ((self.end - self.start).days + 1)
+
     def fetch(self, kind: Kind, first: date, last: date, *, now: datetime) -> Batch:
         """The rows of the range; for actions and shares all of them."""
         rows, rejected = self._whole(kind), REJECT_SCHEMA.to_frame()
