@@ -21,8 +21,8 @@ $(READY): requirements.lock pyproject.toml
 	$(UV) pip install -q --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: $(READY) ## the whole pipeline on the built-in sample (FULL=1: all 13 years, else 6)
-	@$(RUN)/fundplatform demo $(if $(FULL),,--years 6)
+demo: $(READY) ## the whole pipeline on the built-in sample, all 13 years (YEARS=1: the last one)
+	@$(RUN)/fundplatform demo $(if $(YEARS),--years $(YEARS))
 
 test: $(READY) ## the test suite
 	$(RUN)/pytest -n 2 --dist loadfile

@@ -19,10 +19,10 @@ from fundplatform.automation.job_file import Job
 from fundplatform.automation.job_state import ATTEMPT, BACKFILL, NONE, State, due, job_name, state
 from fundplatform.automation.requests import ORIGIN, subset, under_way, without
 from fundplatform.automation.sensors import stale
-from fundplatform.backfill import raw_chunks
 from fundplatform.chunks import Chunk
 from fundplatform.clock import Clock
 from fundplatform.errors import ConfigError
+from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Source
 
 AGAIN = "fundplatform/again"
