@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from fundplatform.assets.attempts import only, part, terms_of
+from fundplatform.assets.attempts import only, part, shares_answers, terms_of
 from fundplatform.assets.raw import SYMBOLS, raw_days, raw_key
 from fundplatform.assets.spans import FRESH, PLAN, read, written
 from fundplatform.chunks import Chunk
 from fundplatform.sources.base import Kind, Source
 from fundplatform.sources.web.journal import Request
-from fundplatform.sources.web.plan import Estimate, Planner, estimate, once
+from fundplatform.sources.web.plan import Bound, Estimate, Plan, Planner, estimate, united
 from fundplatform.sources.web.profile import OnTheWeb, Span
 from fundplatform.storage.syncs import Syncs
 
@@ -60,38 +60,40 @@ class Calls:
 
     Attributes:
         source: The source.
-        requests: By kind, each once; None where it does not say beforehand.
+        plans: By kind; None where it does not say beforehand.
         used: Calls of today's quota that are gone.
     """
 
     source: Source
-    requests: dict[Kind, list[Request]] | None
+    plans: dict[Kind, Plan] | None
     used: int
 
     @property
     def cost(self) -> Estimate:
         """Calls, days of quota, time."""
-        count = sum(len(r) for r in (self.requests or {}).values())
+        count = sum(len(plan.requests) for plan in (self.plans or {}).values())
         profile = self.source.access.profile if isinstance(self.source, OnTheWeb) else None
         return estimate(count, profile.rates if profile else (), self.used)
 
     def lines(self) -> Iterator[str]:
         """For people: a line a kind, and the sum."""
         name = self.source.spec.name
-        if self.requests is None:
+        if self.plans is None:
             yield f"{name}: its calls are not known beforehand"
             return
-        for kind, requests in self.requests.items():
-            ends = dict.fromkeys(_shown(r) for r in (requests[:1] + requests[-1:]))
-            calls = _counted(len(requests), "call")
-            more = "" if kind is Kind.OHLCV else ", and one for each further page"
-            yield f"{name} {kind}: {calls}{more}" + (f": {' .. '.join(ends)}" if ends else "")
+        for kind, plan in self.plans.items():
+            ends = dict.fromkeys(_shown(r) for r in (plan.requests[0], plan.requests[-1]))
+            more = f", {plan.because}" if plan.because else ""
+            yield f"{name} {kind}: {_calls(len(plan.requests), plan.bound)}{more}: " + " .. ".join(
+                ends
+            )
         yield f"{name}: {self._sum()}"
 
     def _sum(self) -> str:
         cost, profile = self.cost, getattr(self.source, "access").profile  # noqa: B009
         limits = " and ".join(_rate(r.calls, r.seconds) for r in profile.rates)
-        text = f"{_counted(cost.calls, 'call')} at {limits}: about {_time(cost.seconds)}"
+        bound = united((self.plans or {}).values(), shared=False).bound
+        text = f"{_calls(cost.calls, bound)} at {limits}: about {_time(cost.seconds)}"
         if cost.days is None:
             return text
         gone = f" ({self.used} calls of today are gone)" if self.used else ""
@@ -116,18 +118,18 @@ def calls(
 
 def _of(source: Source, chunks: Sequence[Chunk], syncs: Syncs, now: datetime) -> Calls:
     used = syncs.health(source.spec.name, terms_of(source), now).requests_today
-    found: dict[Kind, list[Request]] = {}
+    found: dict[Kind, Plan] = {}
     for kind, coverage in source.spec.kinds.items():
         own = [c for c in chunks if raw_key(source.spec.name, kind) in c.keys]
-        asked: list[Request] = []
+        asked: list[Plan] = []
         for chunk in own:
             fetching = _as_told(source, dict(chunk.more))
             if not isinstance(fetching, Planner):
                 return Calls(source, None, used)
             days = raw_days(coverage, chunk.first, chunk.last)
-            asked += fetching.plan(kind, *days, now=now)
-        found[kind] = once(asked)
-    return Calls(source, {kind: r for kind, r in found.items() if r}, used)
+            asked.append(fetching.plan(kind, *days, now=now))
+        found[kind] = united(asked, shared=shares_answers(source))
+    return Calls(source, {kind: plan for kind, plan in found.items() if plan.requests}, used)
 
 
 def _as_told(source: Source, tags: Mapping[str, str]) -> Source:
@@ -135,6 +137,10 @@ def _as_told(source: Source, tags: Mapping[str, str]) -> Source:
     symbols, plan = tags.get(SYMBOLS), tags.get(PLAN)
     some = only(source, tuple(symbols.split(",")) if symbols else None)
     return part(some, read(plan)[0] if plan else None)
+
+
+def _calls(number: int, bound: Bound) -> str:
+    return f"{bound} {_counted(number, 'call')}".lstrip()
 
 
 def _counted(number: int, what: str) -> str:
@@ -150,7 +156,10 @@ _UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "day"}
 
 
 def _rate(count: int, seconds: float) -> str:
-    return f"{count:,} a {_UNITS[seconds]}" if seconds in _UNITS else f"{count:,} in {seconds:g} s"
+    if seconds in _UNITS:
+        return f"{count:,} {'an' if seconds == 3600 else 'a'} {_UNITS[seconds]}"
+    days = seconds / 86_400
+    return f"{count:,} in " + (f"{days:g} days" if days >= 1 else f"{seconds:g} s")
 
 
 def _time(seconds: float) -> str:

@@ -97,8 +97,8 @@ def test_the_backfill_asks_what_the_plan_says(
     fetches = job.fetches()
     (plan,) = calls(run.sources, fetches, Syncs(run.store), lambda: NOW)
     assert vendor.asked == [], "nothing is asked for a plan"
-    assert plan.requests is not None
-    planned = [r.path for requests in plan.requests.values() for r in requests]
+    assert plan.plans is not None
+    planned = [r.path for one in plan.plans.values() for r in one.requests]
     run.fetch(FIRST, LAST)
     assert not [o.errors for o in run.outcomes if o.errors]
     assert [a.path for a in vendor.asked] == planned
@@ -146,6 +146,8 @@ def test_the_command_prints_calls_and_time(
     # 50 full minutes and one more.
     assert f"massive ohlcv: 250 calls: {days}-01-03" in done.output
     assert f" .. {days}-12-29" in done.output
-    assert "massive corporate_actions: 3 calls, and one for each further page" in done.output
-    assert "massive: 253 calls at 5 a minute: about 50 min" in done.output
+    assert (
+        "massive corporate_actions: at least 3 calls, and one for each further page" in done.output
+    )
+    assert "massive: at least 253 calls at 5 a minute: about 50 min" in done.output
     assert vendor.asked == []

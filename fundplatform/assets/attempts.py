@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache, partial
 from pathlib import Path
 
 from fundplatform.clock import Clock
 from fundplatform.errors import SourceError
 from fundplatform.health import Terms
-from fundplatform.sources.base import Batch, Kind, Source
+from fundplatform.sources.base import Batch, Kind, Source, newest_session
 from fundplatform.sources.web import replay
 from fundplatform.sources.web.archive import Archive, Bodies, Record, read
 from fundplatform.sources.web.failures import VendorError
@@ -71,9 +72,14 @@ def part(source: Source, span: Span | None) -> Source:
 
     Parts share answers by the archive; without one, each decides for itself.
     """
-    if not isinstance(source, OnTheWeb) or not isinstance(source.access.journal, Archive):
+    if not isinstance(source, OnTheWeb) or not shares_answers(source):
         return source
     return replace(source, access=replace(source.access, span=span))  # type: ignore[type-var]
+
+
+def shares_answers(source: Source) -> bool:
+    """Whether the parts of one backfill take each other's answers."""
+    return isinstance(source, OnTheWeb) and isinstance(source.access.journal, Archive)
 
 
 def only(source: Source, symbols: tuple[str, ...] | None) -> Source:
@@ -149,7 +155,9 @@ def _taken_up(source: Source, wanted: Wanted, now: datetime) -> Source:
     if not isinstance(source, OnTheWeb):
         return source
     fetching = _fetching(source, source.access, wanted, now)
-    access = resumed(source.access, fetching, fresh=wanted.fresh)
+    partitioned = source.spec.kinds[wanted.kind].partitioned
+    newest = cache(partial(newest_session, source, wanted.kind)) if partitioned else None
+    access = resumed(source.access, fetching, fresh=wanted.fresh, newest=newest)
     return replace(source, access=access)  # type: ignore[type-var]
 
 

@@ -12,6 +12,7 @@ import polars as pl
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Batch, Coverage, Kind, SourceSpec
 from fundplatform.sources.web.failures import Failure
+from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.lists import Layout, decoded
 from fundplatform.sources.web.pairs import (
     DAY,
@@ -21,7 +22,9 @@ from fundplatform.sources.web.pairs import (
     fetch_days,
     last_finished,
     listings,
+    wanted,
 )
+from fundplatform.sources.web.plan import Plan
 from fundplatform.sources.web.profile import Access, Profile, Rate, Refusal, Reply, Tracked
 
 WINDOW = 300
@@ -113,12 +116,21 @@ class Coinbase:
         finished = last_finished(now, LAG)
         return fetch_days(kind, self.access.tracked, (first, last), finished, self._ask)
 
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests of `fetch`."""
+        asked = wanted(self.access.tracked, (first, last), last_finished(now, LAG))
+        return Plan([request for one in asked for request in _windows(*one)])
+
     def _ask(self, pair: Tracked, first: date, last: date) -> Iterator[Answer]:
-        while first <= last:
-            end = min(last, first + _LAST_ROW)
-            # Both are needed: with one of them missing both are ignored.
-            window = {"start": f"{first}T00:00:00Z", "end": f"{end}T00:00:00Z"}
-            path = f"/products/{pair.vendor_symbol}/candles"
-            reply = self.access.web.get(path, {"granularity": "86400", **window})
-            yield parse_candles(reply, pair)
-            first = end + DAY
+        for request in _windows(pair, first, last):
+            yield parse_candles(self.access.web.get(request.path, request.params), pair)
+
+
+def _windows(pair: Tracked, first: date, last: date) -> Iterator[Request]:
+    path = f"/products/{pair.vendor_symbol}/candles"
+    while first <= last:
+        end = min(last, first + _LAST_ROW)
+        # Both are needed: with one of them missing both are ignored.
+        window = {"start": f"{first}T00:00:00Z", "end": f"{end}T00:00:00Z"}
+        yield Request(path, {"granularity": "86400", **window})
+        first = end + DAY

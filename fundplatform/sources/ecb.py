@@ -7,6 +7,7 @@ One fixing per TARGET day, about 16:00 in Frankfurt; a currency without a rate h
 import io
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from xml.etree import ElementTree
@@ -19,6 +20,8 @@ from fundplatform.sources.base import LISTING_SCHEMA, Batch, Coverage, Kind, Sou
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import day, not_finite, number, split
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Plan
 from fundplatform.sources.web.profile import Access, Profile, Rate, Refusal, Reply
 from fundplatform.sources.web.records import changed
 
@@ -96,19 +99,29 @@ class Ecb:
         if kind not in SPEC.kinds:
             raise SourceError("ecb", f"it has no {kind}", "Ask for fx")
         collector = Collector(kind, first, last)
-        begin = max(first, SPEC.kinds[kind].start)
-        expected = calendars.get("TARGET").sessions(begin, min(last, now.date()))
+        expected, file = self._wanted(first, last, now)
         if not expected:
             return collector.batch()
-        recent = begin > now.date() - _RECENT_DAYS
-        reply = self.access.web.get(RECENT if recent else HISTORY)
-        rows, rejected = (parse_recent if recent else parse_history)(reply.body)
+        reply = self.access.web.get(file)
+        rows, rejected = (parse_recent if file == RECENT else parse_history)(reply.body)
         inside = pl.col("session").is_between(first, last)
         rows, rejected = rows.filter(inside), rejected.filter(inside.fill_null(True))
         collector.add(reply, rows, rejected)
         collector.list(_listings(rows))
         collector.not_published(set(expected) - set(rows["session"]))
         return collector.batch()
+
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The one file that `fetch` asks for; its parts share it."""
+        expected, file = self._wanted(first, last, now)
+        return Plan([Request(file, {})] if expected else [])
+
+    def _wanted(self, first: date, last: date, now: datetime) -> tuple[Sequence[date], str]:
+        """The sessions of the range that may be there, and the smallest file that has them all."""
+        begin = max(first, SPEC.kinds[Kind.FX].start)
+        expected = calendars.get("TARGET").sessions(begin, min(last, now.date()))
+        whole = begin if self.access.span is None else min(begin, self.access.span.first)
+        return expected, RECENT if whole > now.date() - _RECENT_DAYS else HISTORY
 
 
 def parse_recent(body: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -17,6 +17,8 @@ from fundplatform.sources.base import LISTING_SCHEMA, Batch, Coverage, Kind, Sou
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import not_finite, number, split, texts
 from fundplatform.sources.web.failures import Failure
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Plan
 from fundplatform.sources.web.profile import Access, Profile, Rate, Refusal, Reply
 from fundplatform.sources.web.records import REJECTED, changed
 
@@ -127,9 +129,14 @@ class NasdaqScreener:
                 )
         return collector.batch()
 
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests of `fetch`: one an exchange, for caps only where they can be had."""
+        if kind is Kind.MARKET_CAPS and priced_session(now) not in _expected(first, last, now):
+            return Plan([])
+        return Plan([_request(exchange) for exchange in EXCHANGES])
+
     def _caps(self, collector: Collector, now: datetime) -> None:
-        end = min(collector.last, _day_of(now))
-        expected = set(calendars.get("XNYS").sessions(collector.first, end))
+        expected = _expected(collector.first, collector.last, now)
         session = priced_session(now)
         if session in expected:
             answers = list(self._answers())
@@ -160,8 +167,16 @@ class NasdaqScreener:
 
     def _answers(self) -> Iterator[tuple[str, Reply]]:
         for exchange in EXCHANGES:
-            asked = {"tableonly": "true", "exchange": exchange, "download": "true"}
-            yield exchange, self.access.web.get(_PATH, asked)
+            request = _request(exchange)
+            yield exchange, self.access.web.get(request.path, request.params)
+
+
+def _request(exchange: str) -> Request:
+    return Request(_PATH, {"tableonly": "true", "exchange": exchange, "download": "true"})
+
+
+def _expected(first: date, last: date, now: datetime) -> set[date]:
+    return set(calendars.get("XNYS").sessions(first, min(last, _day_of(now))))
 
 
 def priced_session(now: datetime) -> date | None:

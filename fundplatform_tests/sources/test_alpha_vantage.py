@@ -274,14 +274,14 @@ def test_the_plan_of_a_backfill_is_one_answer_a_stock() -> None:
     assert isinstance(source, Planner)
     for first, last in ((SESSIONS[0], SESSIONS[99]), (SESSIONS[-10], FRIDAY)):
         plan = source.plan(Kind.OHLCV, first, last, now=NOW)
-        assert [r.params["outputsize"] for r in plan] == ["full"]
+        assert [r.params["outputsize"] for r in plan.requests] == ["full"]
         # Another process fetches each part; only the archive tells them of each other.
         AlphaVantage(given).fetch(Kind.OHLCV, first, last, now=NOW)
     assert sizes(given) == ["outputsize=full"] * 2
     short = source.access.memory
     short.put("full", False, NOW.date())
-    assert source.plan(Kind.OHLCV, SESSIONS[0], SESSIONS[99], now=NOW) == []
-    (compact,) = source.plan(Kind.OHLCV, SESSIONS[-10], FRIDAY, now=NOW)
+    assert source.plan(Kind.OHLCV, SESSIONS[0], SESSIONS[99], now=NOW).requests == []
+    (compact,) = source.plan(Kind.OHLCV, SESSIONS[-10], FRIDAY, now=NOW).requests
     assert compact.params["outputsize"] == "compact"
 
 

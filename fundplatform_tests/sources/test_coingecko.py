@@ -10,14 +10,9 @@ import pytest
 
 from fundplatform.errors import ConfigError, SourceError
 from fundplatform.sources.base import Kind, Source
-from fundplatform.sources.coingecko import (
-    PROFILE,
-    Coingecko,
-    classify,
-    parse_caps,
-    parse_supply,
-    vendor_symbol,
-)
+from fundplatform.sources.coingecko import PROFILE, Coingecko, vendor_symbol
+from fundplatform.sources.coingecko.answers import parse_caps, parse_supply
+from fundplatform.sources.coingecko.profile import classify
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.profile import Access
 from fundplatform_tests.sources.vendor_contract import Case, VendorContract

@@ -14,6 +14,7 @@ from fundplatform.sources.base import Kind
 from fundplatform.sources.exchanges import BY_NAME, EXCHANGES
 from fundplatform.sources.web.ccxt_source import CcxtSource
 from fundplatform.sources.web.failures import Failure
+from fundplatform.sources.web.plan import Bound
 from fundplatform_tests.sources.vendor_server import json
 from fundplatform_tests.sources.web.wire import NOW, pair, reply, wired
 
@@ -115,7 +116,10 @@ def test_request_and_answer(name: str) -> None:
     btc = pair(f"BTC/{shown.quote}", "BTC", shown.quote)
     with wired(exchange.profile) as wire:
         wire.vendor.on(shown.path, json(shown.body))
-        batch = CcxtSource(wire.access(btc), exchange).fetch(Kind.OHLCV, FIRST, LAST, now=NOW)
+        source = CcxtSource(wire.access(btc), exchange)
+        plan = source.plan(Kind.OHLCV, FIRST, LAST, now=NOW)
+        batch = source.fetch(Kind.OHLCV, FIRST, LAST, now=NOW)
+    assert [(r.path, dict(r.params)) for r in plan.requests] == [(shown.path, shown.params)]
     assert [(a.path, dict(a.params)) for a in wire.vendor.asked] == [(shown.path, shown.params)]
     values = ("session", "open", "high", "low", "close", "volume", "quote")
     assert batch.rows.select(values).rows() == [
@@ -123,6 +127,16 @@ def test_request_and_answer(name: str) -> None:
         (LAST, 68300.0, 70000.0, 66000.0, 68400.5, 12.5, shown.quote),
     ]
     assert batch.rejected.is_empty()
+
+
+def test_the_plan_is_a_call_for_each_window() -> None:
+    with wired(BY_NAME["binance"].profile) as wire:
+        source = CcxtSource(wire.access(pair("BTC/USDT", "BTC", "USDT")), BY_NAME["binance"])
+        plan = source.plan(Kind.OHLCV, date(2018, 1, 1), LAST, now=NOW)
+    assert wire.vendor.asked == []
+    # 2,260 days at 1,000.
+    assert (len(plan.requests), plan.bound) == (3, Bound.AT_LEAST)
+    assert {(r.path, r.params["symbol"]) for r in plan.requests} == {("/api/v3/klines", "BTCUSDT")}
 
 
 @pytest.mark.parametrize("name", SHOWN)

@@ -12,7 +12,8 @@ import pytest
 
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Kind, Source
-from fundplatform.sources.fred import PROFILE, Fred, merged, parse_observations, vendor_symbol
+from fundplatform.sources.fred import PROFILE, Fred, vendor_symbol
+from fundplatform.sources.fred.answers import merged, parse_observations
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.profile import Access, Tracked
 from fundplatform_tests.sources.canned import CannedWeb

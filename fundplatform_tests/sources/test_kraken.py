@@ -10,14 +10,9 @@ import pytest
 
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Kind, Source
-from fundplatform.sources.kraken import (
-    PROFILE,
-    Kraken,
-    classify,
-    parse_ohlc,
-    parse_trades,
-    vendor_symbol,
-)
+from fundplatform.sources.kraken import PROFILE, Kraken, vendor_symbol
+from fundplatform.sources.kraken.answers import parse_ohlc, parse_trades
+from fundplatform.sources.kraken.profile import classify
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.profile import Access
 from fundplatform_tests.sources.vendor_contract import Case, VendorContract

@@ -115,7 +115,7 @@ def test_the_plan_is_what_is_asked(tracked: list[str]) -> None:
     source = Massive(given)
     planned = source.plan(Kind.OHLCV, *WEEK, now=LATER)
     source.fetch(Kind.OHLCV, *WEEK, now=LATER)
-    assert [text.partition("?")[0] for text in asked(given)] == [c.path for c in planned]
+    assert [text.partition("?")[0] for text in asked(given)] == [c.path for c in planned.requests]
 
 
 def test_a_ticker_counts_from_the_day_it_is_tracked() -> None:
@@ -229,12 +229,14 @@ def test_a_renamed_company_is_one_instrument_and_asked_under_both_tickers() -> N
     ]
     assert sum("events" in text for text in asked(given)) == 1
     planned = Massive(given).plan(Kind.OHLCV, date(2022, 6, 6), date(2022, 6, 10), now=LATER)
-    assert [c.path.removeprefix("/v2/aggs/ticker/") for c in planned] == [
+    assert [c.path.removeprefix("/v2/aggs/ticker/") for c in planned.requests] == [
         "FB/range/1/day/2022-06-06/2022-06-08",
         "META/range/1/day/2022-06-09/2022-06-10",
     ]
     # What the ticker META was before is another company's.
-    assert not Massive(given).plan(Kind.OHLCV, date(2020, 6, 1), date(2020, 6, 5), now=LATER)
+    assert (
+        not Massive(given).plan(Kind.OHLCV, date(2020, 6, 1), date(2020, 6, 5), now=LATER).requests
+    )
     # Remembered: a second fetch does not ask again, a month later it does.
     Massive(given).fetch(Kind.CORPORATE_ACTIONS, WEEK[0], date.max, now=LATER)
     assert sum("events" in text for text in asked(given)) == 1
@@ -250,7 +252,7 @@ def test_a_written_meaning_goes_before_the_vendor_s() -> None:
     Massive(given).fetch(Kind.CORPORATE_ACTIONS, WEEK[0], date.max, now=LATER)
     assert sum("events" in text for text in asked(given)) == 1
     planned = Massive(given).plan(Kind.OHLCV, date(2022, 6, 6), date(2022, 6, 10), now=LATER)
-    assert [c.path.removeprefix("/v2/aggs/ticker/") for c in planned] == [
+    assert [c.path.removeprefix("/v2/aggs/ticker/") for c in planned.requests] == [
         "FB/range/1/day/2022-06-06/2022-06-07",
         "META/range/1/day/2022-06-09/2022-06-10",
     ]

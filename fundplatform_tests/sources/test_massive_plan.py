@@ -7,7 +7,7 @@ import pytest
 
 from fundplatform.sources.base import Kind
 from fundplatform.sources.massive import Massive
-from fundplatform.sources.web.plan import Planner, estimate, once
+from fundplatform.sources.web.plan import Bound, Planner, estimate, united
 from fundplatform.sources.web.profile import Access, Rate, Span
 from fundplatform_tests.sources.canned import access, asked, track
 from fundplatform_tests.sources.test_massive_actions import page
@@ -32,7 +32,7 @@ def planned(given: Access) -> list[str]:
     source = Massive(given)
     assert isinstance(source, Planner)
     parts = [source.plan(Kind.OHLCV, *part, now=LATER) for part in PARTS]
-    return [r.path for r in once(r for requests in parts for r in requests)]
+    return [r.path for r in united(parts, shared=True).requests]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_a_ticker_that_is_tracked_later_is_not_asked_for_earlier_parts() -> None
     source = Massive(given)
     first, second = (source.plan(Kind.OHLCV, *part, now=LATER) for part in PARTS)
     later = "/v2/aggs/ticker/B/range/1/day/2024-07-03/2024-07-05"
-    assert [r.path for r in first] == [RANGE.format("A")]
-    assert [r.path for r in second] == [RANGE.format("A"), later]
+    assert [r.path for r in first.requests] == [RANGE.format("A")]
+    assert [r.path for r in second.requests] == [RANGE.format("A"), later]
 
 
 @pytest.mark.parametrize("tracked", [[], ["A"], ["A", "B"]])
@@ -101,8 +101,10 @@ def test_the_plan_of_other_kinds_is_what_is_asked(kind: Kind, tracked: list[str]
         before = len(asked(given))
         plan = source.plan(kind, OPEN[0], date.max, now=LATER)
         source.fetch(kind, OPEN[0], date.max, now=LATER)
-        assert [text.partition("?")[0] for text in asked(given)[before:]] == [r.path for r in plan]
-    assert plan or kind is Kind.SHARES
+        assert [text.partition("?")[0] for text in asked(given)[before:]] == [
+            r.path for r in plan.requests
+        ]
+    assert plan.requests or kind is Kind.SHARES
 
 
 def test_a_backfill_of_two_years_is_what_the_vendor_reference_says() -> None:
@@ -110,8 +112,8 @@ def test_a_backfill_of_two_years_is_what_the_vendor_reference_says() -> None:
     source = Massive(access({}))
     now = datetime(2026, 1, 1, tzinfo=UTC)
     plan = source.plan(Kind.OHLCV, date(2023, 1, 1), date(2024, 12, 31), now=now)
-    assert len(plan) == 502
-    cost = estimate(len(plan), (Rate(5, 60),))
+    assert (len(plan.requests), plan.bound) == (502, Bound.EXACTLY)
+    cost = estimate(len(plan.requests), (Rate(5, 60),))
     assert (cost.calls, cost.days) == (502, None)
     assert cost.seconds / 60 == pytest.approx(101, rel=0.01)
 

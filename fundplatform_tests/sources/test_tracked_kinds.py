@@ -9,7 +9,7 @@ import pytest
 from fundplatform.errors import ConfigError
 from fundplatform.sources import tracked
 from fundplatform.sources.base import Kind
-from fundplatform.sources.kraken import SPEC, vendor_symbol
+from fundplatform.sources.kraken.profile import SPEC, vendor_symbol
 from fundplatform.sources.web.profile import Tracked
 
 

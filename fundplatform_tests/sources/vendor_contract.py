@@ -14,94 +14,33 @@ documented shape; expected values are read from them by hand.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
 
-import polars as pl
 import pytest
 
 from fundplatform.sources.base import (
-    LISTING_SCHEMA,
-    PAYLOAD_SCHEMA,
-    REJECT_SCHEMA,
-    SKIP_SCHEMA,
     Batch,
     Kind,
     Source,
-    batch_schema,
 )
 from fundplatform.sources.web import replay
 from fundplatform.sources.web.archive import Archive, records
 from fundplatform.sources.web.client import HttpWeb, Patience
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.journal import Counting, Fetching
+from fundplatform.sources.web.plan import Planner
 from fundplatform.sources.web.profile import Access, Profile, Tracked
 from fundplatform.sources.web.transport import RequestsTransport, Timeouts, Transport
+from fundplatform_tests.sources.vendor_case import CASES, KEY
+from fundplatform_tests.sources.vendor_case import Case as Case
 from fundplatform_tests.sources.vendor_server import Script, Vendor, serving
+from fundplatform_tests.sources.vendor_verdict import as_planned, verify
 
-KEY = "t0p-s3cret+k/y"
 CONTACT = "somebody@example.test"
-
-CASES = {
-    "normal": "rows as documented; give `row`",
-    "paged": "an answer in two pages",
-    "split_day": "a day on which a split takes effect: prices as this source states them",
-    "numeric_strings": "numbers as text, where the vendor may send them so",
-    "unfinished_bar": "the running bar is in the answer: dropped, its session `absent`",
-    "doubled": "an equal row twice (once kept, once rejected) and two that differ (both rejected)",
-    "out_of_range": "rows before and after the days asked for: left out",
-    "bad_value": "one row with text or null where a number belongs: rejected, the others kept",
-    "empty_closed": "nothing, on days that are no sessions: fine",
-    "empty_pending": "nothing, for a session not yet published: `absent`, never a recorded day",
-    "empty_symbol": "nothing for one symbol: `skipped` as no_data",
-    "unknown_symbol": "a symbol the vendor does not know: `skipped` as unknown_symbol",
-    "error_in_200": "status 200 with the vendor's error body: `failure`",
-    "auth": "the vendor's own body for a wrong key: `failure` auth",
-    "not_entitled": "the vendor's own body for a plan too small: `failure` not_entitled",
-    "missing_field": "a field is gone: `failure` schema_changed, `says` its name",
-    "changed_type": "a field has another type: `failure` schema_changed, `says` its name",
-}
-
-Answers = Mapping[str, "Script | bytes | object | Sequence[Script]"]
-
-
-@dataclass(frozen=True)
-class Case:
-    """One situation and what must come of it.
-
-    Attributes:
-        answers: Path, or path?query, to its answer: a `Script`, bytes, a value for JSON, or a tuple
-            of scripts given in turn. `{url}` in bytes or JSON text becomes the server's address.
-        rows: Rows that must come out; None: not looked at.
-        row: One of them, by the columns given.
-        rejected: Rule to number of rejected rows.
-        absent: Sessions not yet published.
-        skipped: Vendor symbol to failure.
-        failure: The fetch fails so.
-        says: Text that the error must contain.
-        first: First session asked for, where not the contract's.
-        last: Last session asked for.
-        now: The clock.
-        tracked: Listings asked for.
-        kind: Kind of data, where not the contract's.
-    """
-
-    answers: Answers
-    rows: int | None = None
-    row: Mapping[str, object] | None = None
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    absent: frozenset[date] = frozenset()
-    skipped: Mapping[str, Failure] = field(default_factory=dict)
-    failure: Failure | None = None
-    says: str = ""
-    first: date | None = None
-    last: date | None = None
-    now: datetime | None = None
-    tracked: tuple[Tracked, ...] | None = None
-    kind: Kind | None = None
 
 
 class VendorContract:
@@ -226,6 +165,17 @@ class VendorContract:
             self.fetch(vendor, replace(normal, answers=answers)), normal, normal.kind or self.kind
         )
 
+    def test_the_plan_is_what_is_asked(self, vendor: Vendor) -> None:
+        case = self.cases["normal"]
+        source, kind = self.make(self.access(vendor, case)), case.kind or self.kind
+        if not isinstance(source, Planner):
+            pytest.skip("this source does not say its calls beforehand")
+        days, now = (case.first or self.first, case.last or self.last), case.now or self.now
+        plan = source.plan(kind, *days, now=now)
+        assert vendor.asked == [], "a plan asks nothing"
+        source.fetch(kind, *days, now=now)
+        as_planned(plan, vendor, self.profile)
+
     def test_two_fetches_are_equal(self, vendor: Vendor) -> None:
         one, two = (self.fetch(vendor, self.cases["normal"]) for _ in range(2))
         assert one.rows.equals(two.rows)
@@ -256,36 +206,6 @@ class VendorContract:
         ):
             assert one.equals(two)
         assert KEY.encode() not in b"".join(p.read_bytes() for p in tmp_path.rglob("*.jsonl"))
-
-
-def verify(batch: Batch, case: Case, kind: Kind) -> None:
-    """Everything that must hold of a fetch's result."""
-    for frame, schema in (
-        (batch.rows, batch_schema(kind)),
-        (batch.rejected, REJECT_SCHEMA),
-        (batch.payloads, PAYLOAD_SCHEMA),
-        (batch.skipped, SKIP_SCHEMA),
-    ):
-        assert frame.schema == schema
-    assert batch.listings is None or batch.listings.schema == LISTING_SCHEMA
-    assert KEY not in str(batch.payloads.to_dicts()), "the key is in a payload's name"
-    got = dict(batch.rejected.group_by("rule").len().iter_rows())
-    assert got == dict(case.rejected), f"rejected: {batch.rejected.to_dicts()}"
-    if case.rows is not None:
-        assert batch.rows.height == case.rows, f"rows: {batch.rows.to_dicts()}"
-    if case.row is not None:
-        found = batch.rows.filter(pl.col(n).eq_missing(pl.lit(v)) for n, v in case.row.items())
-        assert found.height == 1, f"{dict(case.row)} is not among {batch.rows.to_dicts()}"
-    assert batch.absent == case.absent
-    skipped = dict(batch.skipped.select("vendor_symbol", "failure").iter_rows())
-    assert skipped == {s: str(f) for s, f in case.skipped.items()}
-    counted = batch.rows.height + batch.rejected.height
-    assert batch.payloads["rows"].sum() == counted, "each vendor row is a row or a reject"
-    used = {*batch.rows["payload_hash"], *batch.rejected["payload_hash"]}
-    assert used <= {*batch.payloads["payload_hash"]}
-    if batch.listings is not None:
-        lost = {*batch.rows["vendor_symbol"]} - {*batch.listings["vendor_symbol"]}
-        assert not lost, f"rows without a listing: {lost}"
 
 
 def _scripts(answer: object, url: str) -> tuple[Script, ...]:

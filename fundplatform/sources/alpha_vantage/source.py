@@ -18,6 +18,7 @@ from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import listing
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Bound, Plan
 from fundplatform.sources.web.profile import Access, Reply, Tracked
 from fundplatform.sources.web.sessions import newest, published, still_coming
 
@@ -109,7 +110,7 @@ class AlphaVantage:
             collector.not_published(still_coming(done, latest, now))
         return collector.batch()
 
-    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Sequence[Request]:
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
         """The requests of `fetch`: one a stock; one more where a full history is refused."""
         done, _ = published(_CALENDAR, first, last, _LAG, now)
         found = []
@@ -118,7 +119,10 @@ class AlphaVantage:
             size = self._size(tracked, own, now) if own else None
             if size is not None:
                 found.append(Request("/query", _params(tracked.vendor_symbol, size)))
-        return found
+        full = any(request.params["outputsize"] == _FULL for request in found)
+        if full and self.access.memory.get(_FULL, now.date(), _ASK_AGAIN) is None:
+            return Plan(found, Bound.AT_LEAST, "and one more where a full history is refused")
+        return Plan(found)
 
     def _stock(
         self, collector: Collector, tracked: Tracked, own: Sequence[date], now: datetime

@@ -15,6 +15,8 @@ from fundplatform.sources.finnhub.profile import NAME
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import listing
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Bound, Plan
 from fundplatform.sources.web.profile import Access, Tracked, Web
 from fundplatform.sources.web.sessions import newest, published, still_coming
 
@@ -40,6 +42,27 @@ def collect(access: Access, collector: Collector, now: datetime) -> None:
         _quotes(access.web, collector, asked, now)
 
 
+def plan(access: Access, first: date, last: date, now: datetime) -> Plan:
+    """The requests of `collect`; whether a key of unknown rights has candles, the first tells."""
+    done, _ = published(CALENDAR, first, last, LAG, now)
+    asked = [(t, own) for t in access.tracked if (own := _during(t, done))]
+    candles = [_candle_of(tracked, own) for tracked, own in asked]
+    session = newest(CALENDAR, LAG, now)
+    quotes = [_quote_of(tracked) for tracked, own in asked if session in own]
+    entitled = _entitled(access, now)
+    if entitled is None and candles:
+        if quotes:
+            return Plan([candles[0], *quotes], Bound.AT_MOST, "one less where the key has candles")
+        return Plan(candles, Bound.AT_MOST, "one where the key has no candles")
+    return Plan(quotes if entitled is False else candles)
+
+
+def _entitled(access: Access, now: datetime) -> object:
+    """Whether the key has candles; None where that was not found out within the month."""
+    today = now.astimezone(ZoneInfo(NEW_YORK)).date()
+    return access.memory.get(_ENTITLED, today, _ASK_AGAIN)
+
+
 def _candles(access: Access, collector: Collector, asked: Asked, now: datetime) -> bool:
     """Take the candles; False where the key has none.
 
@@ -47,7 +70,7 @@ def _candles(access: Access, collector: Collector, asked: Asked, now: datetime) 
     being refused for every stock (a single foreign one may be outside its plan).
     """
     memory, today = access.memory, now.astimezone(ZoneInfo(NEW_YORK)).date()
-    entitled = memory.get(_ENTITLED, today, _ASK_AGAIN)
+    entitled = _entitled(access, now)
     if entitled is False:
         return False
     refused: list[tuple[str, VendorError]] = []
@@ -77,8 +100,8 @@ def _candles(access: Access, collector: Collector, asked: Asked, now: datetime) 
 def _candle(web: Web, collector: Collector, tracked: Tracked, own: Sequence[date]) -> list[date]:
     """One stock's candles; its sessions."""
     first, last, symbol = own[0], own[-1], tracked.vendor_symbol
-    span = {"from": f"{_second(first)}", "to": f"{_second(last) + 86_399}"}
-    reply = web.get("/stock/candle", {"symbol": symbol, "resolution": "D", **span})
+    request = _candle_of(tracked, own)
+    reply = web.get(request.path, request.params)
     bars = parse_candles(reply.body, symbol, first, last)
     collector.add(reply, bars.rows, bars.rejected)
     if bars.rows.height:
@@ -108,8 +131,8 @@ def _quotes(web: Web, collector: Collector, asked: Asked, now: datetime) -> None
 
 def _quote(web: Web, collector: Collector, tracked: Tracked, session: date) -> bool:
     """One stock's quote; whether it is this session's bar."""
-    symbol = tracked.vendor_symbol
-    reply = web.get("/quote", {"symbol": symbol})
+    symbol, request = tracked.vendor_symbol, _quote_of(tracked)
+    reply = web.get(request.path, request.params)
     bars = parse_quote(reply.body, symbol)
     own = bars.rows.filter(pl.col("session") == session)
     collector.add(reply, own, bars.rejected.with_columns(session=pl.lit(session)))
@@ -126,6 +149,15 @@ def _quote(web: Web, collector: Collector, tracked: Tracked, session: date) -> b
         # The next session has opened: its quote is no bar yet, and the older one is gone.
         collector.skip(symbol, Failure.HISTORY_UNAVAILABLE, f"the session of {day} has begun")
     return False
+
+
+def _candle_of(tracked: Tracked, own: Sequence[date]) -> Request:
+    span = {"from": f"{_second(own[0])}", "to": f"{_second(own[-1]) + 86_399}"}
+    return Request("/stock/candle", {"symbol": tracked.vendor_symbol, "resolution": "D", **span})
+
+
+def _quote_of(tracked: Tracked) -> Request:
+    return Request("/quote", {"symbol": tracked.vendor_symbol})
 
 
 def _during(tracked: Tracked, sessions: Sequence[date]) -> list[date]:

@@ -16,6 +16,8 @@ from fundplatform.sources.finnhub.profile import NAME
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import listing
 from fundplatform.sources.web.failures import Failure
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Plan
 from fundplatform.sources.web.profile import Access, Reply, Tracked
 
 _START = date(2000, 1, 3)
@@ -81,6 +83,16 @@ class Finnhub:
                 raise SourceError(NAME, f"it has no {kind}", f"Ask for {', '.join(SPEC.kinds)}")
         return collector.batch()
 
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests of `fetch`: one a stock."""
+        if kind is Kind.OHLCV:
+            return bars.plan(self.access, first, last, now)
+        today = now.astimezone(ZoneInfo(NEW_YORK)).date()
+        return Plan([_company_of(tracked) for tracked in self._listed(today)])
+
+    def _listed(self, today: date) -> list[Tracked]:
+        return [t for t in self.access.tracked if t.until is None or t.until >= today]
+
     def _companies(
         self,
         collector: Collector,
@@ -88,11 +100,9 @@ class Finnhub:
         rows: Callable[[Tracked, Company, date], pl.DataFrame],
     ) -> None:
         today = now.astimezone(ZoneInfo(NEW_YORK)).date()
-        for tracked in self.access.tracked:
-            if tracked.until is not None and tracked.until < today:
-                continue
-            symbol = tracked.vendor_symbol
-            reply: Reply = self.access.web.get("/stock/profile2", {"symbol": symbol})
+        for tracked in self._listed(today):
+            symbol, request = tracked.vendor_symbol, _company_of(tracked)
+            reply: Reply = self.access.web.get(request.path, request.params)
             found = parse_company(reply.body, symbol)
             if found is None:
                 collector.add(reply, _NONE)
@@ -106,6 +116,10 @@ class Finnhub:
             name = found.row["name"]
             seen = pl.Series([today], dtype=pl.Date())
             collector.list(listing(tracked, seen, MARKET, name if isinstance(name, str) else None))
+
+
+def _company_of(tracked: Tracked) -> Request:
+    return Request("/stock/profile2", {"symbol": tracked.vendor_symbol})
 
 
 _NONE = pl.DataFrame(schema={"vendor_symbol": pl.String()})

@@ -3,7 +3,7 @@
 Parsing is in bars.py, actions.py and reference.py; limits, retries and keys are the client's.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
@@ -13,7 +13,7 @@ from fundplatform.errors import SourceError
 from fundplatform.sources.base import LISTING_SCHEMA, Batch, Coverage, Kind, SourceSpec
 from fundplatform.sources.massive import corporate, shares
 from fundplatform.sources.massive.bars import Bars, parse_grouped, parse_range
-from fundplatform.sources.massive.names import known_names
+from fundplatform.sources.massive.names import is_due, known_names
 from fundplatform.sources.massive.pages import Next, pages
 from fundplatform.sources.massive.plan import Call, bar_calls
 from fundplatform.sources.massive.profile import NAME
@@ -21,6 +21,7 @@ from fundplatform.sources.massive.wanted import Wish, keep, listings, whole_mark
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.failures import Failure
 from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Bound, Plan
 from fundplatform.sources.web.profile import Access, Reply, Span
 from fundplatform.sources.web.sessions import published, still_coming
 
@@ -93,19 +94,26 @@ class Massive:
             case _:
                 raise SourceError(NAME, f"it has no {kind}", f"Ask for {', '.join(SPEC.kinds)}")
 
-    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Sequence[Request]:
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
         """The requests that `fetch` makes, one page each.
 
         A company's former tickers that its events will tell are not known before they came.
         """
         match kind:
             case Kind.OHLCV:
-                calls = self._asked(first, last, now).calls
-                return [Request(call.path, call.params) for call in calls]
+                return self._planned(self._asked(first, last, now), now)
             case Kind.CORPORATE_ACTIONS:
-                return corporate.plan(self.access, SPEC.kinds[kind].start, now)
+                asked = corporate.plan(self.access, SPEC.kinds[kind].start, now)
+                return Plan(asked, Bound.AT_LEAST, "and one for each further page")
             case _:
-                return shares.plan(self.access, SPEC.kinds[kind].start, now)
+                return Plan(shares.plan(self.access, SPEC.kinds[kind].start, now))
+
+    def _planned(self, asked: "_Asked", now: datetime) -> Plan:
+        requests = [Request(call.path, call.params) for call in asked.calls]
+        wished = {c.wish.tracked.vendor_symbol for c in asked.calls if c.wish is not None}
+        if any(is_due(self.access.memory, ticker, now) for ticker in wished):
+            return Plan(requests, Bound.AT_LEAST, "and one for each former ticker")
+        return Plan(requests)
 
     def _asked(self, first: date, last: date, now: datetime) -> "_Asked":
         done, coming = published(_CALENDAR, first, last, _LAG, now)

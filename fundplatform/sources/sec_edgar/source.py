@@ -6,14 +6,13 @@ is skipped. Only tickers that are tracked are fetched.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 import polars as pl
 
-from fundplatform import calendars
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Batch, Kind, SourceSpec
-from fundplatform.sources.sec_edgar import fees, nport, shares
+from fundplatform.sources.sec_edgar import fees, nport, quarters, shares
 from fundplatform.sources.sec_edgar.identifiers import parse_companies, parse_funds
 from fundplatform.sources.sec_edgar.profile import (
     COMPANIES,
@@ -26,10 +25,11 @@ from fundplatform.sources.sec_edgar.profile import (
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import listing, unseen
 from fundplatform.sources.web.failures import Consequence, Failure, VendorError
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Bound, Plan
 from fundplatform.sources.web.profile import Access, Reply, Tracked
 from fundplatform.sources.web.records import changed
 
-_DAY = timedelta(days=1)
 _FUND_CLASSES = frozenset({"etf", "fund"})
 
 
@@ -86,6 +86,32 @@ class SecEdgar:
                 case _:
                     self._fees(collector, day_in_new_york(now))
         return collector.batch()
+
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests of `fetch` as far as they do not depend on EDGAR's lists of tickers."""
+        tracked = self.access.tracked
+        if not tracked:
+            return Plan([])
+        funds, companies = Request(FUNDS, {}), Request(COMPANIES, {})
+        match kind:
+            case Kind.PROFILES:
+                return Plan([funds, companies])
+            case Kind.SHARES:
+                own = [t for t in tracked if t.asset_class not in _FUND_CLASSES]
+                asked = [Request(f"<{shares.CONCEPTS[0]} of {t.symbol}>", {}) for t in own]
+                because = "one more for counts that stand in the balance sheet, one less for a fund"
+                return Plan([funds, companies, *asked], Bound.ABOUT, because)
+            case Kind.HOLDINGS:
+                asked = [Request(f"{nport.LIST}?<filings of {t.symbol}>", {}) for t in tracked]
+                because = "one more for each filing of these days, one less for what is no fund"
+                return Plan([funds, *asked], Bound.ABOUT, because)
+            case _:
+                today = day_in_new_york(now)
+                names = [
+                    n for n in quarters.sets(first, min(last, today)) if quarters.is_over(n, today)
+                ]
+                sets = [Request(fees.quarter_path(name), {}) for name in names]
+                return Plan([funds, *sets], Bound.AT_MOST, "one where no fund is tracked")
 
     def _each(
         self,
@@ -183,11 +209,10 @@ class SecEdgar:
     def _fees(self, collector: Collector, today: date) -> None:
         _, known = self._funds(collector)
         end = min(collector.last, today)
-        # A filing made late on a quarter's last day stands in the next quarter's data set.
-        for name in _quarters(collector.first, end + 3 * _DAY) if known else []:
-            published = _over(name, today) and self._quarter(collector, name, known)
+        for name in quarters.sets(collector.first, end) if known else []:
+            published = quarters.is_over(name, today) and self._quarter(collector, name, known)
             if not published:
-                collector.not_published(_sessions_of(name, collector.first, end))
+                collector.not_published(quarters.sessions_of(name, collector.first, end))
 
     def _quarter(self, collector: Collector, name: str, known: Sequence[Known]) -> bool:
         """Take a quarter's rows within the range; False where it is not published."""
@@ -265,26 +290,3 @@ def _list(collector: Collector, one: Known, seen: pl.Series) -> None:
 
 def _nothing(problem: str) -> VendorError:
     return VendorError(NAME, Failure.NO_DATA, problem, "Nothing: others may have it")
-
-
-def _quarters(first: date, last: date) -> list[str]:
-    """The quarters of a range, in order."""
-    days = (first + n * _DAY for n in range((last - first).days + 1))
-    return list(dict.fromkeys(fees.quarter(day) for day in days))
-
-
-def _over(name: str, today: date) -> bool:
-    return fees.quarter(today) > name
-
-
-def _sessions_of(name: str, first: date, last: date) -> list[date]:
-    """The sessions whose filings stand in a quarter's data set.
-
-    Those filed late on a quarter's last business day stand in the next one.
-    """
-    calendar = calendars.get("24/5")
-    return [
-        day
-        for day in calendar.sessions(first, last)
-        if name in {fees.quarter(day), fees.quarter(calendar.next_session(day))}
-    ]

@@ -4,7 +4,7 @@ ccxt builds the address and reads the answer; its own session, limiter and retri
 `fetch` is replaced by our `Web`, so that limits, retries, redaction and the archive hold.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -16,6 +16,7 @@ from fundplatform.errors import SourceError
 from fundplatform.sources.base import Batch, Kind, SourceSpec
 from fundplatform.sources.web.exchange import Exchange, module
 from fundplatform.sources.web.failures import Failure, VendorError
+from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.lists import Layout, changed, decoded
 from fundplatform.sources.web.pairs import (
     DAY,
@@ -26,7 +27,9 @@ from fundplatform.sources.web.pairs import (
     last_finished,
     listings,
     milliseconds,
+    wanted,
 )
+from fundplatform.sources.web.plan import Bound, Plan
 from fundplatform.sources.web.profile import Access, Reply, Tracked
 
 _FIELDS = ("time", "open", "high", "low", "close", "volume")
@@ -61,6 +64,35 @@ class CcxtSource:
         walk = _Walk(self.exchange, routed(self.exchange, self.access))
         return fetch_days(kind, self.access.tracked, (first, last), finished, walk.ask)
 
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests of `fetch`, as ccxt writes them, if no day is missing from an answer."""
+        noting = replace(self.access, web=_Noting())
+        walk = _Walk(self.exchange, routed(self.exchange, noting))
+        requests = [
+            walk.noted(pair, *window)
+            for pair, begin, until in wanted(
+                self.access.tracked, (first, last), last_finished(now, LAG)
+            )
+            for window in _windows(begin, until, self.exchange.limit)
+        ]
+        return Plan(requests, Bound.AT_LEAST, "and one more where an answer ends with days missing")
+
+
+class _NotedError(Exception):
+    """Instead of an answer: the request that would have been sent."""
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        super().__init__(request.path)
+
+
+class _Noting:
+    """`Web` that asks nothing."""
+
+    def get(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+        """Tell the request."""
+        raise _NotedError(Request(path, params or {}))
+
 
 @dataclass(frozen=True)
 class _Walk:
@@ -77,7 +109,7 @@ class _Walk:
                 (history_unavailable), or another failure.
         """
         while first <= last:
-            end = min(last, first + timedelta(days=self.exchange.limit - 1))
+            end = _end(first, last, self.exchange.limit)
             answer = self._window(pair, first, end)
             yield answer
             sessions = answer.rows["session"]
@@ -88,19 +120,24 @@ class _Walk:
             # Fewer than asked: the vendor's cap, or silent days; the next answer tells.
             first = (newest if isinstance(newest, date) else end) + DAY
 
-    def _window(self, pair: Tracked, first: date, end: date) -> Answer:
-        ccxt = module()
-        count = (end - first).days + 1
+    def noted(self, pair: Tracked, first: date, end: date) -> Request:
+        """The request for a window; the client's `Web` is a `_Noting`."""
+        try:
+            self._send(pair, first, end)
+        except _NotedError as noted:
+            return noted.request
+        raise SourceError(self.exchange.name, "ccxt asked nothing", "Look for a newer ccxt")
+
+    def _send(self, pair: Tracked, first: date, end: date) -> None:
         # The end of the last day: some exchanges take it as the first instant not wanted.
         until = {"until": milliseconds(end + DAY) - 1}
+        count = min((end - first).days + 1, self.exchange.limit)
+        self.client.fetch_ohlcv(pair.vendor_symbol, "1d", milliseconds(first), count, until)
+
+    def _window(self, pair: Tracked, first: date, end: date) -> Answer:
+        ccxt = module()
         try:
-            self.client.fetch_ohlcv(
-                pair.vendor_symbol,
-                "1d",
-                milliseconds(first),
-                min(count, self.exchange.limit),
-                until,
-            )
+            self._send(pair, first, end)
         except ccxt.BaseError as error:
             refusal = self.exchange.refusal(error)
             raise VendorError(
@@ -121,6 +158,17 @@ class _Walk:
                 f"{pair.vendor_symbol} was asked from {first}; a full answer begins at {oldest}",
                 f"Track it since {oldest}, or take an older history from another source",
             )
+
+
+def _end(first: date, last: date, limit: int) -> date:
+    return min(last, first + timedelta(days=limit - 1))
+
+
+def _windows(first: date, last: date, limit: int) -> Iterator[tuple[date, date]]:
+    while first <= last:
+        end = _end(first, last, limit)
+        yield first, end
+        first = end + DAY
 
 
 def routed(exchange: Exchange, access: Access) -> Any:  # noqa: ANN401 - ccxt has no types

@@ -4,7 +4,7 @@ Shared by the exchanges; addresses, parameters and caps are each vendor's own. I
 pairs and a way to ask for one. Out: a batch.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -63,10 +63,7 @@ def fetch_days(
     collector = Collector(kind, first, last)
     reached: list[date] = []
     empty: list[tuple[Tracked, date]] = []
-    for pair in tracked:
-        begin, until = max(first, pair.since), min(end, pair.until or end)
-        if begin > until:
-            continue
+    for pair, begin, until in wanted(tracked, span, finished):
         try:
             seen = _take(collector, pair, ask(pair, begin, until), (begin, until))
         except VendorError as error:
@@ -84,6 +81,16 @@ def fetch_days(
             said = f"no row from {begin} on, up to {min(end, pair.until or end)}"
             collector.skip(pair.vendor_symbol, Failure.NO_DATA, said)
     return collector.batch()
+
+
+def wanted(
+    tracked: Sequence[Tracked], span: tuple[date, date], finished: date
+) -> Iterator[tuple[Tracked, date, date]]:
+    """The pairs that `fetch_days` asks for, each with its first and last day."""
+    for pair in tracked:
+        last = min(span[1], finished, pair.until or finished)
+        if (first := max(span[0], pair.since)) <= last:
+            yield pair, first, last
 
 
 def last_finished(now: datetime, lag: timedelta) -> date:

@@ -8,27 +8,65 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from fundplatform.sources.base import Kind
 from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.profile import Rate
-from fundplatform.sources.web.timing import most_per_day, seconds_for
+from fundplatform.sources.web.timing import seconds_for
 
 LATENCY = 0.5
-"""Seconds that a call is taken to last; under a vendor's limits it hardly counts."""
+"""Seconds that a call is taken to last; under a tight limit it hardly counts."""
+
+
+class Bound(StrEnum):
+    """How a plan's number of requests compares with what will be asked."""
+
+    EXACTLY = ""
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+    ABOUT = "about"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The requests of one fetch.
+
+    Attributes:
+        requests: In order; of an answer in pages the first one. An address that an answer has to
+            tell first stands in pointed brackets.
+        bound: How their number compares with what will be asked.
+        because: What may come on top or be spared, as the end of a sentence.
+    """
+
+    requests: Sequence[Request]
+    bound: Bound = Bound.EXACTLY
+    because: str = ""
 
 
 @runtime_checkable
 class Planner(Protocol):
     """A source that knows its requests beforehand."""
 
-    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Sequence[Request]:
-        """The requests that `fetch` of the same arguments makes, in order.
-
-        Of an answer in pages only the first one; a request that a fetch may spare is in it.
-        """
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests that `fetch` of the same arguments makes; nothing is asked."""
         ...
+
+
+def united(plans: Iterable[Plan], *, shared: bool) -> Plan:
+    """The plan of several fetches.
+
+    Args:
+        plans: Theirs.
+        shared: They share answers, so that the same request is made once.
+    """
+    every = list(plans)
+    requests = [r for plan in every for r in plan.requests]
+    bounds = {plan.bound for plan in every if plan.requests} - {Bound.EXACTLY}
+    bound = bounds.pop() if len(bounds) == 1 else Bound.ABOUT if bounds else Bound.EXACTLY
+    said = dict.fromkeys(plan.because for plan in every if plan.requests and plan.because)
+    return Plan(once(requests) if shared else requests, bound, ", ".join(said))
 
 
 @dataclass(frozen=True)
@@ -60,6 +98,19 @@ def estimate(calls: int, rates: Sequence[Rate], used: int = 0) -> Estimate:
         rates: The vendor's limits.
         used: Calls of today's quota that are gone already.
     """
-    daily = most_per_day(rates)
-    days = None if daily is None else math.ceil((min(used, daily) + calls) / daily) if calls else 0
-    return Estimate(calls, days, seconds_for(calls, rates, LATENCY))
+    return Estimate(
+        calls, _days(calls, rates, used), seconds_for(calls, rates, LATENCY, in_turn=True)
+    )
+
+
+def _days(calls: int, rates: Sequence[Rate], used: int) -> int | None:
+    """Days on which calls are made: a month's quota may be spent on one of them."""
+    quotas = [(r.calls, round(r.seconds / _DAY)) for r in rates if r.seconds >= _DAY]
+    if not quotas or not calls:
+        return 0 if quotas else None
+    return max(
+        1 + (math.ceil((min(used, most) + calls) / most) - 1) * days for most, days in quotas
+    )
+
+
+_DAY = 86_400.0

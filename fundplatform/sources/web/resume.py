@@ -5,10 +5,11 @@ Under five calls a minute an answer is worth twelve seconds. What may be taken a
 - answers of the last attempt at the same question, if that was killed, interrupted, or ended by a
   refused request (a quota used up, a vendor down). After an answer that could not be read nothing
   is taken: it may be whole by now.
-A range that ended days ago is the same tomorrow; a newer one only for some hours.
+A range that ended days ago is the same tomorrow; a newer one only for some hours, and not once
+another of its sessions has ended: the answer may hold that session's running bar.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -28,6 +29,8 @@ SETTLED = timedelta(days=3)
 
 Key = tuple[str, tuple[tuple[str, str], ...]]
 Line = Mapping[str, object]
+Newest = Callable[[datetime], date | None]
+"""The newest session that the source has at an instant."""
 
 
 @dataclass
@@ -67,17 +70,21 @@ class ResumedWeb:
             return None
 
 
-def resumed(access: Access, fetching: Fetching, *, fresh: bool) -> Access:
+def resumed(
+    access: Access, fetching: Fetching, *, fresh: bool, newest: Newest | None = None
+) -> Access:
     """The access, with what is there already; as it is where no archive is kept.
 
     Args:
         access: Of the source.
         fetching: What is about to be fetched.
         fresh: Take nothing of an earlier attempt (`--refetch`).
+        newest: Of the kind; None where it is fetched as a whole.
     """
     if not isinstance(access.journal, Archive):
         return access
-    earlier = _earlier(access.journal, fetching, fresh=fresh)
+    found = _earlier(access.journal, fetching, fresh=fresh)
+    earlier = {k: v for k, v in found.items() if _is_of_today(v, fetching, newest)}
     if not earlier:
         return access
     return replace(
@@ -157,6 +164,15 @@ def _holds(line: Line, last: date, now: datetime) -> bool:
     """Whether the answer would be the same today."""
     at = datetime.fromisoformat(str(line["fetched_at"]))
     return now - at <= YOUNG or last < (at - SETTLED).date()
+
+
+def _is_of_today(line: Line, fetching: Fetching, newest: Newest | None) -> bool:
+    """Whether no session of the range has ended since the answer."""
+    at = datetime.fromisoformat(str(line["fetched_at"]))
+    if newest is None or fetching.last < (at - SETTLED).date():
+        return True
+    then, today = newest(at), newest(fetching.now)
+    return then == today or (then is not None and then >= fetching.last)
 
 
 def _texts(params: object) -> dict[str, str]:

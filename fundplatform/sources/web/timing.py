@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from fundplatform.sources.web.profile import Rate
 
 
-def seconds_for(calls: int, rates: Sequence[Rate], latency: float = 0.0) -> float:
+def seconds_for(
+    calls: int, rates: Sequence[Rate], latency: float = 0.0, *, in_turn: bool = False
+) -> float:
     """Seconds from the first call's start to the last one's answer.
 
     A call starts as soon as every window has a place again: call n no sooner than `seconds` after
@@ -15,6 +17,7 @@ def seconds_for(calls: int, rates: Sequence[Rate], latency: float = 0.0) -> floa
         calls: Number of calls.
         rates: The limits; all hold.
         latency: Seconds of one call.
+        in_turn: A call also waits for the answer before it, as one fetch does.
 
     Returns:
         0 without calls.
@@ -22,6 +25,7 @@ def seconds_for(calls: int, rates: Sequence[Rate], latency: float = 0.0) -> floa
     done: list[float] = []
     for n in range(calls):
         starts = [done[n - r.calls] + r.seconds for r in rates if n >= r.calls]
+        starts += done[-1:] if in_turn else []
         done.append(max(starts, default=0.0) + latency)
     return done[-1] if done else 0.0
 

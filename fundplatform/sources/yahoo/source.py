@@ -17,9 +17,11 @@ from fundplatform.sources.base import LISTING_SCHEMA, Batch, Kind, SourceSpec, n
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.columns import unseen
 from fundplatform.sources.web.failures import Consequence, Failure, VendorError
+from fundplatform.sources.web.journal import Request
+from fundplatform.sources.web.plan import Plan
 from fundplatform.sources.web.profile import Access, Reply, Tracked
 from fundplatform.sources.yahoo.chart import Chart, Meta, parse_chart
-from fundplatform.sources.yahoo.facts import FUNDS, MODULES, Facts, parse_facts
+from fundplatform.sources.yahoo.facts import FUNDS, MODULES, parse_facts
 from fundplatform.sources.yahoo.profile import CHART, SUMMARY
 from fundplatform.sources.yahoo.segments import US, Segment
 
@@ -72,6 +74,41 @@ class Yahoo:
                 self._facts(collector, now)
         return collector.batch()
 
+    def plan(self, kind: Kind, first: date, last: date, *, now: datetime) -> Plan:
+        """The requests of `fetch`: one a symbol."""
+        match kind:
+            case Kind.OHLCV:
+                end, due, _ = self._due(first, last, now)
+                return Plan([self._chart_of(t, first, now) for t in self._wanted(due, end)])
+            case Kind.CORPORATE_ACTIONS:
+                return Plan([self._actions_of(item, now) for item in self.access.tracked])
+            case _:
+                today = _local(now)
+                is_asked = today in self._snapshots(first, last, now)
+                return Plan(
+                    [_summary_of(t) for t in self.access.tracked if self._may_be_fund(t, today)]
+                    if is_asked
+                    else []
+                )
+
+    def _due(self, first: date, last: date, now: datetime) -> tuple[date, list[date], list[date]]:
+        """The newest finished session wanted; the sessions up to it; those still to come."""
+        newest = newest_session(self, Kind.OHLCV, now) or self.segment.coverage.start
+        end = min(last, newest)
+        expected = calendars.get(self.segment.coverage.calendar).sessions(first, last)
+        return end, [d for d in expected if d <= end], [d for d in expected if d > end]
+
+    def _wanted(self, due: Sequence[date], end: date) -> list[Tracked]:
+        return [t for t in self.access.tracked if t.since <= end] if due else []
+
+    def _snapshots(self, first: date, last: date, now: datetime) -> set[date]:
+        days = calendars.get(self.spec.kinds[Kind.FUND_FACTS].calendar)
+        return set(days.sessions(first, min(last, now.date())))
+
+    def _may_be_fund(self, item: Tracked, today: date) -> bool:
+        known = self.access.memory.get(f"type of {item.vendor_symbol}", today, _KNOWN_TYPE)
+        return known is None or known in FUNDS
+
     def _each(
         self, collector: Collector, tracked: Sequence[Tracked], take: Callable[[Tracked], None]
     ) -> None:
@@ -85,20 +122,16 @@ class Yahoo:
                 collector.skip(item.vendor_symbol, error.failure, error.problem)
 
     def _bars(self, collector: Collector, now: datetime) -> None:
-        newest = newest_session(self, Kind.OHLCV, now) or self.segment.coverage.start
-        end = min(collector.last, newest)
-        calendar = calendars.get(self.segment.coverage.calendar)
-        expected = calendar.sessions(collector.first, collector.last)
-        collector.not_published(day for day in expected if day > end)
-        due = [day for day in expected if day <= end]
-        wanted = [t for t in self.access.tracked if t.since <= end]
-        if not due or not wanted:
+        end, due, coming = self._due(collector.first, collector.last, now)
+        collector.not_published(coming)
+        wanted = self._wanted(due, end)
+        if not wanted:
             return
         seen: dict[str, date] = {}
 
         def take(item: Tracked) -> None:
             begin = max(collector.first, item.since)
-            reply, chart = self._chart(item, begin, now, "1d")
+            reply, chart = self._chart(item, self._chart_of(item, collector.first, now))
             own = chart.bars.filter(pl.col("session").is_between(begin, end))
             collector.add(
                 reply, _typed(own, item, chart.meta), _of(chart.rejected, item, begin, end)
@@ -109,7 +142,8 @@ class Yahoo:
 
         self._each(collector, wanted, take)
         reached = max(seen.values(), default=date.min)
-        pending = [day for day in due if day > max(reached, newest - _SETTLED)]
+        settled = (newest_session(self, Kind.OHLCV, now) or end) - _SETTLED
+        pending = [day for day in due if day > max(reached, settled)]
         collector.not_published(pending)
         if len(pending) < len(due):
             for item in wanted:
@@ -117,7 +151,7 @@ class Yahoo:
                     collector.skip(item.vendor_symbol, Failure.NO_DATA, "no bar in the range asked")
 
     def _actions(self, collector: Collector, item: Tracked, now: datetime) -> None:
-        reply, chart = self._chart(item, self.segment.coverage.start, now, "1mo")
+        reply, chart = self._chart(item, self._actions_of(item, now))
         currency = pl.when(pl.col("action") != "split").then(pl.lit(chart.meta.currency))
         rows = chart.actions.with_columns(
             vendor_symbol=pl.lit(item.vendor_symbol),
@@ -137,19 +171,18 @@ class Yahoo:
     def _facts(self, collector: Collector, now: datetime) -> None:
         """A snapshot of today; other days of the range cannot be had."""
         today = _local(now)
-        days = calendars.get(self.spec.kinds[Kind.FUND_FACTS].calendar)
-        asked = set(days.sessions(collector.first, min(collector.last, now.date())))
+        asked = self._snapshots(collector.first, collector.last, now)
         collector.not_published(asked - {today})
         if today not in asked:
             return
 
         def take(item: Tracked) -> None:
-            name = f"type of {item.vendor_symbol}"
-            known = self.access.memory.get(name, today, _KNOWN_TYPE)
-            if known is not None and known not in FUNDS:
+            if not self._may_be_fund(item, today):
                 return
-            reply, facts = self._summary(item)
-            self.access.memory.put(name, facts.kind, today)
+            request = _summary_of(item)
+            reply = self.access.web.get(request.path, request.params)
+            facts = parse_facts(reply.body)
+            self.access.memory.put(f"type of {item.vendor_symbol}", facts.kind, today)
             stamp = pl.lit(reply.fetched_at)
             own = {"vendor_symbol": pl.lit(item.vendor_symbol), "session": pl.lit(today)}
             rows = facts.rows.with_columns(effective_on=pl.lit(today), known_at=stamp, **own)
@@ -162,25 +195,20 @@ class Yahoo:
 
         self._each(collector, self.access.tracked, take)
 
-    def _chart(
-        self, item: Tracked, begin: date, now: datetime, interval: str
-    ) -> tuple[Reply, Chart]:
-        params = {
-            "period1": str(_seconds(begin - _DAY)),
-            "period2": str(_seconds(now.date() + 2 * _DAY)),
-            "interval": interval,
-            "includePrePost": "false",
-            "events": "div,splits,capitalGains",
-        }
-        reply = self.access.web.get(CHART + quote(item.vendor_symbol, safe=""), params)
+    def _chart(self, item: Tracked, request: Request) -> tuple[Reply, Chart]:
+        reply = self.access.web.get(request.path, request.params)
         chart = parse_chart(reply.body)
         self._refuse_other(item, chart.meta)
         return reply, chart
 
-    def _summary(self, item: Tracked) -> tuple[Reply, Facts]:
-        params = {"modules": MODULES, "formatted": "false", "corsDomain": "finance.yahoo.com"}
-        reply = self.access.web.get(SUMMARY + quote(item.vendor_symbol, safe=""), params)
-        return reply, parse_facts(reply.body)
+    def _chart_of(self, item: Tracked, first: date, now: datetime) -> Request:
+        """A chart ends with the present, so one serves all parts of a backfill."""
+        span = self.access.span
+        begin = first if span is None else min(first, span.first)
+        return _chart_request(item, max(begin, item.since), now, "1d")
+
+    def _actions_of(self, item: Tracked, now: datetime) -> Request:
+        return _chart_request(item, self.segment.coverage.start, now, "1mo")
 
     def _refuse_other(self, item: Tracked, meta: Meta) -> None:
         """A symbol of another market would be measured on the wrong calendar."""
@@ -198,6 +226,22 @@ class Yahoo:
         assert isinstance(newest, date)  # noqa: S101  # dates, at least one
         identity = (self.segment.types[meta.kind], self.spec.market)
         _listed(collector, item, identity, meta.currency, meta.name, newest, meta.first)
+
+
+def _chart_request(item: Tracked, begin: date, now: datetime, interval: str) -> Request:
+    params = {
+        "period1": str(_seconds(begin - _DAY)),
+        "period2": str(_seconds(now.date() + 2 * _DAY)),
+        "interval": interval,
+        "includePrePost": "false",
+        "events": "div,splits,capitalGains",
+    }
+    return Request(CHART + quote(item.vendor_symbol, safe=""), params)
+
+
+def _summary_of(item: Tracked) -> Request:
+    params = {"modules": MODULES, "formatted": "false", "corsDomain": "finance.yahoo.com"}
+    return Request(SUMMARY + quote(item.vendor_symbol, safe=""), params)
 
 
 def _listed(

@@ -14,7 +14,7 @@ from fundplatform.sources.web.client import HttpWeb, Patience
 from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching
 from fundplatform.sources.web.profile import Access, Span
-from fundplatform.sources.web.resume import ResumedWeb, resumed
+from fundplatform.sources.web.resume import Newest, ResumedWeb, resumed
 from fundplatform_tests.sources import acme
 from fundplatform_tests.sources.vendor_server import Vendor, json, serving
 
@@ -45,6 +45,7 @@ def ask(vendor: Vendor, tmp_path: Path) -> Ask:
         breaks: BaseException | None = None,
         fresh: bool = False,
         later: timedelta = timedelta(),
+        newest: Newest | None = None,
     ) -> int:
         fetching = replace(fetching, now=NOW + later)
         journal = Archive(tmp_path, "acme")
@@ -56,7 +57,7 @@ def ask(vendor: Vendor, tmp_path: Path) -> Ask:
             journal=journal,
             patience=Patience(attempts=1),
         )
-        access = resumed(Access(web, journal=journal), fetching, fresh=fresh)
+        access = resumed(Access(web, journal=journal), fetching, fresh=fresh, newest=newest)
         with suppress(VendorError, KeyboardInterrupt, ValueError), journal.fetch(fetching):
             for page in pages:
                 assert access.web.get(page).body == json({"path": page}).body
@@ -104,6 +105,27 @@ def test_a_session_that_may_still_change_is_asked_again_the_next_day(ask: Ask) -
     ask(RECENT, "/a", breaks=KeyboardInterrupt())
     assert ask(RECENT, "/a", breaks=KeyboardInterrupt(), later=timedelta(hours=5)) == 1
     assert ask(RECENT, "/a", later=timedelta(hours=12)) == 0
+
+
+def test_an_answer_from_before_a_session_s_end_is_asked_again(ask: Ask) -> None:
+    """A running bar must not be taken for a finished one, neither by the same fetch nor by a part.
+
+    The session of the 7th ends two hours after the first answer.
+    """
+
+    def newest(at: datetime) -> date:
+        return date(2024, 3, 7 if at >= NOW + timedelta(hours=2) else 6)
+
+    hour = timedelta(hours=1)
+    planned = replace(RECENT, plan="p")
+    for fetching in (RECENT, planned):
+        ask(fetching, "/a", breaks=KeyboardInterrupt(), newest=newest)
+        assert ask(fetching, "/a", breaks=KeyboardInterrupt(), later=hour, newest=newest) == 1
+        assert ask(fetching, "/a", later=3 * hour, newest=newest) == 0
+    # A range that ended before the answer is not touched by it, nor is a whole.
+    past = replace(RECENT, last=date(2024, 3, 6))
+    ask(past, "/a", breaks=KeyboardInterrupt(), newest=newest)
+    assert ask(past, "/a", later=3 * hour, newest=newest) == 1
 
 
 def test_an_answer_that_could_not_be_read_is_asked_again(ask: Ask) -> None:
