@@ -17,6 +17,7 @@ from fundplatform import (
     cli_gaps,
     cli_identity,
     cli_jobs,
+    cli_metrics_text,
     cli_vendors,
     explain_cli,
     quality,
@@ -224,6 +225,7 @@ sources.add_command(cli_vendors.check)
 cli.add_command(cli_identity.identity)
 cli.add_command(cli_gaps.gaps)
 cli.add_command(cli_jobs.jobs)
+cli.add_command(cli_metrics_text.metrics_text)
 cli.add_command(explain_cli.explain)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)

@@ -26,6 +26,7 @@ from fundplatform.automation.freshness import freshness_checks, freshness_sensor
 from fundplatform.automation.job_file import load_jobs
 from fundplatform.automation.jobs import dagster_jobs, job_schedules, job_sensor
 from fundplatform.automation.ledger_asset import gap_table
+from fundplatform.automation.measures import metrics_file
 from fundplatform.automation.schedules import schedules
 from fundplatform.automation.sensors import sensors
 from fundplatform.automation.watch import alerts
@@ -100,6 +101,7 @@ def build_definitions(
             alerts(sources, settings, store, clock),
             *job_sensor(wanted, named, clock),
             *freshness_sensor(sources, clock),
+            metrics_file(sources, settings, store, clock),
         ],
         asset_checks=[
             *contract_checks(suites.load(settings.expectations), settings.quality_report),

@@ -125,6 +125,11 @@ class Settings:
         return self.reports.resolve() / "quality" / "latest.html"
 
     @property
+    def metrics_file(self) -> Path:
+        """What the platform says of itself, for Prometheus; alone in its folder."""
+        return self.home / "metrics" / "fundplatform.prom"
+
+    @property
     def jobs(self) -> Path:
         """The user's named jobs and their templates (YAML)."""
         return self.home / "jobs.yaml"
