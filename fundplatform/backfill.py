@@ -42,7 +42,7 @@ from fundplatform.storage.holding import Holding
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
 CATALOG = (*IDENTITIES, ACTIONS, FACTORS)
 """What is counted before the chain, in one run."""
-AFTERWARDS = (SECURITIES, CAPS, TIERS, PAYMENT_FACTORS)
+AFTERWARDS = (TIERS, PAYMENT_FACTORS)
 """What rests on whole histories of prices, in one run after the chain."""
 FUNDS = Chunk("fund catalog", FUND_CATALOG)
 """What funds are, cost and hold, where a source says so."""
@@ -88,7 +88,8 @@ class Backfill:
         flows downstream.
         """
         outcomes = self.execute(self.fetches(), on_start, on_done)
-        outcomes += self.execute([*self.catalog(), *self.funds()], on_start, on_done)
+        before = [*self.catalog(), *self.funds(), *self.caps()]
+        outcomes += self.execute(before, on_start, on_done)
         days = chain_days(self.sources, self.instance, self.first, self.last)
         if days:
             versions = self.versions(CHAIN)
@@ -100,11 +101,12 @@ class Backfill:
     def downstream(self) -> list[Chunk]:
         """What is new or stale downstream as things are, without fetching anything."""
         days = chain_days(self.sources, self.instance, self.first, self.last)
+        before = [*self.catalog(), *self.funds(), *self.caps()]
         if not days:
-            return [*self.catalog(), *self.funds()]
+            return before
         versions = self.versions(CHAIN)
         chain = chain_chunks(self.all_sources, self.instance, *days, versions)
-        found = [*self.catalog(), *self.funds(), *chain]
+        found = [*before, *chain]
         # They follow what is judged; alone they are due where that was done before.
         judged = any(JUDGED in chunk.keys for chunk in found)
         after = [Chunk(TIERS.to_user_string(), AFTERWARDS)] if judged else self.tiers()
@@ -132,15 +134,25 @@ class Backfill:
         due = due or any(self._outdated(key) for key in FUND_CATALOG)
         return [FUNDS] if due else []
 
-    def tiers(self) -> list[Chunk]:
-        """The run of caps, tiers and payment factors, where what they rest on changed."""
-        oldest = min(latest(self.instance, [key]) for key in AFTERWARDS)
-        due = oldest < latest(self.instance, [JUDGED])
+    def caps(self) -> list[Chunk]:
+        """The run of caps, where counts or profiles came since: it tells which days they touch.
+
+        Else they are made with the indices, out of the prices of the same run.
+        """
+        known = latest(self.instance, [CAPS])
         kinds = (Kind.SHARES, Kind.PROFILES)
         filed = [
             raw_key(s.spec.name, k) for s in self.all_sources for k in s.spec.kinds if k in kinds
         ]
-        due = due or latest(self.instance, [CAPS]) < latest(self.instance, filed)
+        due = known < latest(self.instance, filed) or self._outdated(CAPS)
+        due = due or self._outdated(SECURITIES)
+        return [Chunk("caps", (SECURITIES, CAPS))] if known and due else []
+
+    def tiers(self) -> list[Chunk]:
+        """The run of tiers and payment factors, where what they rest on changed."""
+        oldest = min(latest(self.instance, [key]) for key in AFTERWARDS)
+        due = oldest < latest(self.instance, [JUDGED])
+        due = due or latest(self.instance, [TIERS]) < changed(self.instance, CAPS)
         due = due or latest(self.instance, [PAYMENT_FACTORS]) < changed(self.instance, ACTIONS)
         due = due or any(self._outdated(key) for key in AFTERWARDS)
         return [Chunk(TIERS.to_user_string(), AFTERWARDS)] if due else []

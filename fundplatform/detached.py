@@ -80,12 +80,13 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
 
     What a fetch will bring is not known yet, so everything that rests on it is computed after it:
     the days asked for after new bars or caps, every day computed so far after new corporate
-    actions, whose factors reach all of them.
+    actions, share counts or profiles, which may reach any of them.
     """
     fetches = job.fetches()
     catalog = job.catalog() or ([_CATALOG] if fetches else [])
     feeds = _raw(job, FEEDS)
     factors = _raw(job, (Kind.CORPORATE_ACTIONS,))
+    wholes = factors | _raw(job, (Kind.SHARES, Kind.PROFILES))
     fetched = {key for chunk in fetches for key in chunk.keys}
     funds = [FUNDS] if fetched & {*fund_raw(job.all_sources)} else job.funds()
     # Factors older than their actions: a run was killed between the two.
@@ -93,16 +94,15 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     days = chain_days(job.sources, job.instance, job.first, job.last, fetches)
     if days is None:
         chain = []
-    elif fetched & {*feeds, *factors} or late:
+    elif fetched & {*feeds, *wholes} or late:
         chain = [Chunk("chain", CHAIN, *days)]
     else:
         versions = job.versions(CHAIN)
         chain = list(chain_chunks(job.all_sources, job.instance, *days, versions))
     judged = any(JUDGED in chunk.keys for chunk in chain)
     tiers = [Chunk("tiers", AFTERWARDS)] if judged else job.tiers()
-    if fetches:
-        return fetches, [*catalog, *funds, *chain, *tiers]
-    return [*catalog, *funds, *chain, *tiers], []
+    effects = [*catalog, *funds, *job.caps(), *chain, *tiers]
+    return (fetches, effects) if fetches else (effects, [])
 
 
 _CATALOG = Chunk("catalog", CATALOG)

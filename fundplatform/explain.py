@@ -7,10 +7,12 @@ In: the published warehouse and the payload archive. Out: titled frames and line
 import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date
+from datetime import date, datetime
 
 import polars as pl
 
+from fundplatform import calendars
+from fundplatform.assets.index_inputs import CUTOFF
 from fundplatform.errors import WarehouseError
 from fundplatform.explain_payloads import verified
 from fundplatform.finance.index import METHOD_VERSION
@@ -54,10 +56,27 @@ left join raw.ohlcv r using (source_id, instrument_id, interval, quote, bar_open
 where v.interval = '1d' and v.selected and v.session between ? and ?
 """
 _CAPS = """
-select m.instrument_id, s.name as source, s.source_id, m.session, m.known_at, m.market_cap,
-       m.currency, m.payload_hash
-from raw.market_caps m join catalog.sources s using (source_id)
-where m.session <= ? and m.session >= ?
+select m.instrument_id, s.name as source, m.source_id, m.origin, m.session as measured_on,
+       m.known_at, m.market_cap, m.currency, m.scope, coalesce(r.payload_hash, h.payload_hash)
+       as payload_hash
+from catalog.market_caps m
+join catalog.sources s using (source_id)
+left join raw.market_caps r on m.origin = 'snapshot' and r.source_id = m.source_id
+    and r.instrument_id = m.instrument_id and r.known_at = m.known_at
+left join raw.shares h on m.origin = 'shares' and h.source_id = m.source_id
+    and h.instrument_id = m.instrument_id and h.known_at <= m.known_at
+    and h.measured_on = m.session
+where m.trusted and m.session <= ? and m.session >= ?
+"""
+_EXCLUDED = """
+select e.rank, i.symbol, e.measure, e.excluded_by, e.reason
+from indices.exclusions e join catalog.instruments i using (instrument_id)
+where e.index_name = ? and e.session = ? order by e.excluded_by, e.rank, i.symbol
+"""
+_UNPRICED = """
+select u.rank, i.symbol, u.measure, 'no_price' as excluded_by, null as reason
+from indices.unpriced u join catalog.instruments i using (instrument_id)
+where u.index_name = ? and u.session = ? order by u.rank, i.symbol
 """
 _SHARES = """
 select h.instrument_id, s.name as source, s.source_id, h.measured_on, h.known_at, h.shares,
@@ -110,17 +129,22 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
     found.add("Earned by what was held since the close before", _priced(held, prices, session))
     found.add("Chosen at this close", chosen)
     found.add("Entered and left", store.query(_CHANGES, [name, session]))
+    for sql in (_UNPRICED, _EXCLUDED):
+        found.add("Would rank, and could not be chosen", store.query(sql, [name, session]))
     ids = pl.concat([held["instrument_id"], chosen["instrument_id"]]).unique()
-    caps = _latest(store.query(_CAPS, [session, _back(session)]), ids, "known_at")
-    shares = _latest(store.query(_SHARES, [session]), ids, "known_at")
+    definition = _definition(settings, name)
+    by = _cutoff(definition, session)
+    caps = _latest(store.query(_CAPS, [session, _back(session)]), ids, by)
+    shares = _latest(store.query(_SHARES, [session]), ids, by)
     found.add("Market caps in force", caps)
     found.add("Shares outstanding, as filed", shares)
     actions = store.query(_ACTIONS, [_after(before), session])
     found.add("Corporate actions", actions.filter(pl.col("instrument_id").is_in(ids.to_list())))
     used = prices.filter(pl.col("instrument_id").is_in(ids.to_list()))
-    payloads = [(used, "ohlcv"), (caps, "market_caps"), (shares, "shares")]
+    snapshots = caps.filter(pl.col("origin") == "snapshot")
+    payloads = [(used, "ohlcv"), (snapshots, "market_caps"), (shares, "shares")]
     found.add("Payloads", verified(store, settings, payloads, found.check))
-    found.add("Rules and code", [*_rules(settings, name), *_code(rows)])
+    found.add("Rules and code", [*_rules(definition, name), *_code(rows)])
     found.add("Computed again", _again(found, rows, held, store, name, before))
     return found
 
@@ -137,9 +161,12 @@ def _priced(held: pl.DataFrame, prices: pl.DataFrame, session: date) -> pl.DataF
     )
 
 
-def _latest(rows: pl.DataFrame, ids: pl.Series, column: str) -> pl.DataFrame:
+def _latest(rows: pl.DataFrame, ids: pl.Series, by: datetime | None) -> pl.DataFrame:
+    """Of each name the newest row that was known by then."""
     own = rows.filter(pl.col("instrument_id").is_in(ids.to_list()))
-    return own.sort("instrument_id", column).unique(
+    if by is not None:
+        own = own.filter(pl.col("known_at") <= by)
+    return own.sort("instrument_id", "known_at").unique(
         "instrument_id", keep="last", maintain_order=True
     )
 
@@ -174,12 +201,23 @@ def _again(
     return lines
 
 
-def _rules(settings: Settings, name: str) -> list[str]:
-    """The definition as it is now, key by key."""
+def _definition(settings: Settings, name: str) -> IndexDefinition | None:
     known = load_definitions(SHIPPED)
     if settings.indices.is_dir():
         known += load_definitions(settings.indices)
-    own = next((d for d in known if d.name == name), None)
+    return next((d for d in known if d.name == name), None)
+
+
+def _cutoff(definition: IndexDefinition | None, session: date) -> datetime | None:
+    """Until when something had to be known to count on the session; None: nobody knows any more."""
+    if definition is None:
+        return None
+    closes = calendars.get(definition.calendar).closes(session, session)["close_at"].to_list()
+    return closes[0] + CUTOFF if closes else None
+
+
+def _rules(own: IndexDefinition | None, name: str) -> list[str]:
+    """The definition as it is now, key by key."""
     if own is None:
         return [f"the definition of {name} is no longer there"]
     return [f"{key}: {value}" for key, value in _keys(own)]

@@ -13,7 +13,7 @@ import dagster as dg
 from dagster import DagsterEventType
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
-from fundplatform.assets.catalog import ACTIONS, DECISIONS, FACTORS
+from fundplatform.assets.catalog import ACTIONS, CAPS, DECISIONS, FACTORS, SECURITIES
 from fundplatform.assets.raw import raw_key
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.notes import Notes
@@ -23,17 +23,22 @@ STAGES: Mapping[str, tuple[dg.AssetKey, ...]] = {
         dg.AssetKey(path.split("/"))
         for path in ("prices/validated", "prices/rejected", "ops/gates")
     ),
-    "indices": tuple(
-        dg.AssetKey(["indices", name])
-        for name in (
-            "compositions",
-            "performance",
-            "composition_changes",
-            "contributions",
-            "unpriced",
-            "baskets",
-            "levels",
-        )
+    "indices": (
+        SECURITIES,
+        CAPS,
+        *(
+            dg.AssetKey(["indices", name])
+            for name in (
+                "compositions",
+                "performance",
+                "composition_changes",
+                "contributions",
+                "unpriced",
+                "baskets",
+                "exclusions",
+                "levels",
+            )
+        ),
     ),
     "metrics": tuple(dg.AssetKey(["funds", name]) for name in ("metrics", "risk", "scores")),
 }
@@ -52,6 +57,7 @@ LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
 _OF_STAGE = (JUDGED, dg.AssetKey(["indices", "performance"]), LAST_OF_CHAIN)
 _CHANGES = ("rows_inserted", "rows_updated", "rows_removed")
 _MANY = 1_000
+_INDICES = list(STAGES).index("indices")
 
 
 def stages(
@@ -79,7 +85,7 @@ def stages(
     judged, finished = recorded[0], recorded[-1]
     newest = _newest_raw(sources, instance)
     everything = max(changed(instance, FACTORS), latest(instance, [DECISIONS]))
-    paid = _newest_actions(instance, keys)
+    paid = _newest_touch(instance, ACTIONS, keys)
     inputs = (max(judged.get(k, 0), newest.get(k, 0), paid.get(k, 0)) for k in keys)
     rests_on = accumulate(inputs, max, initial=everything)
     next(rests_on)
@@ -87,6 +93,7 @@ def stages(
         0 if finished.get(k, -1) < latest else FRESH
         for k, latest in zip(keys, rests_on, strict=True)
     ]
+    first = _capped(instance, keys, finished, first)
     for stage, key in reversed(list(enumerate(_OF_STAGE))):
         since = outdated_until(instance, key, versions.get(key))
         if since:
@@ -96,6 +103,23 @@ def stages(
                 for f, k in zip(first, keys, strict=True)
             ]
     return list(accumulate(first, min))
+
+
+def _capped(
+    instance: dg.DagsterInstance, keys: Sequence[str], finished: Mapping[str, int], first: list[int]
+) -> list[int]:
+    """`first`, from the indices on where caps, or what a name is, changed since.
+
+    A name that is new in the catalog has its own bars, which are new too.
+    """
+    newest = _newest_touch(instance, CAPS, keys)
+    anew = changed(instance, SECURITIES, ("rows_updated", "rows_removed"))
+    rests_on = accumulate((newest.get(k, 0) for k in keys), max, initial=anew)
+    next(rests_on)
+    return [
+        min(f, _INDICES) if 0 < finished.get(k, 0) < touched else f
+        for f, k, touched in zip(first, keys, rests_on, strict=True)
+    ]
 
 
 def _newest_raw(sources: Iterable[Source], instance: dg.DagsterInstance) -> dict[str, int]:
@@ -108,10 +132,12 @@ def _newest_raw(sources: Iterable[Source], instance: dg.DagsterInstance) -> dict
     return newest
 
 
-def _newest_actions(instance: dg.DagsterInstance, keys: Sequence[str]) -> dict[str, int]:
-    """The first day that a change of actions touches -> storage id of the newest such change."""
+def _newest_touch(
+    instance: dg.DagsterInstance, key: dg.AssetKey, keys: Sequence[str]
+) -> dict[str, int]:
+    """The first day that a change of the asset touches -> storage id of the newest such change."""
     newest: dict[str, int] = {}
-    for record in instance.fetch_materializations(ACTIONS, limit=_MANY).records:
+    for record in instance.fetch_materializations(key, limit=_MANY).records:
         facts = record.asset_materialization.metadata if record.asset_materialization else {}
         if "touched_from" in facts:
             at = bisect_left(keys, str(facts["touched_from"].value))
@@ -170,12 +196,14 @@ def _version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
     return (made.tags or {}).get(CODE_VERSION_TAG) if made else None
 
 
-def changed(instance: dg.DagsterInstance, key: dg.AssetKey) -> int:
+def changed(
+    instance: dg.DagsterInstance, key: dg.AssetKey, counts: Sequence[str] = _CHANGES
+) -> int:
     """Storage id of the newest materialisation that changed a row; 0 without one."""
     found = instance.fetch_materializations(key, limit=_MANY).records
     for record in found:
         facts = record.asset_materialization.metadata if record.asset_materialization else {}
-        if any(facts[n].value for n in _CHANGES if n in facts):
+        if any(facts[n].value for n in counts if n in facts):
             return record.storage_id
     return 0
 

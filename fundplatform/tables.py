@@ -926,6 +926,23 @@ UNPRICED = Table(
     ),
     ("index_name", "session", "instrument_id"),
 )
+EXCLUSIONS = Table(
+    "indices",
+    "exclusions",
+    "Names that would be among the first N by market cap, but have no cap that is trusted, or are "
+    "kept out by the rule of the universe.",
+    (
+        INDEX,
+        SESSION,
+        INSTRUMENT_ID,
+        Column("rank", "int32", "Rank it would have, the cap taken as it is stated."),
+        Column("measure", "float64", "Market cap as stated, base currency."),
+        Column("excluded_by", "text", "cap: not trusted; rule: not of the universe."),
+        Column("reason", "text", "What is wrong with the cap, or which rule.", True),
+        *_stamps(),
+    ),
+    ("index_name", "session", "instrument_id"),
+)
 METRICS = Table(
     "funds",
     "metrics",
@@ -1221,6 +1238,7 @@ TABLES: tuple[Table, ...] = (
     COMPOSITION_CHANGES,
     CONTRIBUTIONS,
     UNPRICED,
+    EXCLUSIONS,
     BASKETS,
     METRICS,
     RISK,

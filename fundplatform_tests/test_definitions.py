@@ -45,6 +45,7 @@ ASSETS = {
     "indices/composition_changes",
     "indices/contributions",
     "indices/unpriced",
+    "indices/exclusions",
     "indices/baskets",
     "indices/levels",
     "funds/metrics",

@@ -158,6 +158,13 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
     sources = list(sources)
     kinds = (Kind.SHARES, Kind.MARKET_CAPS, Kind.PROFILES)
     raw_in = {n: i for kind in kinds for n, i in every(sources, kind, whole=True).items()}
+    # All prices are a lot to read for nothing.
+    wish = {"columns": PRICE_COLUMNS, "whole": True, "any_order": True}
+    priced = (
+        {"prices": dg.AssetIn(VALIDATED, metadata=wish)}
+        if {str(Kind.SHARES), str(Kind.MARKET_CAPS)} & raw_in.keys()
+        else {}
+    )
 
     @dg.multi_asset(
         name="catalog_market_caps",
@@ -166,18 +173,20 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
             "market_caps": output(tables.CAPS, f"caps {caps.VERSION}"),
         },
         ins={
-            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
             **raw_in,
+            **priced,
         },
-        deps=[key for kind in kinds for key in others(sources, kind)],
+        deps=[
+            *(key for kind in kinds for key in others(sources, kind)),
+            *([] if priced else [VALIDATED]),
+        ],
         pool="warehouse",
     )
     def judge(
         context: dg.AssetExecutionContext,
-        prices: pl.DataFrame,
         factors: pl.DataFrame,
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
@@ -185,11 +194,12 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
     ) -> tuple[Derived, Derived]:
         shares, snapshots, profiles = (raw.get(str(k), k.table.empty()) for k in kinds)
         known = securities.classify(instruments, profiles)
+        prices = raw.get("prices", tables.VALIDATED.empty().select(PRICE_COLUMNS))
         bars = closes_of(prices, instruments, known_sources)
         found = caps.market_caps(shares, snapshots, bars, factors, known)
         refused = found.filter(~pl.col("trusted"))
         context.add_asset_metadata({"caps not trusted": refused.height}, CAPS)
-        return Derived({tables.SECURITIES: known}), Derived({tables.CAPS: found})
+        return Derived({tables.SECURITIES: known}), Derived({tables.CAPS: found}, dated=caps.SERVES)
 
     return judge
 

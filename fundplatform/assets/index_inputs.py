@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import polars as pl
 
 from fundplatform import calendars
-from fundplatform.assets import universe
+from fundplatform.assets import index_caps, universe
 from fundplatform.assets.series import price_returns
 from fundplatform.finance import index
 from fundplatform.finance.index import fx
@@ -44,7 +44,7 @@ class Known:
         factors: catalog.adjustment_factors.
         instruments: catalog.instruments.
         sources: catalog.sources.
-        caps: raw.market_caps, look-back included; None where no source has any.
+        caps: catalog.market_caps, look-back included; None where no source has any.
         actions: catalog.corporate_actions.
         rejected: prices.rejected: instrument_id, session, interval.
         gates: ops.gates: source_id, session, held.
@@ -52,6 +52,7 @@ class Known:
         tiers: catalog.tiers.
         rates: raw.observations of exchange rates, look-back included.
         state: STATE_COLUMNS of indices.compositions on the last session before the range.
+        securities: catalog.securities.
         begun: (index_name, session) of indices.performance there: an index that has a row and no
             composition held nothing.
     """
@@ -69,6 +70,7 @@ class Known:
     rates: pl.DataFrame | None = None
     state: pl.DataFrame | None = None
     begun: pl.DataFrame | None = None
+    securities: pl.DataFrame | None = None
     _returns: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -141,15 +143,12 @@ def one_index(
     closes = calendar.closes(start, last + timedelta(days=_AHEAD))
     closes = closes.with_columns(cutoff=pl.col("close_at") + CUTOFF)
     sessions = closes["session"].to_list()
-    names = universe.members(definition, known.instruments, known.profiles)
+    names = universe.members(definition, known.instruments, known.profiles, known.securities)
     only = definition.universe.sources
     prices, returns = known.returns(only)
     rates = _rates(definition, names, known)
     own, unrated = universe.in_base(definition, returns, names, rates)
-    caps = (
-        None if known.caps is None else universe.usable_caps(known.caps, names, definition, rates)
-    )
-    prepared = _prepared(definition, known, own, sessions, caps, closes, (first, last))
+    prepared = _prepared(definition, known, own, names, rates, closes, (first, last))
     paid = known.paid(only)
     if paid is not None and paid.yields.join(names, on="instrument_id", how="semi").is_empty():
         # Without a single dividend known, a total return would be a price return by another name.
@@ -161,7 +160,6 @@ def one_index(
         sessions,
         first=first,
         last=last,
-        caps=caps,
         cutoffs=closes,
         prepared=prepared,
         facts=index.Facts(
@@ -170,6 +168,7 @@ def one_index(
             allowed=_allowed(definition, known, names, sessions, parents or {}),
             left_out=pl.concat([left, unrated]),
             state=_state(definition, known, sessions, first),
+            issuers=index_caps.known_lines(names, known.securities),
         ),
     )
 
@@ -186,21 +185,27 @@ def _prepared(
     definition: IndexDefinition,
     known: Known,
     own: pl.DataFrame,
-    sessions: list[date],
-    caps: pl.DataFrame | None,
+    names: pl.DataFrame,
+    rates: pl.DataFrame,
     closes: pl.DataFrame,
     span: tuple[date, date],
 ) -> index.Prepared:
     """Bars placed and measured, shared by the indices that differ only in what they choose."""
-    u = definition.universe
+    u, sessions = definition.universe, closes["session"].to_list()
     key = (
-        u.asset_classes, u.markets, u.sources, u.symbols, u.sectors, u.countries,
-        definition.calendar, definition.currency, definition.max_fx_age_days, definition.rank_by,
-        definition.window, definition.max_cap_age_days, definition.stale_sessions,
-        tuple(definition.weights.items()), sessions[0], span,
+        u.asset_classes, u.markets, u.sources, u.symbols, u.exclude, u.sectors, u.countries,
+        u.securities, definition.calendar, definition.currency, definition.max_fx_age_days,
+        definition.rank_by, definition.window, definition.max_cap_age_days,
+        definition.stale_sessions, tuple(definition.weights.items()), sessions[0], span,
     )  # fmt: skip
-    if key not in known._prepared:
-        known._prepared[key] = index.prepare(definition, own, sessions, caps, closes)
+    if key in known._prepared:
+        return known._prepared[key]
+    caps = refused = None
+    if known.caps is not None and definition.rank_by == "market_cap":
+        caps = index_caps.trusted(known.caps, names, definition, rates)
+        ruled = universe.ruled_out(definition, known.instruments, known.securities)
+        refused = index_caps.refused(known.caps, names, ruled, definition, rates)
+    known._prepared[key] = index.prepare(definition, own, sessions, caps, closes, refused)
     return known._prepared[key]
 
 

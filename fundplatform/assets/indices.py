@@ -10,8 +10,10 @@ import polars as pl
 from fundplatform import calendars, tables
 from fundplatform.assets.catalog import (
     ACTIONS,
+    CAPS,
     FACTORS,
     INSTRUMENTS,
+    SECURITIES,
     SOURCES,
     TIERS,
     VALIDATED,
@@ -35,7 +37,7 @@ PERFORMANCE = dg.AssetKey(["indices", "performance"])
 LEVELS = dg.AssetKey(["indices", "levels"])
 
 _TABLES = index.TABLES
-_DAILY = (Kind.MARKET_CAPS, Kind.FX)
+_DAILY = (Kind.FX,)
 # Days: more than the longest run of holidays and closures of an exchange.
 _RECENT = {"lookback_days": 14}
 
@@ -78,6 +80,8 @@ def built(
             "factors": dg.AssetIn(FACTORS),
             "counted": dg.AssetIn(ACTIONS),
             "instruments": dg.AssetIn(INSTRUMENTS),
+            "securities": dg.AssetIn(SECURITIES),
+            "caps": dg.AssetIn(CAPS, metadata={"lookback_days": back, "any_order": True}),
             "known_sources": dg.AssetIn(SOURCES),
             **raw_in,
         },
@@ -99,9 +103,11 @@ def built(
         factors: pl.DataFrame,
         counted: pl.DataFrame,
         instruments: pl.DataFrame,
+        securities: pl.DataFrame,
+        caps: pl.DataFrame,
         known_sources: pl.DataFrame,
         **more: pl.DataFrame,
-    ) -> tuple[Derived, Stored, Stored, Stored, Stored, Stored]:
+    ) -> tuple[Derived, Stored, Stored, Stored, Stored, Stored, Stored]:
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
@@ -111,7 +117,8 @@ def built(
             factors,
             instruments,
             known_sources,
-            more.get(str(Kind.MARKET_CAPS)),
+            caps,
+            securities=securities,
             actions=counted,
             rejected=rejected,
             gates=gates,
@@ -129,7 +136,7 @@ def built(
             for t in _TABLES
         }
         returned = Stored(session_returns(frames[tables.PERFORMANCE]))
-        return Derived(frames), returned, Stored(), Stored(), Stored(), Stored()
+        return Derived(frames), returned, Stored(), Stored(), Stored(), Stored(), Stored()
 
     return build
 
@@ -143,18 +150,17 @@ def active(
     traded = {s.spec.asset_class for s in sources if Kind.OHLCV in s.spec.kinds}
 
     def is_fed(d: IndexDefinition) -> bool:
-        needs = {Kind.MARKET_CAPS} if d.rank_by == "market_cap" else set()
-        if d.universe.sectors or d.universe.countries:
-            needs.add(Kind.PROFILES)
+        needs = {Kind.PROFILES} if d.universe.sectors or d.universe.countries else set()
+        capped = d.rank_by != "market_cap" or bool({Kind.MARKET_CAPS, Kind.SHARES} & brought)
         classes = set(d.universe.asset_classes)
-        return needs <= brought and (not classes or bool(classes & traded))
+        return needs <= brought and capped and (not classes or bool(classes & traded))
 
     return [d for d in definitions if not d.optional or is_fed(d)]
 
 
 def _kinds(definitions: Iterable[IndexDefinition]) -> list[Kind]:
     """The raw kinds that any of the definitions reads."""
-    kinds = [Kind.MARKET_CAPS]
+    kinds = []
     if any(d.universe.sectors or d.universe.countries for d in definitions):
         kinds.append(Kind.PROFILES)
     # Markets whose names are quoted in USD need no rates.

@@ -12,18 +12,23 @@ import polars as pl
 
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition
+from fundplatform.finance.securities import why_not_us_common
 
 LEFT_OUT = pl.Schema({"session": pl.Date(), "symbol": pl.String(), "reason": pl.String()})
 
 
 def members(
-    definition: IndexDefinition, instruments: pl.DataFrame, profiles: pl.DataFrame | None = None
+    definition: IndexDefinition,
+    instruments: pl.DataFrame,
+    profiles: pl.DataFrame | None = None,
+    securities: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """instrument_id, symbol, quote, listed_from of the universe's names.
 
     Sectors and countries are those of raw.profiles: of several sources, any that says so.
     """
     names = definition.universe.select(instruments)
+    names = names.join(ruled_out(definition, names, securities), on="instrument_id", how="anti")
     for column, wanted in (
         ("sector", definition.universe.sectors),
         ("country", definition.universe.countries),
@@ -34,6 +39,25 @@ def members(
                 names.clear() if said is None else names.join(said, on="instrument_id", how="semi")
             )
     return names.select("instrument_id", "symbol", "quote", listed_from="valid_from")
+
+
+def ruled_out(
+    definition: IndexDefinition, instruments: pl.DataFrame, securities: pl.DataFrame | None
+) -> pl.DataFrame:
+    """instrument_id, symbol, quote, listed_from, reason of those that `securities` keeps out.
+
+    Args:
+        definition: The index; without `universe.securities` nobody is kept out.
+        instruments: catalog.instruments.
+        securities: catalog.securities; what it does not know stays.
+    """
+    names = definition.universe.select(instruments).select(
+        "instrument_id", "symbol", "quote", listed_from="valid_from"
+    )
+    if definition.universe.securities is None or securities is None:
+        return names.clear().with_columns(reason=pl.lit(None, pl.String))
+    why = securities.select("instrument_id", reason=why_not_us_common()).drop_nulls("reason")
+    return names.join(why, on="instrument_id")
 
 
 def in_base(
@@ -61,40 +85,6 @@ def in_base(
     return pl.concat([own, moved.select(own.columns)]), unrated.select(
         pl.col(n).cast(t) for n, t in LEFT_OUT.items()
     )
-
-
-def usable_caps(
-    caps: pl.DataFrame,
-    names: pl.DataFrame,
-    definition: IndexDefinition,
-    rates: pl.DataFrame,
-) -> pl.DataFrame:
-    """The snapshots of these names (`members`), priced here or not, in the index's currency.
-
-    Ranks compare caps as they are, so one in a currency without a rate is not known rather than
-    wrong.
-    """
-    rated = [definition.currency, *rates["currency"].unique().to_list()]
-    # A cap is carried by the price, so one whose price has no rate is of no use.
-    priced = names.filter(pl.col("quote").is_in(rated)).drop("quote")
-    own = caps.join(priced, on="instrument_id")
-    home = own.filter(pl.col("currency") == definition.currency)
-    columns = ["instrument_id", "symbol", "known_at", "session", "market_cap"]
-    away = own.filter(pl.col("currency") != definition.currency)
-    if away.is_empty() or rates.is_empty():
-        return home.select(columns)
-    dated = away.sort("session").join_asof(
-        rates.sort("session").with_columns(rated="session"),
-        on="session",
-        by="currency",
-        strategy="backward",
-        check_sortedness=False,
-    )
-    age = (pl.col("session") - pl.col("rated")).dt.total_days()
-    moved = dated.filter(age <= definition.max_fx_age_days).with_columns(
-        market_cap=pl.col("market_cap") * pl.col("rate")
-    )
-    return pl.concat([home.select(columns), moved.select(columns)])
 
 
 def in_tiers(

@@ -12,7 +12,7 @@ import polars as pl
 from fundplatform.finance.adjustment import factor_of
 from fundplatform.tables import CAPS
 
-VERSION = 1
+VERSION = 2
 """Raised when the same data comes to give other caps."""
 
 MAX_AGE_DAYS = 400
@@ -32,6 +32,9 @@ TURNOVER = 0.5
 
 REPEATED = 0.95
 """A snapshot with more than this share of unchanged caps, while prices moved, is an old one."""
+
+SERVES = pl.max_horizontal("session", pl.col("known_at").dt.offset_by("-28h").dt.date())
+"""The first session a row may decide: known by the close + 4 h of a day that ends at midnight."""
 
 _REPEATED_NAMES = 20
 _SAME_CAP, _SAME_SHARES, _MOVED = 0.02, 0.005, 0.005
@@ -74,21 +77,25 @@ def of_shares(shares: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -
     """A cap per count: close x count on the last session when it became known (A1.2).
 
     Splits with ex-date in (measured_on, that session] are applied. `session` is the date that the
-    count was measured on, so that its age is. A count that differs from the one known before by
+    count was measured on, so that its age is. A count that was known before the first close here is
+    known as a cap with that close. A count that differs from the one known before by
     more than `MOST_CHANGE`, splits apart, is not trusted until the next one confirms it.
     """
     # The last session that had closed: New York's at 16:00, as `index/market_cap.py` places it.
     local = pl.col("known_at").dt.convert_time_zone("America/New_York").dt.replace_time_zone(None)
     day = local.dt.offset_by("-16h").dt.date()
     usable = shares.filter(pl.col("shares").is_finite() & (pl.col("shares") > 0))
-    placed = usable.with_columns(day=day).sort("day").join_asof(
+    begun = bars.group_by("instrument_id").agg(first=pl.col("session").min())
+    usable = usable.with_columns(day=day).join(begun, on="instrument_id")
+    usable = usable.with_columns(early=pl.col("day") < pl.col("first"))
+    placed = usable.with_columns(day=pl.max_horizontal("day", "first")).sort("day").join_asof(
         bars.select("instrument_id", "session", "close", "quote").sort("session"),
         left_on="day",
         right_on="session",
         by="instrument_id",
         strategy="backward",
         check_sortedness=False,
-    ).filter(pl.col("session").is_not_null())  # fmt: skip
+    )  # fmt: skip
     measured = _factor(placed, factors, "measured_on")
     priced = _factor(placed, factors, "session")
     # In shares of the newest basis a split moves nothing.
@@ -105,6 +112,9 @@ def of_shares(shares: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -
     latest = rows.with_columns(problem=problem).filter(
         pl.col("measured_on") == pl.col("measured_on").cum_max().over(own)
     )
+    closed = pl.col("first").cast(pl.Datetime("us")).dt.offset_by("16h")
+    closed = closed.dt.replace_time_zone("America/New_York").dt.convert_time_zone("UTC")
+    latest = latest.with_columns(known_at=pl.when("early").then(closed).otherwise("known_at"))
     return latest.with_columns(
         origin=pl.lit("shares"),
         market_cap=pl.col("restated") * pl.col("close"),

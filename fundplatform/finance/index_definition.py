@@ -41,6 +41,8 @@ class Universe:
         sectors: As the sources of profiles name them (today's: profiles have no history).
         countries: As the sources of profiles name them (today's).
         tiers: catalog.tiers in force on the session.
+        securities: us_common: common stock of companies that are not known to be foreign
+            (catalog.securities); None: whatever is listed.
         index: Name of another index: only its constituents of the session.
         min_dollar_volume: Median of the bars within 20 sessions, at least, in the base currency.
     """
@@ -53,6 +55,7 @@ class Universe:
     sectors: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
     tiers: tuple[str, ...] = ()
+    securities: Literal["us_common"] | None = None
     index: str | None = None
     min_dollar_volume: float = 0.0
 

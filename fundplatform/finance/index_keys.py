@@ -169,6 +169,7 @@ UNIVERSE_KEYS = {
     "sectors": Key(_texts, "sectors: [Technology]"),
     "countries": Key(_texts, "countries: [United States]"),
     "tiers": Key(_texts, "tiers: [T1, T2]"),
+    "securities": Key(_one_of("us_common"), "securities: us_common"),
     "index": Key(_name, "index: us_top_100_equal"),
     "min_dollar_volume": Key(_decimal(0.0, 1e15), "min_dollar_volume: 1000000"),
 }

@@ -92,8 +92,23 @@ def classify(instruments: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
 
 
 def us_common() -> pl.Expr:
-    """The rule of a US common-stock universe, on rows of catalog.securities."""
-    return (pl.col("security_type") == "common") & pl.col("domestic").fill_null(value=False)
+    """The rule of a US common-stock universe, on rows of catalog.securities.
+
+    A company of which nobody says the country stays: that there is no source of profiles
+    must not mean an empty universe.
+    """
+    return (pl.col("security_type") == "common") & pl.col("domestic").fill_null(value=True)
+
+
+def why_not_us_common() -> pl.Expr:
+    """What `us_common` refuses, in words; NULL where it does not."""
+    other = pl.format("a {}, not common stock", "security_type")
+    return (
+        pl.when(pl.col("security_type") != "common")
+        .then(other)
+        .when(~pl.col("domestic"))
+        .then(pl.lit("a foreign company"))
+    )
 
 
 def _kind() -> tuple[pl.Expr, pl.Expr]:

@@ -49,6 +49,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
     "0047_identity": (tables.IDENTITY_DECISIONS,),
     "0048_caps": (tables.SECURITIES, tables.CAPS),
+    "0074_exclusions": (tables.EXCLUSIONS,),
 }
 # Ledgers that came later than their tables.
 LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {

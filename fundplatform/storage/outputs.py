@@ -52,15 +52,16 @@ class Derived:
             unpartitioned assets); the asset's own table comes first.
         unrecorded: Sessions not to be recorded as materialised (held by the gate).
         register: A source and its listings to register first (index levels are instruments).
-        dated: A date column of the asset's own table: the earliest date of a row that changes is
-            told as `touched_from`, so that only what comes after it is computed again.
+        dated: A date column of the asset's own table, or an expression on its rows: the earliest
+            date of a row that changes is told as `touched_from`, so that only what comes after it
+            is computed again.
         settle: Called last, in the same transaction: what rests on more than the range.
     """
 
     frames: Mapping[Table, pl.DataFrame]
     unrecorded: frozenset[date] = frozenset()
     register: tuple[SourceSpec, pl.DataFrame] | None = None
-    dated: str | None = None
+    dated: str | pl.Expr | None = None
     settle: Callable[[Writer, Slice], None] | None = None
 
 

@@ -186,7 +186,10 @@ def _touched(writer: Writer, derived: Derived, part: Slice) -> dict[str, str]:
     before = writer.read(table, part, columns)
     after = frame.select(pl.col(n).cast(table.polars_schema[n]) for n in columns)
     news = [
-        one.join(other, on=columns, how="anti", nulls_equal=True)[derived.dated].min()
+        one.join(other, on=columns, how="anti", nulls_equal=True)
+        .select(derived.dated)
+        .to_series()
+        .min()
         for one, other in ((after, before), (before, after))
     ]
     days = [day.isoformat() for day in news if isinstance(day, date)]

@@ -6,7 +6,8 @@ import polars as pl
 
 from fundplatform import tables
 from fundplatform.assets.catalog import tiers_of
-from fundplatform.assets.universe import members, usable_caps
+from fundplatform.assets.index_caps import usable_caps
+from fundplatform.assets.universe import members
 from fundplatform.finance.index.fx import RATES
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform.finance.returns import SCHEMA

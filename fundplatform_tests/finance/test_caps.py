@@ -184,7 +184,8 @@ def test_what_a_listing_is() -> None:
         8: "common", 9: "fund", 10: "common", 11: "common", 12: "warrant", 13: "right",
         14: "common",
     }  # fmt: skip
-    assert got.filter(us_common())["instrument_id"].to_list() == [1, 7, 8, 14]
+    # 11: nobody says where it is; it stays.
+    assert got.filter(us_common())["instrument_id"].to_list() == [1, 7, 8, 11, 14]
     brk = got.filter(pl.col("instrument_id").is_in([7, 8]))
     assert brk["issuer"].to_list() == ["berkshire hathaway"] * 2
     assert brk["share_class"].to_list() == ["B", "A"]
@@ -247,3 +248,18 @@ def test_the_vendors_unit_error_of_2016(shared_data: Path) -> None:
     apple = got.filter(pl.col("instrument_id") == 1)
     assert apple.height > 0
     assert "unit" not in told(apple)
+
+
+def test_a_count_from_before_the_first_price_is_a_cap_with_that_price() -> None:
+    """Filed twice before DAYS[1], the first close here (20, after a 2:1 split): 36 x 20 = 720."""
+    split = frame(
+        tables.CORPORATE_ACTIONS,
+        {"instrument_id": 7, "action": "split", "ex_date": DAYS[1], "ratio": 2.0,
+         "known_at": evening(DAYS[0])},
+    )  # fmt: skip
+    old = DAYS[0] - timedelta(days=100)
+    filed = counts((7, old, old, 17.0), (7, old + timedelta(days=90), DAYS[0], 18.0))
+    bars = closes((7, DAYS[1], 20.0), (7, DAYS[2], 30.0))
+    got = market_caps(filed, NO_CAPS, bars, split_factors(split), NOBODY)
+    closed = evening(DAYS[1]) - timedelta(hours=2)  # 16:00 in New York
+    assert got.select("market_cap", "known_at", "trusted").rows() == [(720.0, closed, True)]

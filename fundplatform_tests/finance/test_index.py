@@ -115,6 +115,7 @@ def test_frames_have_their_tables_columns_even_when_empty() -> None:
         "contributions": tables.CONTRIBUTIONS,
         "unpriced": tables.UNPRICED,
         "baskets": tables.BASKETS,
+        "exclusions": tables.EXCLUSIONS,
     }.items():
         schema = {n: t for n, t in table.polars_schema.items() if n not in table.stamps}
         for result in (full, empty, none):

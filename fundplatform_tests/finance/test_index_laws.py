@@ -45,6 +45,7 @@ FRAMES = (
     "contributions",
     "unpriced",
     "baskets",
+    "exclusions",
 )
 KINDS = [
     by_cap(3, max_cap_age_days=50, stale_sessions=2, issuers={"S0": "I", "S1": "I"}),

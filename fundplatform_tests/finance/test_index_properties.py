@@ -31,6 +31,7 @@ FRAMES = (
     "contributions",
     "unpriced",
     "baskets",
+    "exclusions",
 )
 SYMBOLS = [f"S{i}" for i in range(7)]
 IDS = {s: i + 1 for i, s in enumerate(SYMBOLS)}

@@ -28,7 +28,7 @@ from fundplatform.finance.index.basket import (
 from fundplatform.finance.index.composition import NOTHING_UNPRICED, unpriced
 from fundplatform.finance.index.market import Floats, Market, Prepared
 from fundplatform.finance.index.market_cap import Snapshots, cap_states, market_caps, snapshots
-from fundplatform.finance.index.notes import NOTED, notes
+from fundplatform.finance.index.notes import notes, placed
 from fundplatform.finance.index.panel import bars_on, median_dollar_volume
 from fundplatform.finance.index.payouts import Payouts
 from fundplatform.finance.index.rows import baskets, columns, performance
@@ -39,6 +39,7 @@ from fundplatform.tables import (
     COMPOSITION_CHANGES,
     COMPOSITIONS,
     CONTRIBUTIONS,
+    EXCLUSIONS,
     PERFORMANCE,
     UNPRICED,
     Table,
@@ -58,6 +59,7 @@ class IndexResult:
     contributions: pl.DataFrame
     unpriced: pl.DataFrame
     baskets: pl.DataFrame
+    exclusions: pl.DataFrame
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ class Facts:
         left_out: session, symbol, reason of names that the caller kept out; only noted.
         state: instrument_id, rank, measure, target_weight held after the session before `first`
             (empty: nothing was held); None: unknown, it is replayed from the look-back.
+        issuers: `lines.KNOWN`, beside those of the definition.
+        refused: Caps that do not count (as `caps`, with excluded_by and reason): who would rank.
     """
 
     paid: Payouts | None = None
@@ -78,6 +82,8 @@ class Facts:
     allowed: pl.DataFrame | None = None
     left_out: pl.DataFrame | None = None
     state: pl.DataFrame | None = None
+    issuers: pl.DataFrame | None = None
+    refused: pl.DataFrame | None = None
 
 
 def replayed(definition: IndexDefinition) -> int:
@@ -106,6 +112,7 @@ def prepare(
     sessions: Sequence[date],
     caps: pl.DataFrame | None = None,
     cutoffs: pl.DataFrame | None = None,
+    refused: pl.DataFrame | None = None,
 ) -> Prepared:
     """Place bars on sessions and measure them; indices over one universe may share it.
 
@@ -121,7 +128,10 @@ def prepare(
         known = snapshots(caps, cutoffs, sessions, definition.max_cap_age_days)
         measured = market_caps(bars, known, definition.stale_sessions)
         bars = pl.concat([bars, measured], how="horizontal")
-        return Prepared(bars, known, list(sessions), {})
+        others = None
+        if refused is not None and not refused.is_empty():
+            others = snapshots(refused, cutoffs, sessions, definition.max_cap_age_days)
+        return Prepared(bars, known, others, list(sessions), {})
     if definition.rank_by == "dollar_volume":
         measure: pl.Series | pl.Expr = median_dollar_volume(bars, definition.window)
     elif definition.rank_by == "price":
@@ -131,7 +141,7 @@ def prepare(
             dict(definition.weights), default=None, return_dtype=pl.Float64
         )
         measure = weight.alias("measure")
-    return Prepared(bars.with_columns(measure, no_age), None, list(sessions), {})
+    return Prepared(bars.with_columns(measure, no_age), None, None, list(sessions), {})
 
 
 def build(
@@ -186,12 +196,13 @@ def build(
     if not wanted:
         return IndexResult(*(columns(t, pl.DataFrame(), definition, sessions) for t in TABLES))
     span = (wanted[0], wanted[-1])
-    prepared = prepared or prepare(definition, returns, sessions, caps, cutoffs)
+    prepared = prepared or prepare(definition, returns, sessions, caps, cutoffs, facts.refused)
     back = replayed(definition) if facts.state is None else definition.stale_sessions
     begin = max(span[0] - 1 - back, 0)
     own = rules(
         definition, prepared, (begin, span[1]),
         paid=facts.paid, cutoffs=cutoffs, ours=facts.ours, allowed=facts.allowed,
+        issuers=facts.issuers,
     )  # fmt: skip
     start = base_session or definition.base_date or sessions[0]
     carried = _carried(own, facts.state, begin, span, bisect_left(sessions, start))
@@ -205,6 +216,7 @@ TABLES: tuple[Table, ...] = (
     CONTRIBUTIONS,
     UNPRICED,
     BASKETS,
+    EXCLUSIONS,
 )
 
 
@@ -253,9 +265,9 @@ def _result(
     contributions, totals = earnings.contributions(carried, market, income)
     absent = NOTHING_UNPRICED
     if known is not None:
-        absent = _unpriced(own, known, chosen, carried, span)
+        absent = _unpriced(own, known, prepared.refused, chosen, carried, span)
     note = notes(
-        definition, carried, market, chosen, absent, _placed(facts.left_out, sessions, span)
+        definition, carried, market, chosen, absent, placed(facts.left_out, sessions, span)
     )
     states = cap_states(known) if known else ["no_history"] * len(sessions)
     frames = (
@@ -263,8 +275,9 @@ def _result(
         performance(definition, span, states, carried, totals, note, market.first),
         earnings.changes(carried, own.ranking),
         contributions,
-        absent,
+        absent.filter(pl.col("excluded_by") == "no_price"),
         baskets(own, span, carried),
+        absent.filter(pl.col("excluded_by") != "no_price"),
     )
     return IndexResult(
         *(columns(t, f, definition, sessions) for t, f in zip(TABLES, frames, strict=True))
@@ -274,6 +287,7 @@ def _result(
 def _unpriced(
     own: Rules,
     known: Snapshots,
+    refused: Snapshots | None,
     chosen: pl.DataFrame,
     carried: list[Session],
     span: tuple[int, int],
@@ -285,15 +299,5 @@ def _unpriced(
     would = earnings.compositions(early, [reviewed(own, row, NOTHING) for row in early], market)
     rows = [*early, *(s.row for s in carried if s.reviewed)]
     positions = [row + market.first for row in rows]
-    return unpriced(pl.concat([would, chosen]), market, known, own.definition, positions)
-
-
-def _placed(
-    left_out: pl.DataFrame | None, sessions: Sequence[date], span: tuple[int, int]
-) -> pl.DataFrame:
-    """pos, symbol, reason of what the caller left out, on index sessions of the span, sorted."""
-    if left_out is None:
-        return pl.DataFrame(schema=NOTED)
-    days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
-    placed = left_out.join(days, on="session").select(pl.col(n).cast(t) for n, t in NOTED.items())
-    return placed.filter(pl.col("pos").is_between(*span)).sort(*NOTED)
+    sets = [known] if refused is None else [known, refused]
+    return unpriced(pl.concat([would, chosen]), own.ranking, sets, own.definition, positions)

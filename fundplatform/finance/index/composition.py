@@ -1,8 +1,10 @@
-"""Names that would be in an index had they a price here.
+"""Names that would be in an index had they a price, a trusted cap, or a place in its universe.
 
 Choosing among names with a price does not belong here (`ranking.py`, `basket.py`). In: the chosen
-names and the cap snapshots. Out: the names that rank among them without a usable price.
+names and the cap snapshots. Out: the names that rank among them and are not there, and why.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +12,7 @@ import polars as pl
 
 from fundplatform.finance.index.market import Bools, Market
 from fundplatform.finance.index.market_cap import Snapshots, in_force
+from fundplatform.finance.index.ranking import Ranking
 from fundplatform.finance.index_definition import IndexDefinition
 
 NOTHING_UNPRICED = pl.DataFrame(
@@ -19,58 +22,80 @@ NOTHING_UNPRICED = pl.DataFrame(
         "instrument_id": pl.Int32(),
         "symbol": pl.String(),
         "measure": pl.Float64(),
+        "excluded_by": pl.String(),
+        "reason": pl.String(),
     }
 )
 
 
 def unpriced(
     chosen: pl.DataFrame,
-    market: Market,
-    known: Snapshots,
+    ranking: Ranking,
+    known: Sequence[Snapshots],
     definition: IndexDefinition,
     reviewed: list[int],
 ) -> pl.DataFrame:
-    """The names that rank within N by market cap but have no usable price on a reviewed session.
+    """The names that rank within N by market cap and could not be chosen on a reviewed session.
 
     Names with a price rank by their cap at the close, the others by their latest snapshot. Equal
     caps: names with a price first, then by symbol. Another line of an issuer that is there is not
-    missing; of several lines without a price the one with the largest cap counts.
+    missing; of several lines without a price the one with the largest cap counts. Names that the
+    universe's rule keeps out are ranked by themselves: they take no place from those that lack.
 
     Args:
         chosen: pos, rank, instrument_id, symbol, measure of the compositions.
-        market: Gives who has a price: a bar at most `stale_sessions` old, and a measure.
-        known: Output of `market_cap.snapshots`.
-        definition: Gives n, issuers, stale_sessions and share_class_policy.
+        ranking: Its market gives who has a price: a bar at most `stale_sessions` old, and a
+            measure; its lines, who is missed by another line.
+        known: Outputs of `market_cap.snapshots`; of a name in several the first counts.
+        definition: Gives n and stale_sessions.
         reviewed: Positions on which names were chosen, ascending.
 
     Returns:
-        pos, rank (among all names), instrument_id, symbol, measure; sorted by (pos, rank).
+        pos, rank (among those chosen and those of its kind), instrument_id, symbol, measure,
+        excluded_by, reason; sorted by (pos, rank).
     """
     if not reviewed:
         return NOTHING_UNPRICED
     positions = pl.DataFrame({"pos": pl.Series(reviewed, dtype=pl.Int32)})
     span = (reviewed[0], reviewed[-1])
     top = chosen.join(positions, on="pos", how="semi").filter(pl.col("rank") <= definition.n)
-    missing = in_force(known, *span, _floors(top, definition.n, span))
-    missing = missing.join(positions, on="pos", how="semi")
-    there = _priced(market, definition)
+    floors = _floors(top, definition.n, span)
+    missing = pl.concat([in_force(one, *span, floors) for one in known])
+    missing = missing.join(positions, on="pos", how="semi").unique(
+        ["pos", "instrument_id"], keep="first", maintain_order=True
+    )
+    there = _priced(ranking.market, definition)
+    missing = missing.filter(~_has(missing, ranking.market, there))
+    missing = _missing_issuers(missing, ranking, there)
+    by_rule = pl.col("excluded_by") == "rule"
+    parts = [_ranked(top, missing.filter(kind), definition.n) for kind in (~by_rule, by_rule)]
+    return pl.concat(parts).sort("pos", "rank", "excluded_by", "symbol")
+
+
+def _has(missing: pl.DataFrame, market: Market, there: Bools) -> pl.Series:
     column = market.columns(missing["instrument_id"])
     row = missing["pos"].to_numpy() - market.first
     has = np.zeros(missing.height, dtype=np.bool_)
     known_here = column >= 0
     has[known_here] = there[row[known_here], column[known_here]]
-    missing = missing.filter(pl.Series(~has))
-    if definition.share_class_policy == "most_liquid_line":
-        missing = _missing_issuers(missing, market, there, definition)
+    return pl.Series(has)
+
+
+def _ranked(top: pl.DataFrame, missing: pl.DataFrame, n: int) -> pl.DataFrame:
+    """The missing ones that are among the first n of both together."""
     columns = ("pos", "instrument_id", "symbol", "measure")
     both = pl.concat(
         [
             top.select(*columns, pl.lit(True).alias("priced")),
-            missing.select(*columns, pl.lit(False).alias("priced")),
-        ]
+            missing.select(*columns, "excluded_by", "reason", pl.lit(False).alias("priced")),
+        ],
+        how="diagonal",
     ).sort("pos", "measure", "priced", "symbol", descending=[False, True, True, False])
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("pos").alias("rank")
-    return both.with_columns(number).filter(~pl.col("priced"), pl.col("rank") <= definition.n)
+    own = both.with_columns(number).filter(~pl.col("priced"), pl.col("rank") <= n)
+    schema = NOTHING_UNPRICED.schema
+    lacking = [pl.lit(None, t).alias(c) for c, t in schema.items() if c not in own.columns]
+    return own.with_columns(lacking).select(schema.names())
 
 
 def _priced(market: Market, definition: IndexDefinition) -> Bools:
@@ -88,27 +113,35 @@ def _floors(top: pl.DataFrame, n: int, span: tuple[int, int]) -> npt.NDArray[np.
     return floors
 
 
-def _missing_issuers(
-    missing: pl.DataFrame, market: Market, there: Bools, definition: IndexDefinition
-) -> pl.DataFrame:
-    own = [c for c, symbol in enumerate(market.symbols) if symbol in definition.issuers]
-    row, at = np.nonzero(there[:, own])
-    issuers = [definition.issuers[market.symbols[c]] for c in own]
-    present = pl.DataFrame(
-        {
-            "pos": pl.Series(row + market.first, dtype=pl.Int32),
-            "issuer": pl.Series([issuers[i] for i in at.tolist()], dtype=pl.String),
-        }
-    ).unique()
-    issuer = pl.col("symbol").replace_strict(
-        dict(definition.issuers), default=None, return_dtype=pl.String
-    )
-    lines = missing.with_columns(issuer.alias("issuer")).drop_nulls("issuer")
+def _missing_issuers(missing: pl.DataFrame, ranking: Ranking, there: Bools) -> pl.DataFrame:
+    """Without those whose issuer is there by another line, and one line of those who are not."""
+    named = ranking.lines.of(missing)
+    is_line = named["issuer"].is_not_null() & (named["certain"] | named["whole"])
+    lines = named.filter(is_line)
     absent = (
-        lines.join(present, on=["pos", "issuer"], how="anti")
+        lines.join(_present(ranking, there), on=["pos", "issuer"], how="anti")
         .sort("pos", "issuer", "measure", "symbol", descending=[False, False, True, False])
         .unique(["pos", "issuer"], keep="first", maintain_order=True)
-        .drop("issuer")
     )
-    single = missing.filter(~pl.col("symbol").is_in(list(definition.issuers)))
-    return pl.concat([single, absent])
+    return pl.concat([missing.filter(~is_line), absent.select(missing.columns)])
+
+
+def _present(ranking: Ranking, there: Bools) -> pl.DataFrame:
+    """pos, issuer of the lines that have a price."""
+    market = ranking.market
+    names = pl.DataFrame(
+        {"instrument_id": pl.Series(market.ids, dtype=pl.Int32), "symbol": market.symbols},
+        schema_overrides={"symbol": pl.String},
+    )
+    own = ranking.lines.of(names.with_row_index("column")).drop_nulls("issuer")
+    columns = own["column"].to_numpy()
+    counts = there[:, columns] & own["certain"].to_numpy()
+    if market.whole is not None:
+        counts |= there[:, columns] & market.whole[:, columns]
+    row, at = np.nonzero(counts)
+    return pl.DataFrame(
+        {
+            "pos": pl.Series(row + market.first, dtype=pl.Int32),
+            "issuer": own["issuer"].gather(pl.Series(at, dtype=pl.UInt32)),
+        }
+    ).unique()

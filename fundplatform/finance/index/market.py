@@ -24,13 +24,16 @@ class Prepared:
     """What indices over the same universe, calendar and measure share.
 
     Attributes:
-        bars: `panel.bars_on` with measure (Float64) and age (Int32), in (instrument_id, pos) order.
+        bars: `panel.bars_on` with measure (Float64) and age (Int32), in (instrument_id, pos) order;
+            whole (Boolean) where the measure is a market cap.
         known: The cap snapshots, where the measure is a market cap.
+        refused: Those that do not count, of the universe and beside it.
         sessions: The sessions that `pos` numbers.
     """
 
     bars: pl.DataFrame
     known: Snapshots | None
+    refused: Snapshots | None
     sessions: list[date]
     _dense: dict[tuple[int, int], "Market"]
 
@@ -53,6 +56,7 @@ class Market:
         ret: [T, M] return since the bar before; NaN without a bar, or where the series starts anew.
         measure: [T, M] what ranks, carried over missing bars; NaN where unknown.
         age: [T, M] days since the cap snapshot, carried; -1 where there is none.
+        whole: [T, M] True where the measure is the whole issuer's cap, carried; None: nowhere.
         last: [T, M] row of the last bar at or before; -1 before the first.
         rows: Position, column and row in `bars` of every bar (for `dense`).
     """
@@ -64,6 +68,7 @@ class Market:
     ret: Floats
     measure: Floats
     age: npt.NDArray[np.int32]
+    whole: Bools | None
     last: Ints
     bars: pl.DataFrame
     rows: tuple[Ints, Ints]
@@ -122,10 +127,19 @@ def market(bars: pl.DataFrame, first: int, last: int) -> Market:
         np.nan_to_num(_carry(_scatter(bars["age"], rows, shape), last_bar, bar), nan=-1.0).astype(
             np.int32
         ),
+        _whole(bars, rows, shape, last_bar, bar),
         last_bar,
         bars,
         rows,
     )
+
+
+def _whole(
+    bars: pl.DataFrame, rows: tuple[Ints, Ints], shape: tuple[int, int], last: Ints, bar: Bools
+) -> Bools | None:
+    if "whole" not in bars.columns or not bars["whole"].any():
+        return None
+    return _carry(_scatter(bars["whole"], rows, shape), last, bar) > 0
 
 
 def _scatter(values: pl.Series, rows: tuple[Ints, Ints], shape: tuple[int, int]) -> Floats:

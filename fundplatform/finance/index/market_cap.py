@@ -20,6 +20,15 @@ from fundplatform.finance.index.panel import Ints, keys, last_at_or_before
 _LOG_UNIT = 1e-15
 
 
+TOLD: dict[str, pl.Expr] = {
+    "whole": pl.lit(value=False),
+    "excluded_by": pl.lit("no_price"),
+    "reason": pl.lit(None, pl.String),
+}
+"""Further columns of caps, and what they are where they are not given: whether the cap is the whole
+issuer's, and why a name that has no rank is none: no_price, cap (not trusted), rule (universe)."""
+
+
 @dataclass(frozen=True)
 class Snapshots:
     """The usable snapshots, sorted by (instrument_id, use_pos), and the sessions they serve.
@@ -28,7 +37,7 @@ class Snapshots:
         frame: instrument_id, symbol, market_cap, day (days since 1970 of the snapshot), use_pos
             (first session, not before the snapshot's own date, whose cutoff is not before
             known_at), price_pos (last session whose close is not after known_at; -1 before the
-            first).
+            first), and the columns of `TOLD`.
         days: Days since 1970 of every session.
         max_age: Days after which a snapshot is not used.
     """
@@ -44,8 +53,8 @@ def snapshots(
     """Place the snapshots on the index's sessions.
 
     Args:
-        caps: instrument_id, symbol, known_at, session, market_cap; every snapshot known so far, of
-            the universe, with or without prices. NULL, not finite, zero and negative are ignored.
+        caps: instrument_id, symbol, known_at, session, market_cap, perhaps `TOLD`; every snapshot
+            known so far, with or without prices. NULL, not finite, zero and negative are ignored.
             Of several snapshots first usable on one session the last known counts.
         cutoffs: session, close_at, cutoff (aware UTC) of every session.
         sessions: The index's sessions, ascending.
@@ -97,6 +106,7 @@ def _placed(caps: pl.DataFrame, clock: pl.DataFrame) -> pl.DataFrame:
             "symbol",
             "market_cap",
             "known_at",
+            *(n if n in caps.columns else told.alias(n) for n, told in TOLD.items()),
             pl.col("session").to_physical().alias("day"),
             pl.Series("use_pos", use, dtype=pl.Int32),
             pl.Series("price_pos", np.searchsorted(close, known, "right") - 1, dtype=pl.Int32),
@@ -128,16 +138,17 @@ def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl
         stale_sessions: See above.
 
     Returns:
-        measure (USD) and age (days since the snapshot), a row per bar. Both NULL where no snapshot
-        is known, the latest is older than `max_age`, or the growth since then is unknown (no bar
-        near the price session, or the price series started anew in between).
+        measure (USD), age (days since the snapshot) and whole (the cap is the issuer's), a row per
+        bar. Measure and age are NULL where no snapshot is known, the latest is older than
+        `max_age`, or the growth since then is unknown (no bar near the price session, or the price
+        series started anew in between).
     """
     frame = known.frame
     bar_keys = keys(bars["instrument_id"], bars["pos"])
     snap = last_at_or_before(keys(frame["instrument_id"], frame["use_pos"]), bar_keys)
     found = snap >= 0
     if not found.any():
-        empty = {"measure": pl.Float64(), "age": pl.Int32()}
+        empty = {"measure": pl.Float64(), "age": pl.Int32(), "whole": pl.Boolean()}
         return pl.DataFrame(
             {n: pl.repeat(None, bars.height, dtype=t, eager=True) for n, t in empty.items()}
         )
@@ -151,10 +162,12 @@ def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl
     good = found & near[snap] & (stretch == stretch[since]) & (age <= known.max_age)
     growth = np.exp((total - total[since]) * _LOG_UNIT)
     cap = frame["market_cap"].to_numpy()[snap] * growth
-    frame = pl.DataFrame({"good": good, "measure": cap, "age": age})
+    whole = good & frame["whole"].to_numpy()[snap]
+    frame = pl.DataFrame({"good": good, "measure": cap, "age": age, "whole": whole})
     return frame.select(
         pl.when("good").then("measure").alias("measure"),
         pl.when("good").then(pl.col("age").cast(pl.Int32)).alias("age"),
+        "whole",
     )
 
 
@@ -189,7 +202,7 @@ def in_force(
         at_least: Lowest cap wanted, for each position from first to last.
 
     Returns:
-        pos, instrument_id, symbol, measure (the snapshot's cap, not carried on).
+        pos, instrument_id, symbol, measure (the snapshot's cap, not carried on), `TOLD`.
     """
     frame = known.frame
     until = pl.col("use_pos").shift(-1).over("instrument_id").fill_null(known.days.size) - 1
@@ -215,4 +228,5 @@ def in_force(
         "instrument_id",
         "symbol",
         pl.col("market_cap").alias("measure"),
+        *TOLD,
     )

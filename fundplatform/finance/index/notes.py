@@ -5,6 +5,7 @@ Nothing is decided here. In: the sessions of a basket. Out: one text per positio
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 import polars as pl
 
@@ -16,6 +17,24 @@ _NAMED = 5
 
 NOTED = pl.Schema({"pos": pl.Int32(), "reason": pl.String(), "symbol": pl.String()})
 """Names left out, with the reason."""
+
+
+def placed(
+    left_out: pl.DataFrame | None, sessions: Sequence[date], span: tuple[int, int]
+) -> pl.DataFrame:
+    """pos, symbol, reason of what the caller left out, on index sessions of the span, sorted."""
+    if left_out is None:
+        return pl.DataFrame(schema=NOTED)
+    days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
+    placed = left_out.join(days, on="session").select(pl.col(n).cast(t) for n, t in NOTED.items())
+    return placed.filter(pl.col("pos").is_between(*span)).sort(*NOTED)
+
+
+_LACKING = {
+    "no_price": "{} of the first {} have no price: {}",
+    "cap": "{} of the first {} have no cap that is trusted: {}",
+    "rule": "{} of the first {} are kept out by the rule of the universe: {}",
+}
 
 _HOW = {
     STALE: "no price for {} of the names held, last one carried: {}",
@@ -49,8 +68,9 @@ def notes(
         parts[pos].append(
             f"{count} market caps older than {definition.flag_cap_age_days} days: {names}"
         )
-    for pos, count, names in _by_pos(absent):
-        parts[pos].append(f"{count} of the first {definition.n} have no price: {names}")
+    for excluded_by, text in _LACKING.items():
+        for pos, count, names in _by_pos(absent.filter(excluded_by=excluded_by)):
+            parts[pos].append(text.format(count, definition.n, names))
     for reason in left_out["reason"].unique().sort():
         for pos, count, names in _by_pos(left_out.filter(pl.col("reason") == reason)):
             parts[pos].append(f"{count} names left out, {reason}: {names}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
+from fundplatform.finance.index.lines import Lines
 from fundplatform.finance.index.market import Bools, Floats, Market
 from fundplatform.finance.index.panel import Ints, median_of_last_bars
 from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
@@ -24,14 +25,14 @@ class Ranking:
     Attributes:
         market: The names.
         allowed: [T, M] False where a filter keeps a name out; None: no filter.
-        lines: Columns that are lines of an issuer with several, and the issuer's number of each.
+        lines: Which columns are lines of an issuer with several.
         alive: [T, M] False from the session on which a name died.
     """
 
     market: Market
     stale_sessions: int
     allowed: Bools | None
-    lines: tuple[Ints, Ints] | None
+    lines: Lines
     alive: Bools | None
     volumes: pl.DataFrame
     _liquidity: Floats | None = None
@@ -51,7 +52,7 @@ class Ranking:
             found &= self.allowed[row]
         if self.alive is not None:
             found &= self.alive[row]
-        if self.lines is not None:
+        if self.lines.columns.size:
             found[self._losing(row, found)] = False
         return found
 
@@ -108,9 +109,8 @@ class Ranking:
 
     def _losing(self, row: int, found: Bools) -> Ints:
         """The eligible lines whose issuer has a more liquid eligible one."""
-        columns, issuers = self.lines or (np.empty(0, np.int64), np.empty(0, np.int64))
-        here = found[columns]
-        columns, issuers = columns[here], issuers[here]
+        here = found[self.lines.columns] & self.lines.at(self.market, row)
+        columns, issuers = self.lines.columns[here], self.lines.issuers[here]
         if np.unique(issuers).size == issuers.size:
             return np.empty(0, dtype=np.int64)
         order = np.lexsort((columns, -self.liquidity()[row, columns], issuers))
@@ -123,6 +123,7 @@ def ranking(
     market: Market,
     definition: IndexDefinition,
     bars: pl.DataFrame,
+    lines: Lines,
     allowed: Bools | None = None,
     alive: Bools | None = None,
 ) -> Ranking:
@@ -130,17 +131,12 @@ def ranking(
 
     Args:
         market: The names.
-        definition: Gives issuers, share_class_policy and stale_sessions.
+        definition: Gives stale_sessions.
         bars: All bars up to the market's last position, look-back included, for the liquidity.
+        lines: See `Ranking`.
         allowed: See `Ranking`.
         alive: See `Ranking`.
     """
-    lines = None
-    if definition.share_class_policy == "most_liquid_line" and definition.issuers:
-        numbers = {issuer: i for i, issuer in enumerate(sorted(set(definition.issuers.values())))}
-        columns = [c for c, s in enumerate(market.symbols) if s in definition.issuers]
-        own = [numbers[definition.issuers[market.symbols[c]]] for c in columns]
-        lines = (np.array(columns, dtype=np.int64), np.array(own, dtype=np.int64))
     last = market.first + market.bar.shape[0] - 1
     volumes = bars.select("instrument_id", "pos", "dollar_volume")
     volumes = volumes.filter(pl.col("pos").is_between(market.first - LIQUIDITY_WINDOW, last))

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from fundplatform.finance.index.basket import Rules
+from fundplatform.finance.index.lines import lines
 from fundplatform.finance.index.market import Bools, Floats, Market, Prepared
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.payouts import Payouts, next_sessions
@@ -33,6 +34,7 @@ def rules(
     cutoffs: pl.DataFrame | None = None,
     ours: pl.DataFrame | None = None,
     allowed: pl.DataFrame | None = None,
+    issuers: pl.DataFrame | None = None,
 ) -> Rules:
     """The rules for the positions of `span`; see `build.build` for the arguments."""
     market = prepared.market(*span)
@@ -42,7 +44,9 @@ def rules(
         ret = _with_specials(market, paid.yields, prepared.sessions)
         market, ret, dead, alive = _ended(definition, market, ret, paid.ends, prepared, cutoffs)
     filtered = None if allowed is None else _flags(market, allowed, prepared.sessions)
-    own = ranking(market, definition, prepared.bars, filtered, alive)
+    own = ranking(
+        market, definition, prepared.bars, lines(definition, market, issuers), filtered, alive
+    )
     if definition.universe.min_dollar_volume:
         liquid = own.liquidity() >= definition.universe.min_dollar_volume
         own.allowed = liquid if own.allowed is None else own.allowed & liquid
