@@ -72,6 +72,6 @@ def _caps_at(
     ).join(
         pl.DataFrame({"session": sessions}).with_row_index("pos").cast({"pos": pl.Int32}), on="pos"
     )
-    return measured.filter(
-        pl.col("session").is_in(points) & pl.col("measure").is_not_null()
-    ).select("instrument_id", "session", market_cap="measure")
+    return measured.filter(pl.col("session").is_in(points) & pl.col("measure").is_not_nan()).select(
+        "instrument_id", "session", market_cap="measure"
+    )

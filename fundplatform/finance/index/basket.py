@@ -168,12 +168,12 @@ def _returns(rules: Rules, row: int, columns: Ints, start: Floats) -> tuple[Floa
 def reviewed(rules: Rules, row: int, drifted: Held) -> Held:
     """Names by rank, those held within the buffer first; weights at target."""
     definition, ranking = rules.definition, rules.ranking
-    inside = np.zeros(rules.market.bar.shape[1], dtype=np.bool_)
-    inside[drifted.columns] = True
     n, band = definition.n, definition.buffer
-    order = ranking.order(row, inside, int(np.floor(n * (1 + band) + 1e-9)))
+    order = ranking.order(row, drifted.columns, int(np.floor(n * (1 + band) + 1e-9)))
     if band and order.size > n:
         place = np.arange(1, order.size + 1)
+        inside = np.zeros(rules.market.bar.shape[1], dtype=np.bool_)
+        inside[drifted.columns] = True
         sure = place <= n * (1 - band) + 1e-9
         stays = inside[order] & (place <= n * (1 + band) + 1e-9)
         # Sure ones, then those that keep their seat, then the others: each by rank.
@@ -203,7 +203,7 @@ def _kept(rules: Rules, row: int, drifted: Held) -> Held:
     )
     inside = np.zeros(market.bar.shape[1], dtype=np.bool_)
     inside[columns] = True
-    order = rules.ranking.order(row, inside, columns.size + int(gone.sum()))
+    order = rules.ranking.order(row, columns, columns.size + int(gone.sum()))
     ranks = np.arange(1, order.size + 1)
     new = ~inside[order]
     order, ranks = order[new][: int(gone.sum())], ranks[new][: int(gone.sum())]
@@ -240,8 +240,11 @@ def _distance(columns: Ints, drifted: Floats, after: Held) -> float:
     """Sum of |target - drifted| over the names of both sides."""
     if columns.size == after.columns.size and (columns == after.columns).all():
         return float(np.abs(after.weights - drifted).sum())
-    both = np.union1d(columns, after.columns)
-    shift = np.zeros(both.size)
-    shift[np.searchsorted(both, columns)] -= drifted
-    shift[np.searchsorted(both, after.columns)] += after.weights
-    return float(np.abs(shift).sum())
+    size = 1 + max(
+        columns[-1] if columns.size else 0, after.columns[-1] if after.columns.size else 0
+    )
+    shift, here = np.zeros(size), np.zeros(size, dtype=np.bool_)
+    shift[columns] = -drifted
+    shift[after.columns] += after.weights
+    here[columns] = here[after.columns] = True
+    return float(np.abs(shift[here]).sum())

@@ -12,6 +12,7 @@ import polars as pl
 
 from fundplatform.finance.index.market import Bools, Market
 from fundplatform.finance.index.market_cap import Snapshots, in_force
+from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ranking import Ranking
 from fundplatform.finance.index_definition import IndexDefinition
 
@@ -60,25 +61,31 @@ def unpriced(
     span = (reviewed[0], reviewed[-1])
     top = chosen.join(positions, on="pos", how="semi").filter(pl.col("rank") <= definition.n)
     floors = _floors(top, definition.n, span)
-    missing = pl.concat([in_force(one, *span, floors) for one in known])
+    always = ranking.market.ids[ranking.there().all(axis=0)].tolist()
+    missing = pl.concat([in_force(one, *span, floors, always) for one in known])
     missing = missing.join(positions, on="pos", how="semi").unique(
         ["pos", "instrument_id"], keep="first", maintain_order=True
     )
-    there = _priced(ranking.market, definition)
-    missing = missing.filter(~_has(missing, ranking.market, there))
-    missing = _missing_issuers(missing, ranking, there)
+    missing = missing.filter(~_has(missing, ranking.market, definition))
+    missing = _missing_issuers(missing, ranking, definition)
     by_rule = pl.col("excluded_by") == "rule"
     parts = [_ranked(top, missing.filter(kind), definition.n) for kind in (~by_rule, by_rule)]
     return pl.concat(parts).sort("pos", "rank", "excluded_by", "symbol")
 
 
-def _has(missing: pl.DataFrame, market: Market, there: Bools) -> pl.Series:
+def _has(missing: pl.DataFrame, market: Market, definition: IndexDefinition) -> pl.Series:
+    """Whether each has a measure and a bar at most `stale_sessions` old."""
     column = market.columns(missing["instrument_id"])
     row = missing["pos"].to_numpy() - market.first
-    has = np.zeros(missing.height, dtype=np.bool_)
-    known_here = column >= 0
-    has[known_here] = there[row[known_here], column[known_here]]
+    has = column >= 0
+    has[has] = _near(market, definition, row[has], column[has])
     return pl.Series(has)
+
+
+def _near(market: Market, definition: IndexDefinition, row: Ints, column: Ints) -> Bools:
+    last = market.last[row, column]
+    near: Bools = (last >= 0) & (row - last <= definition.stale_sessions)
+    return near & (market.measure[row, column] > 0)
 
 
 def _ranked(top: pl.DataFrame, missing: pl.DataFrame, n: int) -> pl.DataFrame:
@@ -98,13 +105,6 @@ def _ranked(top: pl.DataFrame, missing: pl.DataFrame, n: int) -> pl.DataFrame:
     return own.with_columns(lacking).select(schema.names())
 
 
-def _priced(market: Market, definition: IndexDefinition) -> Bools:
-    """[T, M] True where a name has a measure and a bar at most `stale_sessions` old."""
-    rows = np.arange(market.bar.shape[0])[:, None]
-    near: Bools = (market.last >= 0) & (rows - market.last <= definition.stale_sessions)
-    return near & (market.measure > 0)
-
-
 def _floors(top: pl.DataFrame, n: int, span: tuple[int, int]) -> npt.NDArray[np.float64]:
     """The cap that a name must reach on each position: the Nth of the ranked, else 0."""
     floors = np.zeros(span[1] - span[0] + 1)
@@ -113,20 +113,24 @@ def _floors(top: pl.DataFrame, n: int, span: tuple[int, int]) -> npt.NDArray[np.
     return floors
 
 
-def _missing_issuers(missing: pl.DataFrame, ranking: Ranking, there: Bools) -> pl.DataFrame:
+def _missing_issuers(
+    missing: pl.DataFrame, ranking: Ranking, definition: IndexDefinition
+) -> pl.DataFrame:
     """Without those whose issuer is there by another line, and one line of those who are not."""
     named = ranking.lines.of(missing)
+    if missing.is_empty():
+        return missing
     is_line = named["issuer"].is_not_null() & (named["certain"] | named["whole"])
     lines = named.filter(is_line)
     absent = (
-        lines.join(_present(ranking, there), on=["pos", "issuer"], how="anti")
+        lines.join(_present(ranking, definition), on=["pos", "issuer"], how="anti")
         .sort("pos", "issuer", "measure", "symbol", descending=[False, False, True, False])
         .unique(["pos", "issuer"], keep="first", maintain_order=True)
     )
     return pl.concat([missing.filter(~is_line), absent.select(missing.columns)])
 
 
-def _present(ranking: Ranking, there: Bools) -> pl.DataFrame:
+def _present(ranking: Ranking, definition: IndexDefinition) -> pl.DataFrame:
     """pos, issuer of the lines that have a price."""
     market = ranking.market
     names = pl.DataFrame(
@@ -135,9 +139,10 @@ def _present(ranking: Ranking, there: Bools) -> pl.DataFrame:
     )
     own = ranking.lines.of(names.with_row_index("column")).drop_nulls("issuer")
     columns = own["column"].to_numpy()
-    counts = there[:, columns] & own["certain"].to_numpy()
-    if market.whole is not None:
-        counts |= there[:, columns] & market.whole[:, columns]
+    rows = np.arange(market.bar.shape[0])[:, None]
+    counts = _near(market, definition, rows, columns)
+    line = own["certain"].to_numpy()
+    counts &= line if market.whole is None else line | market.whole[:, columns]
     row, at = np.nonzero(counts)
     return pl.DataFrame(
         {

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import polars as pl
 
 from fundplatform.finance.index.basket import ADDED, ASSUMED, PRICED, REMOVED, STALE, Held, Session
-from fundplatform.finance.index.market import Floats, Market
+from fundplatform.finance.index.market import Bools, Floats, Market
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ranking import Ranking
 
@@ -120,32 +120,22 @@ def changes(sessions: Sequence[Session], ranking: Ranking) -> pl.DataFrame:
         before, after = s.before.columns, s.after.columns
         if before.size == after.size and (before == after).all():
             continue
-        held = np.zeros(market.bar.shape[1], dtype=np.bool_)
-        held[before] = True
-        kept = np.zeros(held.size, dtype=np.bool_)
-        kept[after] = True
-        added, removed = after[~held[after]], before[~kept[before]]
-        both = np.concatenate([removed, added])
-        was = [None] * removed.size + ranking.rank_of(s.row - 1, held, added)
-        now = ranking.rank_of(s.row, held, removed) + [None] * added.size
-        drifted = dict(zip(before.tolist(), s.drifted.tolist(), strict=True))
-        target = dict(zip(after.tolist(), s.after.weights.tolist(), strict=True))
-        ranked = dict(zip(before.tolist(), s.before.ranks.tolist(), strict=True))
-        chosen = dict(zip(after.tolist(), s.after.ranks.tolist(), strict=True))
-        for i, column in enumerate(both.tolist()):
-            leaves = i < removed.size
-            rows.append(
-                (
-                    s.row + market.first,
-                    column,
-                    REMOVED if leaves else ADDED,
-                    ranked.get(column, was[i]),
-                    chosen.get(column, now[i]),
-                    drifted.get(column, 0.0),
-                    target.get(column, 0.0),
-                    _reason(leaves, now[i], market, s, column),
-                )
-            )
+        removed = before[~_among(before, after)]
+        added = after[~_among(after, before)]
+        left, came = np.searchsorted(before, removed), np.searchsorted(after, added)
+        pos = s.row + market.first
+        now = ranking.rank_of(s.row, before, removed)
+        ranks, drifted = s.before.ranks[left].tolist(), s.drifted[left].tolist()
+        rows += [
+            (pos, c, REMOVED, r, n, w, 0.0, _reason(n, market, s, c))
+            for c, r, n, w in zip(removed.tolist(), ranks, now, drifted, strict=True)
+        ]
+        was = ranking.rank_of(s.row - 1, before, added)
+        ranks, target = s.after.ranks[came].tolist(), s.after.weights[came].tolist()
+        rows += [
+            (pos, c, ADDED, r, n, 0.0, w, "rank")
+            for c, r, n, w in zip(added.tolist(), was, ranks, target, strict=True)
+        ]
     frame = pl.DataFrame(rows, schema=_CHANGES, orient="row")
     columns = frame["column"].to_numpy()
     named = frame.with_columns(
@@ -169,8 +159,17 @@ _CHANGES = pl.Schema(
 )
 
 
-def _reason(leaves: bool, rank: int | None, market: Market, s: Session, column: int) -> str:
-    if not leaves or rank is not None:
+def _among(own: Ints, others: Ints) -> Bools:
+    """Which of these ascending columns are among the others, ascending too."""
+    if not others.size:
+        return np.zeros(own.size, dtype=np.bool_)
+    at = np.minimum(np.searchsorted(others, own), others.size - 1)
+    found: Bools = others[at] == own
+    return found
+
+
+def _reason(rank: int | None, market: Market, s: Session, column: int) -> str:
+    if rank is not None:
         return "rank"
     if column in s.died.tolist() or market.bar[s.row, column]:
         return "not_eligible"

@@ -43,6 +43,11 @@ class Lines:
     definition: IndexDefinition
     known: pl.DataFrame
 
+    @property
+    def mark(self) -> tuple[bytes, bytes, bytes]:
+        """Equal where the same columns are lines of the same issuers."""
+        return self.columns.tobytes(), self.issuers.tobytes(), self.certain.tobytes()
+
     def of(self, rows: pl.DataFrame) -> pl.DataFrame:
         """`rows` (instrument_id, symbol, ...) with issuer and certain; NULL for single ones."""
         return _named(self.definition, self.known, rows)

@@ -5,18 +5,18 @@ which a missing bar is absent, never 0. Columns stand in the order of natural ke
 listing), so that no result depends on ids.
 """
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from fundplatform.finance.index.layout import Bools, Floats, Layout, layout
 from fundplatform.finance.index.market_cap import Snapshots
 from fundplatform.finance.index.panel import Ints
-
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -35,13 +35,18 @@ class Prepared:
     known: Snapshots | None
     refused: Snapshots | None
     sessions: list[date]
-    _dense: dict[tuple[int, int], "Market"]
+    _made: dict[Hashable, Any]
 
     def market(self, first: int, last: int) -> "Market":
         """The dense arrays of the positions from first to last; made once."""
-        if (first, last) not in self._dense:
-            self._dense[first, last] = market(self.bars, first, last)
-        return self._dense[first, last]
+        dense: Market = self.once((first, last), lambda: market(self.bars, first, last))
+        return dense
+
+    def once(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What `make` gives, made once for all indices that share this."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,8 @@ class Market:
         age: [T, M] days since the cap snapshot, carried; -1 where there is none.
         whole: [T, M] True where the measure is the whole issuer's cap, carried; None: nowhere.
         last: [T, M] row of the last bar at or before; -1 before the first.
-        rows: Position, column and row in `bars` of every bar (for `dense`).
+        bars: The bars.
+        layout: Where each of them stands.
     """
 
     first: int
@@ -71,15 +77,16 @@ class Market:
     whole: Bools | None
     last: Ints
     bars: pl.DataFrame
-    rows: tuple[Ints, Ints]
+    layout: Layout
 
     def dense(self, column: str) -> Floats:
         """[T, M] another column of the bars, carried over missing bars; NaN where unknown."""
-        return self.carried(_scatter(self.bars[column], self.rows, self.bar.shape))
+        return self.carried(self.layout.placed(self.bars[column]))
 
     def carried(self, values: npt.NDArray[np.float64]) -> Floats:
         """[T, M] each value of the last bar at or before."""
-        return _carry(values, self.last, self.bar)
+        dense: Floats = _carry(values, self.last, self.bar, np.nan)
+        return dense
 
     def columns(self, ids: pl.Series) -> Ints:
         """The column of each instrument; -1 for one without a bar here."""
@@ -102,55 +109,37 @@ def market(bars: pl.DataFrame, first: int, last: int) -> Market:
     """
     if first > 0 or (bars.height and int(bars["pos"].max()) > last):  # type: ignore[arg-type]
         bars = bars.filter(pl.col("pos").is_between(first, last))
-    ids = bars["instrument_id"].to_numpy()
-    starts = np.flatnonzero(np.diff(ids, prepend=-1))
-    # The symbol at the end: one that was renamed keeps its column.
-    ends = np.append(starts[1:], ids.size) - 1 if starts.size else starts
-    names = bars[ends].select("instrument_id", "symbol", "listed_from").with_row_index("at")
-    names = names.sort("symbol", "listed_from", nulls_last=True)
-    column_of = np.empty(names.height, dtype=np.int64)
-    column_of[names["at"].to_numpy()] = np.arange(names.height)
-    lengths = np.diff(np.append(starts, ids.size))
-    rows = (bars["pos"].to_numpy().astype(np.int64) - first, np.repeat(column_of, lengths))
-    shape = (last - first + 1, names.height)
-    bar = np.zeros(shape, dtype=np.bool_)
-    bar[rows] = True
-    at = np.arange(shape[0])[:, None]
-    last_bar = np.maximum.accumulate(np.where(bar, at, -1), axis=0)
+    own, names = layout(bars, first, last)
+    bar = own.there()
+    at = np.arange(bar.shape[0], dtype=np.int64)[:, None]
+    last_bar = np.broadcast_to(at, bar.shape)
+    if not own.complete:
+        last_bar = np.maximum.accumulate(np.where(bar, at, -1), axis=0)
+    age = own.placed(bars["age"].fill_null(-1), np.int32, -1)
+    whole = None
+    if "whole" in bars.columns and bars["whole"].any():
+        whole = _carry(own.placed(bars["whole"], np.bool_, False), last_bar, bar, False)
     return Market(
         first,
         names["instrument_id"].to_numpy(),
         names["symbol"].to_list(),
         bar,
-        _scatter(bars["ret"], rows, shape),
-        _carry(_scatter(bars["measure"], rows, shape), last_bar, bar),
-        np.nan_to_num(_carry(_scatter(bars["age"], rows, shape), last_bar, bar), nan=-1.0).astype(
-            np.int32
-        ),
-        _whole(bars, rows, shape, last_bar, bar),
+        own.placed(bars["ret"]),
+        _carry(own.placed(bars["measure"]), last_bar, bar, np.nan),
+        _carry(age, last_bar, bar, -1),
+        whole,
         last_bar,
         bars,
-        rows,
+        own,
     )
 
 
-def _whole(
-    bars: pl.DataFrame, rows: tuple[Ints, Ints], shape: tuple[int, int], last: Ints, bar: Bools
-) -> Bools | None:
-    if "whole" not in bars.columns or not bars["whole"].any():
-        return None
-    return _carry(_scatter(bars["whole"], rows, shape), last, bar) > 0
-
-
-def _scatter(values: pl.Series, rows: tuple[Ints, Ints], shape: tuple[int, int]) -> Floats:
-    dense = np.full(shape, np.nan)
-    if values.null_count() < len(values):
-        dense[rows] = values.cast(pl.Float64).to_numpy()
-    return dense
-
-
-def _carry(values: Floats, last: Ints, bar: Bools) -> Floats:
-    if bar.all() or np.isnan(values).all():
+def _carry(values: Any, last: Ints, bar: Bools, nothing: float) -> Any:  # noqa: ANN401
+    """[T, M] each value of the last bar at or before, `nothing` before the first."""
+    if bar.all():
         return values
     carried = np.take_along_axis(values, np.maximum(last, 0), axis=0)
-    return np.where(last >= 0, carried, np.nan)
+    return np.where(last >= 0, carried, values.dtype.type(nothing))
+
+
+__all__ = ["Bools", "Floats", "Market", "Prepared", "market"]

@@ -7,13 +7,14 @@ cap per bar, the state of sessions without caps, and the snapshots in force per 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from fundplatform.errors import SchemaError
-from fundplatform.finance.index.panel import Ints, keys, last_at_or_before
+from fundplatform.finance.index.panel import POS_BITS, Ints, keys, last_at_or_before
 
 # Log growth summed in whole units of 1e-15 is exact, so a cap does not depend, to the last bit, on
 # where the frame starts. The sum wraps around harmlessly: only differences are read.
@@ -138,45 +139,86 @@ def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl
         stale_sessions: See above.
 
     Returns:
-        measure (USD), age (days since the snapshot) and whole (the cap is the issuer's), a row per
-        bar. Measure and age are NULL where no snapshot is known, the latest is older than
-        `max_age`, or the growth since then is unknown (no bar near the price session, or the price
-        series started anew in between).
+        measure (USD; NaN where it is not known), age (days since the snapshot; -1) and whole (the
+        cap is the issuer's), a row per bar. It is not known where no snapshot is, the latest is
+        older than `max_age`, or the growth since then is unknown (no bar near the price session, or
+        the price series started anew in between).
     """
     frame = known.frame
     bar_keys = keys(bars["instrument_id"], bars["pos"])
-    snap = last_at_or_before(keys(frame["instrument_id"], frame["use_pos"]), bar_keys)
-    found = snap >= 0
-    if not found.any():
-        empty = {"measure": pl.Float64(), "age": pl.Int32(), "whole": pl.Boolean()}
-        return pl.DataFrame(
-            {n: pl.repeat(None, bars.height, dtype=t, eager=True) for n, t in empty.items()}
-        )
+    snap = _in_force_at(frame, bar_keys)
     pos = bars["pos"].to_numpy()
     priced_pos = frame["price_pos"].to_numpy()
     start = last_at_or_before(bar_keys, keys(frame["instrument_id"], frame["price_pos"]))
+    found = snap >= 0
+    if not found.any():
+        nothing = (np.full(bars.height, v, t) for v, t in ((np.nan, float), (-1, int), (0, bool)))
+        return _measured(*nothing)
     near = (priced_pos >= 0) & (start >= 0) & (pos[start] >= priced_pos - stale_sessions)
-    since = start[snap]
-    age = known.days[pos] - frame["day"].to_numpy()[snap]
-    total, stretch = _log_growth(bars["ret"])
-    good = found & near[snap] & (stretch == stretch[since]) & (age <= known.max_age)
-    growth = np.exp((total - total[since]) * _LOG_UNIT)
-    cap = frame["market_cap"].to_numpy()[snap] * growth
-    whole = good & frame["whole"].to_numpy()[snap]
-    frame = pl.DataFrame({"good": good, "measure": cap, "age": age, "whole": whole})
-    return frame.select(
-        pl.when("good").then("measure").alias("measure"),
-        pl.when("good").then(pl.col("age").cast(pl.Int32)).alias("age"),
-        "whole",
+    total, stretch = _log_growth(bars["ret"], bars["instrument_id"])
+    days = frame["day"].to_numpy()
+    age = known.days[pos]
+    age -= days[snap]
+    # What does not count has no cap, so that nothing grows from it.
+    caps = np.where(near, frame["market_cap"].to_numpy(), np.nan)
+    total -= total[start][snap]
+    growth = total * _LOG_UNIT
+    measure = np.exp(growth, out=growth)
+    measure *= caps[snap]
+    lost = ~found | (age > known.max_age)
+    if stretch is not None:
+        lost |= stretch != stretch[start][snap]
+    if lost.any():
+        measure[lost] = np.nan
+    whole = frame["whole"].to_numpy()
+    unknown = np.isnan(measure)
+    if unknown.any():
+        age[unknown] = -1
+    return _measured(measure, age, whole[snap] & ~unknown if whole.any() else unknown & False)
+
+
+def _measured(
+    measure: npt.NDArray[np.float64], age: npt.NDArray[Any], whole: npt.NDArray[np.bool_]
+) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"measure": measure, "age": age.astype(np.int32, copy=False), "whole": whole.astype(bool)}
     )
 
 
-def _log_growth(ret: pl.Series) -> tuple[Ints, Ints]:
-    """Running log growth in _LOG_UNIT, and the number of breaks so far; both over all rows."""
+def _in_force_at(frame: pl.DataFrame, bar_keys: Ints) -> Ints:
+    """The snapshot of each bar: the last one of its instrument usable at or before it; else -1."""
+    ids = frame["instrument_id"].to_numpy()
+    row = np.searchsorted(bar_keys, keys(frame["instrument_id"], frame["use_pos"]), "left")
+    on = row < bar_keys.size
+    # Snapshot k is 2k + 1; a name begins with an even number: none of those before it is its own.
+    code = np.zeros(bar_keys.size, dtype=np.int32)
+    owner = bar_keys >> POS_BITS
+    starts = np.flatnonzero(np.diff(owner, prepend=-1))
+    code[starts] = 2 * np.searchsorted(ids, owner[starts], "left")
+    # Of several snapshots that come to count at one bar the last one stays.
+    code[row[on]] = 2 * np.flatnonzero(on) + 1
+    np.maximum.accumulate(code, out=code)
+    return np.where(code & 1, code >> 1, -1)
+
+
+def _log_growth(ret: pl.Series, ids: pl.Series) -> tuple[Ints, npt.NDArray[np.int32] | None]:
+    """Running log growth in _LOG_UNIT, and the number of breaks so far; both over all rows.
+
+    None: no series starts anew but where an instrument's rows begin.
+    """
     values = ret.fill_null(np.nan).to_numpy()
     breaks = ~(values > -1.0)
-    steps = np.log1p(np.where(breaks, 0.0, values)) / _LOG_UNIT
-    return np.cumsum(np.rint(steps).astype(np.int64)), np.cumsum(breaks, dtype=np.int64)
+    steps = np.where(breaks, 0.0, values)
+    np.log1p(steps, out=steps)
+    steps /= _LOG_UNIT
+    np.rint(steps, out=steps)
+    total = steps.astype(np.int64)
+    np.cumsum(total, out=total)
+    owner = ids.to_numpy()
+    inside = owner[1:] == owner[:-1]
+    if not (breaks[1:] & inside).any():
+        return total, None
+    return total, np.cumsum(breaks, dtype=np.int32)
 
 
 def cap_states(known: Snapshots) -> list[str]:
@@ -191,7 +233,11 @@ def cap_states(known: Snapshots) -> list[str]:
 
 
 def in_force(
-    known: Snapshots, first: int, last: int, at_least: npt.NDArray[np.float64]
+    known: Snapshots,
+    first: int,
+    last: int,
+    at_least: npt.NDArray[np.float64],
+    without: Sequence[int] = (),
 ) -> pl.DataFrame:
     """The snapshot of every name on every session, where its cap reaches the session's floor.
 
@@ -200,6 +246,7 @@ def in_force(
         first: First position.
         last: Last position.
         at_least: Lowest cap wanted, for each position from first to last.
+        without: Instruments that are of no interest.
 
     Returns:
         pos, instrument_id, symbol, measure (the snapshot's cap, not carried on), `TOLD`.
@@ -214,7 +261,9 @@ def in_force(
             pl.min_horizontal("until", "fresh", pl.lit(last)).alias("to"),
         )
         .filter(
-            pl.col("from") <= pl.col("to"), pl.col("market_cap") >= at_least.min(initial=np.inf)
+            pl.col("from") <= pl.col("to"),
+            pl.col("market_cap") >= at_least.min(initial=np.inf),
+            ~pl.col("instrument_id").is_in(list(without)),
         )
     )
     length = (spans["to"] - spans["from"] + 1).to_numpy()

@@ -18,7 +18,7 @@ Ints = npt.NDArray[np.int64]
 
 COLUMNS = ("instrument_id", "symbol", "listed_from", "session", "ret", "dollar_volume")
 
-_POS_BITS = 20  # a million sessions
+POS_BITS = 20  # a million sessions
 
 
 def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
@@ -35,18 +35,31 @@ def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
         COLUMNS without session, plus pos (Int32).
     """
     days = pl.Series(sessions, dtype=pl.Date).to_physical().to_numpy()
-    within = pl.col("session").is_between(sessions[0], sessions[-1])
     # The close serves price weights only, and is not always there.
     columns = [*COLUMNS, *(n for n in ("close",) if n in returns.columns)]
-    rows = returns.lazy().select(columns).filter(within).collect()
-    rows = rows.sort("instrument_id", "session")
-    day = rows["session"].to_physical().to_numpy()
-    pos = np.searchsorted(days, day)
-    on = days[pos] == day
+    rows = _in_order(returns.select(columns), int(days[0]), int(days[-1]))
+    day = rows["session"].to_physical().to_numpy() - days[0]
+    # By day, not by search: of millions of rows only thousands of days are different.
+    place = np.searchsorted(days, np.arange(days[0], days[-1] + 1)).astype(np.int32)
+    pos = place[day]
     rows = rows.drop("session").with_columns(pl.Series("pos", pos, dtype=pl.Int32))
-    if not on.all():
+    if (np.diff(days) > 1).any() and not (on := days[pos] - days[0] == day).all():
         rows = _compounded(rows, on)
     return rows
+
+
+def _in_order(rows: pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    """The rows of the days from first to last, by instrument and session; as it is where it is."""
+    day = rows["session"].to_physical().to_numpy()
+    if day.size and (day.min() < first or day.max() > last):
+        kept = pl.Series((day >= first) & (day <= last))
+        rows = rows.filter(kept)
+        day = rows["session"].to_physical().to_numpy()
+    ids = rows["instrument_id"].to_numpy()
+    same = ids[1:] == ids[:-1]
+    if ((ids[1:] > ids[:-1]) | (same & (day[1:] > day[:-1]))).all():
+        return rows
+    return rows.sort("instrument_id", "session")
 
 
 def _compounded(rows: pl.DataFrame, on: npt.NDArray[np.bool_]) -> pl.DataFrame:
@@ -94,7 +107,7 @@ def median_dollar_volume(bars: pl.DataFrame, window: int) -> pl.Series:
 
 def keys(ids: pl.Series, pos: pl.Series) -> Ints:
     """One sortable integer per (instrument, session)."""
-    key: Ints = (ids.cast(pl.Int64).to_numpy() << _POS_BITS) + pos.cast(pl.Int64).to_numpy()
+    key: Ints = (ids.cast(pl.Int64).to_numpy() << POS_BITS) + pos.cast(pl.Int64).to_numpy()
     return key
 
 
@@ -111,5 +124,5 @@ def last_at_or_before(sorted_keys: Ints, wanted: Ints) -> Ints:
     if sorted_keys.size == 0:
         return np.full(wanted.shape, -1, dtype=np.int64)
     row = np.searchsorted(sorted_keys, wanted, "right") - 1
-    same = (row >= 0) & (sorted_keys[row] >> _POS_BITS == wanted >> _POS_BITS)
+    same = (row >= 0) & (sorted_keys[row] >> POS_BITS == wanted >> POS_BITS)
     return np.where(same, row, -1)

@@ -3,7 +3,7 @@
 Keeping a seat (buffers) and weights do not belong here. In: a `Market` row. Out: columns in order.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
@@ -16,6 +16,7 @@ from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinit
 _TIE_FIGURES = 12
 # Values this near the last wanted one may tie with it after rounding.
 _TIE_MARGIN = 1e-10
+_FEW = 8
 
 
 @dataclass
@@ -27,6 +28,8 @@ class Ranking:
         allowed: [T, M] False where a filter keeps a name out; None: no filter.
         lines: Which columns are lines of an issuer with several.
         alive: [T, M] False from the session on which a name died.
+        volumes: Bars, for the liquidity.
+        orders: Row -> how many were asked for, and the order; shared by indices of one universe.
     """
 
     market: Market
@@ -35,30 +38,61 @@ class Ranking:
     lines: Lines
     alive: Bools | None
     volumes: pl.DataFrame
+    orders: dict[int, tuple[int, Ints]] = field(default_factory=dict)
     _liquidity: Floats | None = None
+    _ready: Bools | None = None
+    _liquid: Bools = field(init=False)
 
-    def eligible(self, row: int, held: Bools) -> Bools:
+    def __post_init__(self) -> None:
+        """Nobody's liquidity is known yet."""
+        self._liquid = np.zeros(len(self.market.symbols), dtype=np.bool_)
+
+    def eligible(self, row: int, held: Ints) -> Bools:
         """[M] Who may be ranked at the close of `row`: a positive measure and a bar.
 
-        A name without a bar stays eligible while it is held and its last bar is at most
+        A name without a bar stays eligible while it is held (columns) and its last bar is at most
         `stale_sessions` old; it cannot enter.
         """
-        m = self.market
-        near = row - m.last[row] <= self.stale_sessions
-        there = m.bar[row] | (held & near & (m.last[row] >= 0))
-        # NaN > 0 is False, which is what an unknown measure means here.
-        found: Bools = there & (m.measure[row] > 0)
-        if self.allowed is not None:
-            found &= self.allowed[row]
-        if self.alive is not None:
-            found &= self.alive[row]
+        found = self.there()[row].copy()
+        absent = held[~found[held]]
+        if absent.size:
+            m = self.market
+            last = m.last[row, absent]
+            stays = (last >= 0) & (row - last <= self.stale_sessions) & (m.measure[row, absent] > 0)
+            for passed in (self.allowed, self.alive):
+                if passed is not None:
+                    stays &= passed[row, absent]
+            found[absent] = stays
         if self.lines.columns.size:
             found[self._losing(row, found)] = False
         return found
 
-    def order(self, row: int, held: Bools, wanted: int) -> Ints:
+    def there(self) -> Bools:
+        """[T, M] Who has a bar and a positive measure, and passes the filters."""
+        if self._ready is None:
+            # NaN > 0 is False, which is what an unknown measure means here.
+            found = self.market.bar & (self.market.measure > 0)
+            for passed in (self.allowed, self.alive):
+                if passed is not None:
+                    found &= passed
+            self._ready = found
+        return self._ready
+
+    def order(self, row: int, held: Ints, wanted: int) -> Ints:
         """At least the first `wanted` columns (all where there are fewer), best first."""
-        columns = np.flatnonzero(self.eligible(row, held))
+        if not self.there()[row, held].all():
+            # Who is held without a bar may stay: that is this index's own.
+            return self._order(row, self.eligible(row, held), wanted)
+        asked, order = self.orders.get(row, (-1, held))
+        if asked < wanted:
+            # Some more: another index of this universe may want a few names more.
+            asked = wanted * 5 // 4 + 8
+            order = self._order(row, self.eligible(row, held), asked)
+            self.orders[row] = (asked, order)
+        return order
+
+    def _order(self, row: int, eligible: Bools, wanted: int) -> Ints:
+        columns = np.flatnonzero(eligible)
         size = self.market.measure[row, columns]
         if columns.size > wanted:
             least = np.partition(size, columns.size - wanted)[columns.size - wanted]
@@ -73,38 +107,81 @@ class Ranking:
             columns = self._untied(row, columns, rounded)
         return columns
 
-    def rank_of(self, row: int, held: Bools, columns: Ints) -> list[int | None]:
+    def rank_of(self, row: int, held: Ints, columns: Ints) -> list[int | None]:
         """The rank of each column at the close of `row`; None where it is not eligible."""
         if row < 0 or not columns.size:
             return [None] * columns.size
-        found = self.eligible(row, held)
+        if row in self.orders and self.there()[row, held].all():
+            at = self.orders[row][1][None, :] == columns[:, None]
+            if at.any(axis=1).all():
+                return [place + 1 for place in at.argmax(axis=1).tolist()]
+        return self._counted(row, self.eligible(row, held), columns)
+
+    def _counted(self, row: int, found: Bools, columns: Ints) -> list[int | None]:
+        """1 + how many are larger, or tie with it and come first."""
         sizes = np.where(found, self.market.measure[row], 0.0)
-        return [self._rank(row, c, sizes) if found[c] else None for c in columns.tolist()]
+        own = sizes[columns][:, None]
+        larger = (sizes > own * (1 + _TIE_MARGIN)).sum(axis=1)
+        near = (sizes >= own * (1 - _TIE_MARGIN)).sum(axis=1) - larger
+        return [
+            (above + 1 + (self._place(row, column, sizes) if ties > 1 else 0))
+            if found[column]
+            else None
+            for column, above, ties in zip(
+                columns.tolist(), larger.tolist(), near.tolist(), strict=True
+            )
+        ]
 
-    def _rank(self, row: int, column: int, sizes: Floats) -> int:
-        """1 + how many are larger, or tie with it and come first; 0 in `sizes` counts for none."""
+    def _place(self, row: int, column: int, sizes: Floats) -> int:
+        """The place of a column, from 0, among those that may tie with it."""
         own = sizes[column]
-        larger = int((sizes > own * (1 + _TIE_MARGIN)).sum())
         near = np.flatnonzero(np.abs(sizes - own) <= own * _TIE_MARGIN)
-        if near.size == 1:
-            return larger + 1
         order = self._untied(row, near, _round(sizes[near]))
-        return larger + int(np.flatnonzero(order == column)[0]) + 1
+        return int(np.flatnonzero(order == column)[0])
 
-    def liquidity(self) -> Floats:
-        """[T, M] median dollar volume of the bars within the last 20 sessions, carried."""
+    def liquidity(self, columns: Ints | None = None) -> Floats:
+        """[T, M] median dollar volume of the bars within the last 20 sessions, carried.
+
+        Of the columns asked for, at least; -1 where it is not known.
+        """
+        m = self.market
+        if columns is None:
+            columns = np.arange(len(m.symbols))
         if self._liquidity is None:
-            m = self.market
-            median = median_of_last_bars(self.volumes)
-            own = self.volumes.select("pos").with_columns(median.alias("liquidity"))
-            kept = own.filter(pl.col("pos") >= m.first)["liquidity"]
-            dense = np.full(m.bar.shape, np.nan)
-            dense[m.rows] = kept.to_numpy()
-            self._liquidity = np.nan_to_num(m.carried(dense), nan=-1.0)
+            self._liquidity = np.full(m.bar.shape, -1.0)
+        columns = columns[~self._liquid[columns]]
+        if columns.size:
+            self._liquid[columns] = True
+            self._measure_liquidity(columns, self._liquidity)
         return self._liquidity
 
+    def _measure_liquidity(self, columns: Ints, dense: Floats) -> None:
+        m = self.market
+        # A median over all bars is long: mostly a few lines of issuers are asked about.
+        own = self.volumes.filter(pl.col("instrument_id").is_in(m.ids[columns].tolist()))
+        own = own.filter(pl.col("pos") <= m.first + m.bar.shape[0] - 1)
+        rows = own.select("pos", "instrument_id", liquidity=median_of_last_bars(own)).filter(
+            pl.col("pos") >= m.first
+        )
+        at = m.columns(rows["instrument_id"])
+        row = rows["pos"].to_numpy() - m.first
+        found = np.full(m.bar.shape, np.nan) if columns.size > _FEW else None
+        if found is not None:
+            found[row, at] = rows["liquidity"].fill_null(np.nan).to_numpy()
+            dense[:, columns] = np.nan_to_num(m.carried(found)[:, columns], nan=-1.0)
+            return
+        for column in columns.tolist():
+            of = at == column
+            one = np.full(m.bar.shape[0], np.nan)
+            one[row[of]] = rows["liquidity"].filter(pl.Series(of)).fill_null(np.nan).to_numpy()
+            last = m.last[:, column]
+            carried = np.where(last >= 0, one[np.maximum(last, 0)], np.nan)
+            dense[:, column] = np.nan_to_num(carried, nan=-1.0)
+
     def _untied(self, row: int, columns: Ints, rounded: Floats) -> Ints:
-        order: Ints = columns[np.lexsort((columns, -self.liquidity()[row, columns], -rounded))]
+        order: Ints = columns[
+            np.lexsort((columns, -self.liquidity(columns)[row, columns], -rounded))
+        ]
         return order
 
     def _losing(self, row: int, found: Bools) -> Ints:
@@ -113,7 +190,7 @@ class Ranking:
         columns, issuers = self.lines.columns[here], self.lines.issuers[here]
         if np.unique(issuers).size == issuers.size:
             return np.empty(0, dtype=np.int64)
-        order = np.lexsort((columns, -self.liquidity()[row, columns], issuers))
+        order = np.lexsort((columns, -self.liquidity(self.lines.columns)[row, columns], issuers))
         again = np.diff(issuers[order], prepend=-1) == 0
         losing: Ints = columns[order][again]
         return losing

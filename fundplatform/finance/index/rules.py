@@ -37,16 +37,19 @@ def rules(
     issuers: pl.DataFrame | None = None,
 ) -> Rules:
     """The rules for the positions of `span`; see `build.build` for the arguments."""
-    market = prepared.market(*span)
-    split = _splits(market) if definition.weighting == "price" else None
-    ret, dead, alive = market.ret, None, None
-    if paid is not None and (paid.yields.height or paid.ends.height):
-        ret = _with_specials(market, paid.yields, prepared.sessions)
-        market, ret, dead, alive = _ended(definition, market, ret, paid.ends, prepared, cutoffs)
+    whole = prepared.market(*span)
+    split = _splits(whole) if definition.weighting == "price" else None
+    # Indices over one universe are given the same payouts: they share what comes of them.
+    given = (span, id(paid and paid.yields), id(paid and paid.ends), definition.delisting_return)
+    _, market, ret, dead, alive = prepared.once(
+        ("paid", *given), lambda: _settled(definition, whole, paid, prepared, cutoffs)
+    )
     filtered = None if allowed is None else _flags(market, allowed, prepared.sessions)
     own = ranking(
         market, definition, prepared.bars, lines(definition, market, issuers), filtered, alive
     )
+    if filtered is None and not definition.universe.min_dollar_volume:
+        own.orders = prepared.once(("orders", *given, own.lines.mark), dict)
     if definition.universe.min_dollar_volume:
         liquid = own.liquidity() >= definition.universe.min_dollar_volume
         own.allowed = liquid if own.allowed is None else own.allowed & liquid
@@ -54,6 +57,20 @@ def rules(
     review = reviews(definition, prepared.sessions)[span[0] : span[1] + 1]
     missing = None if ours is None else _flags(market, ours, prepared.sessions)
     return Rules(definition, own, weigh, raw, review, ret, dead, missing, split)
+
+
+def _settled(
+    definition: IndexDefinition,
+    market: Market,
+    paid: Payouts | None,
+    prepared: Prepared,
+    cutoffs: pl.DataFrame | None,
+) -> tuple[Payouts | None, Market, Floats, Bools | None, Bools | None]:
+    """The payouts, and the market, returns, deaths and who is alive after them."""
+    if paid is None or not (paid.yields.height or paid.ends.height):
+        return paid, market, market.ret, None, None
+    ret = _with_specials(market, paid.yields, prepared.sessions)
+    return paid, *_ended(definition, market, ret, paid.ends, prepared, cutoffs)
 
 
 def yields(
