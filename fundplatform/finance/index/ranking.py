@@ -53,7 +53,7 @@ class Ranking:
         A name without a bar stays eligible while it is held (columns) and its last bar is at most
         `stale_sessions` old; it cannot enter.
         """
-        found = self.there()[row].copy()
+        found: Bools = self.there()[row].copy()
         absent = held[~found[held]]
         if absent.size:
             m = self.market
