@@ -26,7 +26,6 @@ from fundplatform.assets.catalog import (
     SOURCES,
     TIERS,
 )
-from fundplatform.assets.fund_catalog import FACTS as FUND_FACTS
 from fundplatform.assets.fund_catalog import FUND_CATALOG, fund_raw
 from fundplatform.assets.raw import raw_key
 from fundplatform.call_plan import told
@@ -130,7 +129,8 @@ class Backfill:
         raw = fund_raw(self.all_sources)
         if not raw:
             return []
-        due = latest(self.instance, [FUND_FACTS]) < latest(self.instance, raw)
+        oldest = min(latest(self.instance, [key]) for key in FUND_CATALOG)
+        due = oldest < latest(self.instance, [*raw, DECISIONS])
         due = due or any(self._outdated(key) for key in FUND_CATALOG)
         return [FUNDS] if due else []
 

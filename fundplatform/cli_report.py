@@ -1,5 +1,6 @@
 """`fundplatform report ...`: reports as HTML files below the home. Thin, like cli.py."""
 
+from collections.abc import Sequence
 from datetime import date
 
 import click
@@ -26,3 +27,20 @@ def quality(session: date | None) -> None:
     click.echo(f"{on}: {path}")
     if session is None:
         click.echo(f"the newest is also {path.with_name(LATEST)}")
+
+
+@report.command()
+@click.argument("tickers", nargs=-1, required=True)
+def fund(tickers: Sequence[str]) -> None:
+    """Funds one by one: growth, drawdown, rolling and yearly returns, fees, score, holdings.
+
+    A ticker that means several instruments is written CLASS:SYMBOL (etf:SPY) or #NUMBER.
+    """
+    from fundplatform.reports.fund import write
+
+    settings = Settings.from_env()
+    store = open_warehouse(settings)
+    for ticker in tickers:
+        path, known = write(store, settings.fund_reports, ticker, utc_now())
+        days = known.given.series["session"]
+        click.echo(f"{ticker}, {days.min()!s} to {days.max()!s}: {path}")

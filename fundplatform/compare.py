@@ -36,7 +36,8 @@ class Inputs:
         session: Session of the metrics, or None.
         basis: Return basis of the metrics, or None.
         ratios: fund, expense_ratio (decimal a year), known_on; funds without one are absent.
-        holdings: fund, as_of, holding, name, sector, weight; funds without them are absent.
+        holdings: fund, as_of, holding, name, weight; funds without them are absent.
+        exposures: fund, as_of, kind (sector, country), name, weight, through.
     """
 
     funds: pl.DataFrame
@@ -46,6 +47,7 @@ class Inputs:
     basis: str | None
     ratios: pl.DataFrame
     holdings: pl.DataFrame
+    exposures: pl.DataFrame
 
     @property
     def names(self) -> list[str]:
@@ -258,7 +260,8 @@ def holdings(given: Inputs, notes: list[str]) -> dict[str, pl.DataFrame]:
         "holdings": overlap.weight_sums(held).join(dates, on="fund").select(
             "fund", "as_of", positions="n", weight_sum="weight_sum"
         ),
-        "sectors": sector_tilt(held, with_them),
+        "sectors": tilts(given.exposures, "sector", with_them),
+        "countries": tilts(given.exposures, "country", with_them),
     }  # fmt: skip
     if len(with_them) < 2:
         return found
@@ -274,17 +277,16 @@ def holdings(given: Inputs, notes: list[str]) -> dict[str, pl.DataFrame]:
     }
 
 
-def sector_tilt(held: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """sector, a weight and a tilt (weight less the funds' mean) a fund; largest mean first."""
-    wide = (
-        held.with_columns(pl.col("sector").fill_null("(unknown)"))
-        .pivot("fund", index="sector", values="weight", aggregate_function="sum")
-        .with_columns(pl.col(n).fill_null(0.0) for n in names)
-        .with_columns(mean=pl.mean_horizontal(names))
-    )
-    return wide.sort("mean", "sector", descending=[True, False]).select(
-        "sector", *names, *((pl.col(n) - pl.col("mean")).alias(f"{n} tilt") for n in names)
-    )
+def tilts(exposures: pl.DataFrame, kind: str, names: Sequence[str]) -> pl.DataFrame:
+    """kind, a weight and a tilt (weight less the funds' mean) a fund; largest mean first."""
+    wide = exposures.filter(kind=kind).pivot(
+        "fund", on_columns=names, index="name", values="weight", aggregate_function="sum"
+    ).with_columns(pl.col(n).fill_null(0.0) for n in names)  # fmt: skip
+    wide = wide.with_columns(mean=pl.mean_horizontal(names))
+    return wide.sort("mean", "name", descending=[True, False]).select(
+        pl.col("name").alias(kind), *names,
+        *((pl.col(n) - pl.col("mean")).alias(f"{n} tilt") for n in names),
+    )  # fmt: skip
 
 
 def _spans(given: Inputs) -> pl.DataFrame:

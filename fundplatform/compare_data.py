@@ -14,7 +14,7 @@ from fundplatform.errors import ConfigError
 from fundplatform.finance import positions
 from fundplatform.storage.base import Store
 
-_BASES = ("gross_total", "net_total", "price")
+BASES = ("gross_total", "net_total", "price")
 # A merged identity has no prices of its own any more.
 _INSTRUMENTS = """
 SELECT instrument_id, symbol, name, asset_class, quote, valid_from, valid_to
@@ -50,14 +50,13 @@ FROM catalog.fund_facts
 WHERE instrument_id IN ({ids}) AND expense_ratio IS NOT NULL AND superseded_at IS NULL
 """
 _HOLDINGS = """
-SELECT instrument_id, source_id, as_of, known_at, holding_id, security, name, sector, weight
+SELECT instrument_id, source_id, as_of, known_at, security, name, weight
 FROM catalog.holdings WHERE instrument_id IN ({ids}) AND weight IS NOT NULL
 """
 _PRIORITIES = "SELECT source_id, priority FROM catalog.sources"
-_SECTORS = """
-SELECT instrument_id AS holding_id, min(sector) AS known_sector
-FROM raw.profiles WHERE sector IS NOT NULL
-GROUP BY instrument_id HAVING count(DISTINCT sector) = 1
+_EXPOSURES = """
+SELECT instrument_id, as_of, kind, name, weight, through
+FROM marts.fund_exposures WHERE instrument_id IN ({ids}) AND is_latest
 """
 
 
@@ -67,7 +66,16 @@ def load(store: Store, tickers: Sequence[str]) -> Inputs:
     Raises:
         ConfigError: One fund, more than `MOST`, one twice, an unknown or an ambiguous ticker.
     """
-    funds = resolved(store.query(_INSTRUMENTS), tickers)
+    return read(store, resolved(instruments(store), tickers))
+
+
+def instruments(store: Store) -> pl.DataFrame:
+    """What a ticker can mean."""
+    return store.query(_INSTRUMENTS)
+
+
+def read(store: Store, funds: pl.DataFrame) -> Inputs:
+    """Everything stored about the funds of `resolved`, one or more."""
     ids = ", ".join(str(i) for i in funds["instrument_id"])
     names = funds.select("instrument_id", "fund")
 
@@ -80,7 +88,7 @@ def load(store: Store, tickers: Sequence[str]) -> Inputs:
     if common.height:
         session = common.sort("session")["session"][-1]
         known = common.filter(pl.col("session") == session)["return_basis"]
-        basis = next(b for b in _BASES if b in known)
+        basis = next(b for b in BASES if b in known)
         metrics = ask(_METRICS, session, basis)
     ratios = ask(_RATIOS).sort("valid_from", "known_at").group_by("fund").last()
     return Inputs(
@@ -90,7 +98,8 @@ def load(store: Store, tickers: Sequence[str]) -> Inputs:
         session,
         basis,
         ratios.select("fund", "expense_ratio", known_on=_day("known_at")),
-        _newest(ask(_HOLDINGS), store.query(_PRIORITIES), store.query(_SECTORS)),
+        _newest(ask(_HOLDINGS), store.query(_PRIORITIES)),
+        ask(_EXPOSURES).select("fund", "as_of", "kind", "name", "weight", "through"),
     )
 
 
@@ -106,7 +115,7 @@ def resolved(instruments: pl.DataFrame, tickers: Sequence[str]) -> pl.DataFrame:
         raise ConfigError(
             "compare", None, f"{len(tickers)} funds were named", f"Name 2 to {MOST}: SPY EFA"
         )
-    rows = [_one(instruments, ticker) for ticker in tickers]
+    rows = [meant(instruments, ticker) for ticker in tickers]
     ids = [row["instrument_id"] for row in rows]
     for n, own in enumerate(ids):
         if own in ids[:n]:
@@ -115,7 +124,12 @@ def resolved(instruments: pl.DataFrame, tickers: Sequence[str]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema)
 
 
-def _one(instruments: pl.DataFrame, ticker: str) -> dict[str, object]:
+def meant(instruments: pl.DataFrame, ticker: str, where: str = "compare") -> dict[str, object]:
+    """The instrument that a ticker means, `fund` being its name; see `resolved`.
+
+    Raises:
+        ConfigError: Unknown or ambiguous; `where` says who asked.
+    """
     asset_class, _, symbol = ticker.rpartition(":")
     if ticker.startswith("#"):
         found = instruments.filter(pl.col("instrument_id").cast(pl.String) == ticker[1:])
@@ -127,13 +141,11 @@ def _one(instruments: pl.DataFrame, ticker: str) -> dict[str, object]:
         known = instruments["symbol"].unique().to_list()
         near = get_close_matches(symbol.upper(), known, 3, 0.6)
         hint = f"Did you mean {' or '.join(near)}?" if near else "See catalog.instruments"
-        raise ConfigError("compare", ticker, "no such instrument", hint)
+        raise ConfigError(where, ticker, "no such instrument", hint)
     if found.height > 1:
         forms = found.select("asset_class", "symbol", "instrument_id", "valid_from", "valid_to")
         each = [f"#{i} ({a}:{s}, {b} to {e})" for a, s, i, b, e in sorted(forms.iter_rows())]
-        raise ConfigError(
-            "compare", ticker, f"it is ambiguous: {'; '.join(each)}", "Name one of these"
-        )
+        raise ConfigError(where, ticker, f"it is ambiguous: {'; '.join(each)}", "Name one of these")
     return {**found.row(0, named=True), "fund": ticker.upper() if not asset_class else ticker}
 
 
@@ -147,7 +159,7 @@ def _one_basis(series: pl.DataFrame) -> pl.DataFrame:
     An index has every session on each basis, of which the total return is taken.
     """
     doubled = series.group_by("fund", "session").len().filter(pl.col("len") > 1)["fund"].unique()
-    best = pl.col("basis").replace_strict(dict(zip(_BASES, range(3), strict=True)), default=0)
+    best = pl.col("basis").replace_strict(dict(zip(BASES, range(3), strict=True)), default=0)
     series = series.filter(
         ~pl.col("fund").is_in(doubled.to_list()) | (best == best.min().over("fund"))
     ).sort("fund", "session")
@@ -156,13 +168,10 @@ def _one_basis(series: pl.DataFrame) -> pl.DataFrame:
     return series.filter(run).select("fund", "session", "value", "basis")
 
 
-def _newest(held: pl.DataFrame, priorities: pl.DataFrame, sectors: pl.DataFrame) -> pl.DataFrame:
-    """The newest report of each fund: fund, as_of, holding, name, sector, weight."""
+def _newest(held: pl.DataFrame, priorities: pl.DataFrame) -> pl.DataFrame:
+    """The newest report of each fund: fund, as_of, holding, name, weight."""
     last = positions.newest(held, priorities)
-    return (
-        held.join(last, on=list(positions.REPORT), how="semi")
-        .join(sectors, on="holding_id", how="left")
-        .with_columns(sector=pl.coalesce("known_sector", "sector"))
-        .rename({"security": "holding"})
-        .select("fund", "as_of", "holding", "name", "sector", "weight")
+    newest = held.join(last, on=list(positions.REPORT), how="semi")
+    return newest.rename({"security": "holding"}).select(
+        "fund", "as_of", "holding", "name", "weight"
     )

@@ -135,6 +135,11 @@ class Settings:
         return self.home / "jobs.yaml"
 
     @property
+    def fund_reports(self) -> Path:
+        """Folder of the reports of single funds."""
+        return self.reports.resolve() / "funds"
+
+    @property
     def tracked(self) -> Path:
         """Which listings are asked for, by source (YAML)."""
         return self.home / "tracked.yaml"

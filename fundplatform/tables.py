@@ -613,6 +613,23 @@ OVERLAPS = Table(
     ("instrument_id", "other_id"),
     partition=None,
 )
+EXPOSURES = Table(
+    "catalog",
+    "fund_exposures",
+    "Sectors and countries of what a fund holds, through the funds that it holds.",
+    (
+        INSTRUMENT_ID,
+        Column("as_of", "date", "Day of the fund's report."),
+        Column("kind", "text", "sector (GICS names) or country (ISO 3166-1 alpha-2)."),
+        Column("name", "text", "The sector or country; (unknown): nobody says."),
+        Column("weight", "float64", "Share of net assets, decimal; shorts negative."),
+        Column("through", "float64", "Part of `weight` held through other funds, decimal."),
+        Column("known_at", "timestamp", "When the public could know the reports used (UTC)."),
+        *_stamps(),
+    ),
+    ("instrument_id", "as_of", "kind", "name"),
+    partition=None,
+)
 ADJUSTMENT_FACTORS = Table(
     "catalog",
     "adjustment_factors",
@@ -1226,6 +1243,7 @@ TABLES: tuple[Table, ...] = (
     FACTS,
     POSITIONS,
     OVERLAPS,
+    EXPOSURES,
     ADJUSTMENT_FACTORS,
     ACTIONS,
     TOTAL_RETURN_FACTORS,

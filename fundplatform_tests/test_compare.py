@@ -17,7 +17,11 @@ METRICS = ("fund", "frame", "base_session", "total_return", "annualized_return",
            "sharpe", "sortino", "max_drawdown", "calmar", "beta", "reason")  # fmt: skip
 HOLDINGS = pl.Schema(
     {"fund": pl.String(), "as_of": pl.Date(), "holding": pl.String(), "name": pl.String()}
-    | {"sector": pl.String(), "weight": pl.Float64()}
+    | {"weight": pl.Float64()}
+)
+EXPOSURES = pl.Schema(
+    {"fund": pl.String(), "as_of": pl.Date(), "kind": pl.String(), "name": pl.String()}
+    | {"weight": pl.Float64(), "through": pl.Float64()}
 )
 RATIOS = pl.Schema({"fund": pl.String(), "expense_ratio": pl.Float64(), "known_on": pl.Date()})
 # The pair of methodology B2: overlap 0.30, active share 0.70, Jaccard 0.50.
@@ -52,8 +56,10 @@ def inputs(
         "gross_total" if metrics else None,
         pl.DataFrame([(f, r, D("2024-01-01")) for f, r in (ratios or {}).items()],
                      schema=RATIOS, orient="row"),
-        pl.DataFrame([(f, D("2024-06-30"), h, h.title(), s, w) for f, h, s, w in held or []],
+        pl.DataFrame([(f, D("2024-06-30"), h, h.title(), w) for f, h, _, w in held or []],
                      schema=HOLDINGS, orient="row"),
+        pl.DataFrame([(f, D("2024-06-30"), "sector", s or "(unknown)", w, 0.0)
+                      for f, _, s, w in held or []], schema=EXPOSURES, orient="row"),
     )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""catalog/fund_facts, catalog/holdings, catalog/fund_overlaps: of all sources, recomputed whole.
+"""catalog/fund_facts, holdings, fund_overlaps, fund_exposures: of all sources, recomputed whole.
 
 They stand where a source brings fund facts or holdings. What the frames are is worked out in
-`finance/fund_history.py` and `finance/positions.py`.
+`finance/fund_history.py`, `finance/positions.py` and `finance/look_through.py`.
 """
 
 from collections.abc import Iterable
@@ -13,18 +13,24 @@ from fundplatform import tables
 from fundplatform.assets.catalog import INSTRUMENTS, SOURCES, every, others
 from fundplatform.assets.describe import key_of, output
 from fundplatform.assets.raw import raw_key
-from fundplatform.finance import fund_history, positions
+from fundplatform.finance import fund_history, look_through, positions
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.outputs import Derived
 
-FACTS, HOLDINGS, OVERLAPS = map(key_of, (tables.FACTS, tables.POSITIONS, tables.OVERLAPS))
-FUND_CATALOG = (FACTS, HOLDINGS, OVERLAPS)
-_KINDS = (Kind.FUND_FACTS, Kind.HOLDINGS)
+FUND_CATALOG = tuple(
+    map(key_of, (tables.FACTS, tables.POSITIONS, tables.OVERLAPS, tables.EXPOSURES))
+)
+FACTS, HOLDINGS, *_ = FUND_CATALOG
+_OWN = (Kind.FUND_FACTS, Kind.HOLDINGS)
+_KINDS = (*_OWN, Kind.PROFILES)
 _SHOWN = 20
 
 
 def fund_raw(sources: Iterable[Source]) -> list[dg.AssetKey]:
-    """The raw assets they rest on."""
+    """The raw assets they rest on; none where no source says anything of funds."""
+    sources = list(sources)
+    if not any(kind in s.spec.kinds for s in sources for kind in _OWN):
+        return []
     return [raw_key(s.spec.name, k) for s in sources for k in s.spec.kinds if k in _KINDS]
 
 
@@ -41,6 +47,9 @@ def fund_catalog(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
             "fund_facts": output(tables.FACTS, f"fund_facts {fund_history.VERSION}"),
             "holdings": output(tables.POSITIONS, f"holdings {positions.VERSION}"),
             "fund_overlaps": output(tables.OVERLAPS, f"overlaps {positions.VERSION}"),
+            "fund_exposures": output(
+                tables.EXPOSURES, f"exposures {positions.VERSION} {look_through.VERSION}"
+            ),
         },
         ins={
             "instruments": dg.AssetIn(INSTRUMENTS),
@@ -55,8 +64,8 @@ def fund_catalog(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
         **raw: pl.DataFrame,
-    ) -> tuple[Derived, Derived, Derived]:
-        stated, reported = (raw.get(f"raw_{kind}", kind.table.empty()) for kind in _KINDS)
+    ) -> tuple[Derived, Derived, Derived, Derived]:
+        stated, reported, profiles = (raw.get(f"raw_{kind}", kind.table.empty()) for kind in _KINDS)
         facts = fund_history.versions(stated, known_sources)
         held = positions.positions(reported, instruments)
         doubts = facts.filter(pl.col("problem").is_not_null())
@@ -75,6 +84,7 @@ def fund_catalog(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
             Derived({tables.FACTS: facts}),
             Derived({tables.POSITIONS: held}),
             Derived({tables.OVERLAPS: positions.alike(held, known_sources)}),
+            Derived({tables.EXPOSURES: look_through.exposures(held, known_sources, profiles)}),
         )
 
     return [describe]

@@ -5,6 +5,7 @@ key per security, the sum of the report's weights; and how alike the latest repo
 measures of likeness are `overlap.py`'s.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import polars as pl
@@ -78,12 +79,15 @@ def positions(holdings: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame
     )  # fmt: skip
 
 
-def newest(held: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+def newest(
+    held: pl.DataFrame, sources: pl.DataFrame, per: Sequence[str] = ("instrument_id",)
+) -> pl.DataFrame:
     """The newest report of each fund: of one day that of the lower priority, as last amended.
 
     Args:
         held: Positions with the columns `REPORT`.
         sources: catalog.sources.
+        per: One report is told for each of these; with `as_of`, one for each day.
 
     Returns:
         Columns `REPORT`, a row a fund.
@@ -94,7 +98,7 @@ def newest(held: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     order = ("as_of", "priority", "known_at", "source_id")
     return (
         ranked.sort(order, descending=[False, True, False, False])
-        .unique("instrument_id", keep="last", maintain_order=True)
+        .unique(per, keep="last", maintain_order=True)
         .select(REPORT)
     )
 

@@ -20,7 +20,8 @@ TITLES = {
     "overlap": "Overlap of holdings",
     "same_holdings_higher_fee": "Much the same holdings, higher fee (per 10,000 a year)",
     "common_holdings": "Largest common holdings, by the smallest weight",
-    "sectors": "Sectors: weight, and tilt from the funds' mean",
+    "sectors": "Sectors, funds held opened: weight, and tilt from the funds' mean",
+    "countries": "Countries, funds held opened: weight, and tilt from the funds' mean",
 }
 
 

@@ -4,14 +4,15 @@ In: dates and values. Out: HTML. Each line has a dash pattern beside its colour,
 told apart without colour; long histories are thinned to what a screen can show.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from html import escape
 
 _MOST_POINTS = 600
-_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 1000, 320, 70, 24
+_WIDTH, _HEIGHT = 1000, 320
 _COLOURS = ("#1f77b4", "#d95f02", "#2ca02c", "#b3261e", "#7e57c2", "#8c564b", "#d6408f", "#6b7785",
             "#8a8a00", "#0097a7")  # fmt: skip
+FIXED = 'vector-effect="non-scaling-stroke"'
 _DASHES = ("", "8 3", "2 3", "10 3 2 3", "4 4")
 
 
@@ -41,46 +42,57 @@ def lines(
     kept = sorted({*range(0, len(days), step), len(days) - 1, *ends})
 
     def across(n: int) -> float:
-        return _LEFT + (_WIDTH - _LEFT) * (days[n] - days[0]).days / span
+        return _WIDTH * (days[n] - days[0]).days / span
 
     def down(value: float) -> float:
-        return 8 + (_HEIGHT - _BOTTOM - 16) * (high - value) / (high - low)
+        return 8 + (_HEIGHT - 16) * (high - value) / (high - low)
 
-    parts = [_grid(low + (high - low) * n / 4, down, form, scale) for n in range(5)]
-    for n in (0, len(days) // 2, len(days) - 1):
-        anchor = "start" if n == 0 else "end" if n == len(days) - 1 else "middle"
-        parts.append(_text(across(n), _HEIGHT - 6, str(days[n]), anchor))
+    steps = [low + (high - low) * n / 4 for n in range(5)]
+    drawn = []
     for place, (name, own) in enumerate(values.items()):
         points = " ".join(f"{across(n):.1f},{down(own[n]):.1f}" for n in kept)
-        parts.append(
+        drawn.append(
             f'<polyline {_stroke(place)} points="{points}"><title>{escape(name)}</title></polyline>'
         )
     legend = "".join(_key(n, name) for n, name in enumerate(values))
-    return (
-        f'<p class="soft">{escape(label)}</p><svg role="img" aria-label="{escape(label)}" '
-        f'viewBox="0 0 {_WIDTH} {_HEIGHT}" style="width:100%;height:auto">{"".join(parts)}</svg>'
-        f"<p>{legend}</p>"
+    chart = framed(label, "".join(drawn), [(down(v), f"{v * scale:{form}}") for v in steps],
+                   [str(days[n]) for n in (0, len(days) // 2, len(days) - 1)])  # fmt: skip
+    return f"{chart}<p>{legend}</p>"
+
+
+def framed(
+    label: str, drawn: str, heights: Sequence[tuple[float, str]], below: Sequence[str]
+) -> str:
+    """A drawing of 1000 x 320 that fills its place, its words beside it as words of the page.
+
+    A drawing that shrank as a whole would take its words with it: on a phone nobody could read
+    them.
+
+    Args:
+        label: What it shows.
+        drawn: SVG; strokes keep their width.
+        heights: (y, text) of the lines across.
+        below: Texts below it, spread evenly.
+    """
+    grid = "".join(
+        f'<line class="grid" x1="0" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" {FIXED}/>'
+        for y, _ in heights
     )
-
-
-def _grid(value: float, down: Callable[[float], float], form: str, scale: float) -> str:
-    y = down(value)
-    line = f'<line x1="{_LEFT}" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" stroke="currentColor" '
-    return f'{line}stroke-opacity=".15"/>' + _text(
-        _LEFT - 8, y + 4, f"{value * scale:{form}}", "end"
+    marks = "".join(
+        f'<span style="top:{100 * y / _HEIGHT:.1f}%">{escape(text)}</span>' for y, text in heights
     )
-
-
-def _text(x: float, y: float, text: str, anchor: str) -> str:
+    under = "".join(f"<span>{escape(text)}</span>" for text in below)
     return (
-        f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="13" '
-        f'fill="currentColor">{escape(text)}</text>'
+        f'<p class="soft">{escape(label)}</p><div class="chart"><div class="marks">{marks}</div>'
+        f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
+        f'preserveAspectRatio="none">{grid}{drawn}</svg>'
+        f'<div class="below" aria-hidden="true">{under}</div></div>'
     )
 
 
 def _stroke(place: int) -> str:
     colour, dash = _COLOURS[place % len(_COLOURS)], _DASHES[place % len(_DASHES)]
-    return f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}"'
+    return f'fill="none" stroke="{colour}" stroke-width="2" stroke-dasharray="{dash}" {FIXED}'
 
 
 def _key(place: int, name: str) -> str:

@@ -43,6 +43,14 @@ font-weight:400}.heat thead th:first-child{writing-mode:horizontal-tb;padding:.3
 nav ul{display:flex;flex-wrap:wrap;gap:.3rem 1rem;padding:0;list-style:none}
 a{color:inherit}.plot{width:100%;height:7rem;display:block}
 .plot .ok{fill:var(--c3)}.plot .no{fill:var(--bad)}
+.chart{position:relative;margin:.6rem 0 1rem 4.2rem}
+.chart svg{display:block;width:100%;height:clamp(11rem,32vw,20rem);overflow:visible}
+.chart .grid{stroke:var(--line)}.chart .zero{stroke:var(--soft)}
+.chart .up{fill:var(--c4)}.chart .down{fill:var(--bad)}
+.marks{position:absolute;inset:0 100% auto auto;height:clamp(11rem,32vw,20rem)}
+.marks span{position:absolute;right:.4rem;transform:translateY(-50%);font-size:.78rem;
+white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}
+.below{display:flex;justify-content:space-between;font-size:.78rem;color:var(--soft)}
 @media print{body{max-width:none;padding:0;font-size:9pt}nav{display:none}.wide{overflow:visible;
 border:0}section{break-inside:avoid}.heat table{font-size:5pt}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
@@ -137,6 +145,16 @@ def bars(label: str, values: Sequence[tuple[str, float, float]]) -> str:
         f'<svg class="plot" role="img" aria-label="{escape(label)}" '
         f'viewBox="0 0 {len(values)} 100" preserveAspectRatio="none">{"".join(parts)}</svg>'
     )
+
+
+def percent(value: object) -> str | None:
+    """A decimal as percent with two places, up to four below 1 %; None stays None."""
+    if not isinstance(value, float | int):
+        return None
+    if abs(value) >= 0.01:
+        return f"{value:.2%}"
+    text = f"{100 * value:.4f}"
+    return f"{text[:-2] + text[-2:].rstrip('0')}%"
 
 
 def shown(value: object) -> str:

@@ -44,6 +44,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0025_quality": (tables.CONSENSUS, tables.SOURCE_RELIABILITY, tables.QUALITY_RESULTS),
     "0030_metrics": (tables.RISK, tables.SCORES, tables.RECONCILIATION),
     "0036_fund_catalog": (tables.FACTS, tables.POSITIONS, tables.OVERLAPS),
+    "0078_fund_exposures": (tables.EXPOSURES,),
     "0040_indices": (tables.BASKETS,),
     "0050_gaps": (tables.GAPS,),
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),

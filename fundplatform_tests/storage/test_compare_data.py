@@ -76,10 +76,12 @@ CONTENT = (
          fact("2023-05-01", NEW, 0.0009), fact("2023-06-01", OLD, 0.0007, superseded_at=NEW)),
     rows(tables.POSITIONS, position(1, "2022-12-31", NEW, 1, 1.0, security="OLD"),
          position(1, "2023-06-30", OLD, 1, 0.9, security="AMENDED"),
-         position(1, "2023-06-30", NEW, 1, 0.6, security="APPLE", holding_id=4, sector="CORP"),
+         position(1, "2023-06-30", NEW, 1, 0.6, security="APPLE"),
          position(1, "2023-06-30", NEW, 2, None, security="SWAP"),
-         position(2, "2023-06-30", NEW, 1, 0.4, security="APPLE", holding_id=4)),
-    rows(tables.PROFILES, {"instrument_id": 4, "sector": "Technology"}),
+         position(2, "2023-06-30", NEW, 1, 0.4, security="APPLE")),
+    rows(tables.EXPOSURES, *({"instrument_id": 1, "as_of": D(d), "kind": "sector", "name": n,
+                              "weight": 0.6, "through": 0.0}
+                             for d, n in [("2022-12-31", "Energy"), ("2023-06-30", "Utilities")])),
 )  # fmt: skip
 
 
@@ -116,9 +118,11 @@ def test_metrics_are_of_the_newest_session_that_all_have(store: Store, found: In
 
 def test_the_newest_fee_and_the_newest_report_count(found: Inputs) -> None:
     assert found.ratios.rows() == [("SPY", 0.0009, NEW.date())]
-    held = found.holdings.sort("fund").select("fund", "holding", "sector", "weight")
-    apple = ("APPLE", "Technology")
-    assert held.rows() == [("EFA", *apple, 0.4), ("SPY", *apple, 0.6)]
+    held = found.holdings.sort("fund").select("fund", "holding", "weight")
+    assert held.rows() == [("EFA", "APPLE", 0.4), ("SPY", "APPLE", 0.6)]
+    assert found.exposures.select("fund", "kind", "name", "weight").rows() == [
+        ("SPY", "sector", "Utilities", 0.6)
+    ]
 
 
 def test_the_command_prints_tables_json_and_a_page(

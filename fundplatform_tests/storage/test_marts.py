@@ -45,6 +45,11 @@ CONTRACT = {
     "superseded_at is_current problem source reference",
     "same_holdings_higher_fee": "dearer cheaper overlap common dearer_expense_ratio "
     "cheaper_expense_ratio cost_per_10000 dearer_id cheaper_id oldest_report place",
+    "fund_ranking": "session return_basis frame peer_group peer_count place score instrument_id "
+    "symbol name total_return_percentile annualized_return_percentile sharpe_percentile "
+    "sortino_percentile calmar_percentile max_drawdown_percentile volatility_percentile "
+    "tracking_error_percentile expense_ratio_percentile weights_version reason is_latest",
+    "fund_exposures": "instrument_id symbol as_of kind name weight through known_at is_latest",
     "source_health": "source title asset_class calendar first_session last_session sessions "
     "held_sessions rows_raw rows_rejected rows_rejected_at_load payloads last_fetched_at "
     "last_success_at",

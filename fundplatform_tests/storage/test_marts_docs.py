@@ -19,6 +19,7 @@ from fundplatform_tests.storage.test_marts import CONTRACT
 DOCS = Path(__file__).resolve().parents[2] / "docs/marts.md"
 QUERY = re.compile(r"```sql\n(.*?)```\n\n((?:\|[^\n]*\n)*)", re.DOTALL)
 YAML = re.compile(r"```yaml\n# (drop/\w+/source\.yaml)\n(.*?)```\n\n```csv\n(.*?)```", re.DOTALL)
+SETTING = re.compile(r"```yaml\n# (\w+\.yaml)\n(.*?)```", re.DOTALL)
 SPAN = re.compile(r"fundplatform backfill --from (\S+) --to (\S+)")
 
 
@@ -53,6 +54,8 @@ def store(
         (home / name).parent.mkdir(parents=True)
         (home / name).write_text(yaml, "utf-8")
         (home / name).with_name("rows.csv").write_text(csv, "utf-8")
+    for name, yaml in SETTING.findall(text):
+        (home / name).write_text(yaml, "utf-8")
     found = SPAN.search(text)
     assert found
     with ExitStack() as stack:

@@ -1,0 +1,26 @@
+-- Tables of fundplatform/tables.py and the ledgers of superseded versions.
+-- Generated: python -m fundplatform.storage.ddl duckdb 0078_fund_exposures > sql/duckdb/0078_fund_exposures.sql
+-- Re-runnable. No PRIMARY KEY: it makes a DuckDB load four times slower; the writer keeps the
+-- keys unique and a check proves it.
+
+CREATE TABLE IF NOT EXISTS catalog.fund_exposures (
+  "instrument_id" INTEGER NOT NULL,
+  "as_of" DATE NOT NULL,
+  "kind" VARCHAR NOT NULL,
+  "name" VARCHAR NOT NULL,
+  "weight" DOUBLE NOT NULL,
+  "through" DOUBLE NOT NULL,
+  "known_at" TIMESTAMP WITH TIME ZONE NOT NULL,
+  "recorded_from" TIMESTAMP WITH TIME ZONE NOT NULL,
+  "run_id" VARCHAR NOT NULL
+);
+COMMENT ON TABLE catalog.fund_exposures IS 'Sectors and countries of what a fund holds, through the funds that it holds.';
+COMMENT ON COLUMN catalog.fund_exposures."instrument_id" IS 'Permanent instrument, see catalog.instruments.';
+COMMENT ON COLUMN catalog.fund_exposures."as_of" IS 'Day of the fund''s report.';
+COMMENT ON COLUMN catalog.fund_exposures."kind" IS 'sector (GICS names) or country (ISO 3166-1 alpha-2).';
+COMMENT ON COLUMN catalog.fund_exposures."name" IS 'The sector or country; (unknown): nobody says.';
+COMMENT ON COLUMN catalog.fund_exposures."weight" IS 'Share of net assets, decimal; shorts negative.';
+COMMENT ON COLUMN catalog.fund_exposures."through" IS 'Part of `weight` held through other funds, decimal.';
+COMMENT ON COLUMN catalog.fund_exposures."known_at" IS 'When the public could know the reports used (UTC).';
+COMMENT ON COLUMN catalog.fund_exposures."recorded_from" IS 'When this version entered the warehouse (UTC).';
+COMMENT ON COLUMN catalog.fund_exposures."run_id" IS 'Dagster run that wrote this version.';
