@@ -1,6 +1,8 @@
 """Fund facts and holdings from drop folders: by hand, and the real files where they are."""
 
+import io
 import shutil
+import zipfile
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -67,6 +69,84 @@ def test_what_is_no_ishares_file_is_said(tmp_path: Path, old: str, new: str, why
     drop = example(tmp_path, "ishares").put("TWO_holdings.csv", ISHARES.replace(old, new))
     with pytest.raises(SourceError, match=why):
         drop.fetch()
+
+
+def workbook(*lines: list[object], shared: bool = True) -> bytes:
+    """A workbook as spreadsheets write it: texts shared, numbers plain, empty cells left out."""
+    texts: list[str] = []
+    rows = []
+    for n, line in enumerate(lines, 1):
+        cells = []
+        for letter, value in zip("ABCDEFGH", line, strict=False):
+            if isinstance(value, str) and shared:
+                cells.append(f'<c r="{letter}{n}" t="s"><v>{len(texts)}</v></c>')
+                texts.append(f"<si><r><t>{value[:2]}</t></r><r><t>{value[2:]}</t></r></si>")
+            elif isinstance(value, str):
+                cells.append(f'<c r="{letter}{n}" t="inlineStr"><is><t>{value}</t></is></c>')
+            elif value is not None:
+                cells.append(f'<c r="{letter}{n}"><v>{value}</v></c>')
+        rows.append(f'<row r="{n}">{"".join(cells)}</row>')
+    space = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+    link = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    parts = {
+        "xl/workbook.xml": f'<workbook {space} xmlns:r="{link}"><sheets>'
+        '<sheet name="holdings" sheetId="1" r:id="rId7"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": '<Relationships><Relationship Id="rId7" '
+        'Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f"<worksheet {space}><sheetData>{''.join(rows)}</sheetData>"
+        "</worksheet>",
+    }
+    if shared:
+        parts["xl/sharedStrings.xml"] = f"<sst {space}>{''.join(texts)}</sst>"
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+    return made.getvalue()
+
+
+SPDR: list[list[object]] = [
+    ["Fund Name:", "SPDR Two"], ["Ticker Symbol:", "SPY"], ["Holdings:", "As of 31-Dec-2024"], [],
+    ["Name", "Ticker", "Identifier", "SEDOL", "Weight", "Sector", "Shares Held", "Local Currency"],
+    ["APPLE INC", "AAPL", "037833100", "2046251", 60.5, "Information Technology", 1000.0, "USD"],
+    ["LINDE PLC", "LIN", "IE000S9YS762", None, "4.5E1", "Materials", 2.5, "USD"],
+    ["SHORT CO", "SHRT", "123456789", None, -6.0, "-", -7, "USD"],
+    ["US DOLLAR", "-", None, None, 0.5, "-", 12345.67, "USD"],
+    [], ["Past performance is no guarantee of future results."],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_spdr_workbook(tmp_path: Path, shared: bool) -> None:
+    """Percent become decimals; fund and day stand above the table, the disclaimer below."""
+    drop = example(tmp_path, "spdr")
+    batch = drop.put("holdings-daily.xlsx", workbook(*SPDR, shared=shared)).fetch()
+    wanted = ("vendor_symbol", "as_of", "session", "line", "ticker", "cusip", "isin", "weight")
+    day, known = date(2024, 12, 31), date(2025, 1, 1)
+    assert batch.rows.select(wanted).rows() == [
+        ("SPY", day, known, 1, "AAPL", "037833100", None, pytest.approx(0.605)),
+        ("SPY", day, known, 2, "LIN", None, "IE000S9YS762", pytest.approx(0.45)),
+        ("SPY", day, known, 3, "SHRT", "123456789", None, pytest.approx(-0.06)),
+        ("SPY", day, known, 4, None, None, None, pytest.approx(0.005)),
+    ]
+    more = batch.rows.select("name", "sector", "balance", "currency", "value_currency").row(3)
+    assert more == ("US DOLLAR", None, 12345.67, "USD", "USD")
+    assert batch.rejected.is_empty()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"PK\x03\x04 cut off", "is no whole Excel workbook"),
+        (workbook(*SPDR)[:-30], "is no whole Excel workbook"),
+        (workbook(*SPDR[:4]), "no header with Name, Ticker and Weight"),
+        (workbook(*SPDR[:1], *SPDR[2:]), "has no 'Ticker Symbol:'"),
+        (workbook(*SPDR[:2], ["Holdings:", "As of today"], *SPDR[3:]), "'today', which is no date"),
+    ],
+)
+def test_what_is_no_spdr_workbook_is_said(tmp_path: Path, content: bytes, why: str) -> None:
+    with pytest.raises(SourceError, match=why):
+        example(tmp_path, "spdr").put("x.xlsx", content).fetch()
 
 
 def test_an_nport_file(tmp_path: Path) -> None:

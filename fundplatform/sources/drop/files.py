@@ -17,7 +17,7 @@ from fundplatform.sources.drop.config import DropConfig
 _TRIES = 3
 _IGNORED = {".md", ".part", ".tmp", ".crdownload", ".swp"}
 _PACKED = {".gz", ".zip"}
-_TABLES = {".csv", ".txt", ".tsv", ".parquet"}
+_TABLES = {".csv", ".txt", ".tsv", ".parquet", ".xlsx"}
 
 
 class Unreadable(Exception):
@@ -92,6 +92,9 @@ def unpacked(name: str, content: bytes, members: Sequence[str] = ()) -> Iterator
         except (EOFError, OSError, zlib.error) as error:
             raise Unreadable(f"is no whole gzip file: {error}. Fetch it again") from error
         yield from unpacked(name.removesuffix(".gz"), content, members)
+    elif name.lower().endswith(".xlsx"):
+        # A zip as well, but one whose members are no tables.
+        yield name, content
     elif name.lower().endswith(".zip") or content.startswith(b"PK\x03\x04"):
         yield from _zipped(content, members)
     else:

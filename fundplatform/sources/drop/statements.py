@@ -1,8 +1,8 @@
-"""What a fund's own statement says: iShares holdings CSV and Form N-PORT XML -> a table of text.
+"""What a fund's own statement says: iShares CSV, SPDR workbook, Form N-PORT -> a table of text.
 
 Layouts with a preamble or a tree, which `cells.py` cannot read as a rectangle. In: one file's name
 and bytes. Out: the canonical columns of kind holdings as a `Table`, for `typed.py` to read. The
-N-PORT elements are read by `sources/sec_edgar/nport.py`.
+N-PORT elements are read by `sources/sec_edgar/nport.py`, a workbook by `workbook.py`.
 """
 
 import csv
@@ -16,15 +16,17 @@ import polars as pl
 from fundplatform.sources.drop.cells import ROW, Table
 from fundplatform.sources.drop.files import Unreadable, stem
 from fundplatform.sources.drop.typed import Style
+from fundplatform.sources.drop.workbook import first_sheet
 
-ISHARES, NPORT = "ishares", "nport"
-STATEMENTS = (ISHARES, NPORT)
-KNOWN_AFTER = {ISHARES: 1, NPORT: 60}
-"""Days from the positions to the public: iShares the next day, the SEC 60 days after."""
+ISHARES, NPORT, SPDR = "ishares", "nport", "spdr"
+STATEMENTS = (ISHARES, NPORT, SPDR)
+KNOWN_AFTER = {ISHARES: 1, NPORT: 60, SPDR: 1}
+"""Days from the positions to the public: the next day, of the SEC's form 60 days after."""
 
 _STYLES = {
     ISHARES: Style(None, "UTC", ".", ("-", "--"), {"weight": 0.01}),
     NPORT: Style(None, "UTC", ".", (), {}),
+    SPDR: Style(None, "UTC", ".", ("-", "--"), {"weight": 0.01}),
 }
 # The file's column -> the canonical one; the currency a holding trades in goes before the fund's.
 _ISHARES_COLUMNS = {
@@ -40,6 +42,15 @@ _ISHARES_COLUMNS = {
     "isin": "ISIN",
     "cusip": "CUSIP",
 }
+_SPDR_COLUMNS = {
+    "ticker": "Ticker",
+    "name": "Name",
+    "sector": "Sector",
+    "weight": "Weight",
+    "balance": "Shares Held",
+    "currency": "Local Currency",
+}
+_ISIN_LENGTH, _CUSIP_LENGTH = 12, 9
 _NUMBERS = ("market_value", "weight", "balance")
 _FUND = re.compile(r"[A-Za-z0-9.]+")
 
@@ -72,6 +83,8 @@ def read_statement(layout: str, name: str, content: bytes) -> Table:
     Raises:
         Unreadable: It is no such statement, or cut off.
     """
+    if layout == SPDR:
+        return _spdr(content)
     return _ishares(name, content) if layout == ISHARES else _nport(content)
 
 
@@ -93,7 +106,7 @@ def _ishares(name: str, content: bytes) -> Table:
     # A blank line ends the table; below it stands the disclaimer.
     end = next((n for n in range(head + 1, len(lines)) if not any(lines[n])), len(lines))
     rows = lines[head + 1 : end]
-    day = _ishares_day(as_of)
+    day = _day(as_of)
     found: dict[str, list[str | None]] = {"symbol": [fund_in(name)] * len(rows)}
     found["as_of"] = [day] * len(rows)
     for canonical, column in _ISHARES_COLUMNS.items():
@@ -107,6 +120,33 @@ def _ishares(name: str, content: bytes) -> Table:
     return _table(found, wrong)
 
 
+def _spdr(content: bytes) -> Table:
+    """The workbook names the fund and the day above the table; a blank row ends it."""
+    lines = [[c.strip() for c in line] for line in first_sheet(content)]
+    told = {line[0].rstrip(":"): line[1] for line in lines if len(line) > 1}
+    starts = (n for n, line in enumerate(lines) if {"Name", "Ticker", "Weight"} <= set(line))
+    head = next(starts, None)
+    fund, as_of = told.get("Ticker Symbol"), told.get("Holdings", "")
+    if head is None or not fund or not as_of:
+        raise Unreadable(
+            "has no 'Ticker Symbol:', no 'Holdings:' or no header with Name, Ticker and Weight. "
+            "Download the fund's daily holdings again"
+        )
+    columns = lines[head]
+    end = next((n for n in range(head + 1, len(lines)) if not any(lines[n])), len(lines))
+    rows = lines[head + 1 : end]
+    found: dict[str, list[str | None]] = {"symbol": [fund.upper()] * len(rows)}
+    found["as_of"] = [_day(as_of.removeprefix("As of ").strip())] * len(rows)
+    for canonical, column in _SPDR_COLUMNS.items():
+        place = columns.index(column) if column in columns else None
+        found[canonical] = [_cell(row, place, canonical) for row in rows]
+    place = columns.index("Identifier") if "Identifier" in columns else None
+    marks = [_cell(row, place, "identifier") or "" for row in rows]
+    found["isin"] = [m if len(m) == _ISIN_LENGTH else None for m in marks]
+    found["cusip"] = [m if len(m) == _CUSIP_LENGTH else None for m in marks]
+    return _table(found, [])
+
+
 def _cell(row: Sequence[str], place: int | None, canonical: str) -> str | None:
     if place is None or place >= len(row):
         return None
@@ -114,8 +154,8 @@ def _cell(row: Sequence[str], place: int | None, canonical: str) -> str | None:
     return text.replace(",", "") if canonical in _NUMBERS else text
 
 
-def _ishares_day(text: str) -> str:
-    for form in ("%b %d, %Y", "%d/%b/%Y", "%Y-%m-%d"):
+def _day(text: str) -> str:
+    for form in ("%b %d, %Y", "%d/%b/%Y", "%d-%b-%Y", "%Y-%m-%d"):
         try:
             return datetime.strptime(text, form).date().isoformat()  # noqa: DTZ007
         except ValueError:
