@@ -14,6 +14,7 @@ from fundplatform.sources.base import Kind
 from fundplatform.sources.drop import discover
 from fundplatform.sources.drop.source_yaml import load
 from fundplatform_tests.sources.drops import Drop
+from fundplatform_tests.sources.workbooks import workbook
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
 DROPS = EXAMPLES / "drop"
@@ -24,7 +25,7 @@ class Shown:
     """A file of the vendor's form, and the one row that must come of it (worked by hand)."""
 
     file: str
-    text: str
+    text: str | bytes
     row: Mapping[str, object]
 
 
@@ -108,6 +109,17 @@ SHOWN = {
         "<name>Bond</name><valUSD>250</valUSD><pctVal>25</pctVal></invstOrSec></invstOrSecs>"
         "</edgarSubmission>",
         {"vendor_symbol": "S000012000", "name": "Bond", "weight": 0.25, "net_assets": 1000.0},
+    ),
+    "spdr": Shown(
+        "holdings-daily-us-en-spy.xlsx",
+        workbook(
+            ["Ticker Symbol:", "SPY"],
+            ["Holdings:", "As of 31-Dec-2024"],
+            [],
+            ["Name", "Ticker", "Identifier", "Weight"],
+            ["APPLE INC", "AAPL", "037833100", 7.5],
+        ),
+        {"vendor_symbol": "SPY", "as_of": date(2024, 12, 31), "ticker": "AAPL", "weight": 0.075},
     ),
     "us_actions": Shown(
         "actions.csv",
