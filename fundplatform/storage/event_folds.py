@@ -1,8 +1,8 @@
 """One materialization event that stands for all partitions of a run's range (decision 0002).
 
 In: what is said of each partition, folded into the last one's event before Dagster sees it. Out:
-the event of each partition, as Dagster would have made them one by one, with its text filled into
-a pattern that is serialized once. Only an event log that unfolds (`event_rows.BulkRows`) is given
+the text of each partition's event, as Dagster would have made them one by one, filled into a
+pattern that is serialized once. Only an event log that unfolds (`event_rows.BulkRows`) is given
 such events.
 """
 
@@ -36,14 +36,17 @@ def is_folded(event: EventLogEntry) -> bool:
     return FOLDED in _metadata(event)
 
 
-def unfolded(events: Iterable[EventLogEntry]) -> Iterator[tuple[EventLogEntry, str | None]]:
-    """Each event, or those that it stands for with their serialized text."""
+def unfolded(
+    events: Iterable[EventLogEntry],
+) -> Iterator[tuple[EventLogEntry, Mapping[str, str]]]:
+    """Each event; of one that stands for several the last one, and partition -> serialized text."""
     for event in events:
         found = _metadata(event).get(FOLDED)
         if found is None:
-            yield event, None
+            yield event, {}
         else:
-            yield from _partitions(event, found.value)
+            last, numbers = list(found.value.items())[-1]
+            yield _of(event, last, numbers), _texts(event, found.value)
 
 
 def _metadata(event: EventLogEntry) -> Mapping[str, Any]:
@@ -52,16 +55,15 @@ def _metadata(event: EventLogEntry) -> Mapping[str, Any]:
     return event.get_dagster_event().step_materialization_data.materialization.metadata
 
 
-def _partitions(
-    event: EventLogEntry, facts: Mapping[str, Numbers]
-) -> Iterator[tuple[EventLogEntry, str]]:
+def _texts(event: EventLogEntry, facts: Mapping[str, Numbers]) -> dict[str, str]:
     patterns: dict[Kind, _Pattern] = {}
+    texts: dict[str, str] = {}
     for partition, numbers in facts.items():
         kind = tuple((label, type(value)) for label, value in numbers.items())
         if kind not in patterns:
             patterns[kind] = _pattern(event, kind)
-        text = patterns[kind].filled([partition, *numbers.values()])
-        yield _of(event, partition, numbers), text
+        texts[partition] = patterns[kind].filled([partition, *numbers.values()])
+    return texts
 
 
 def _of(event: EventLogEntry, partition: str, numbers: Numbers) -> EventLogEntry:
@@ -90,9 +92,10 @@ class _Pattern:
 
     def filled(self, values: Sequence[object]) -> str:
         """The text with these values: the partition, then its numbers."""
+        told = [str(v) if type(v) is int else json.dumps(v) for v in values]
         parts = [self.pieces[0]]
         for gap, piece in zip(self.gaps, self.pieces[1:], strict=True):
-            parts += [json.dumps(values[gap]), piece]
+            parts += [told[gap], piece]
         return "".join(parts)
 
 

@@ -13,11 +13,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import sqlalchemy as db
 from dagster._config import StringSource, UserConfigSchema
-from dagster._core.events import ASSET_CHECK_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
@@ -29,7 +27,6 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
-from fundplatform.storage.event_folds import unfolded
 from fundplatform.storage.event_rows import BulkRows, asset_key, stands_for_several, use_batches
 from fundplatform.storage.event_watch import EventCallback, EventWatch
 
@@ -111,33 +108,21 @@ class EmbeddedEventLogStorage(BulkRows, ConsolidatedSqliteEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events as `store_event` would one by one, all or nothing."""
         with self._transaction() as connection:
-            numbered = self._insert(connection, events)
-            of_assets = [pair for pair in numbered if asset_key(pair[0])]
-            if of_assets:
-                self._store_asset_event_tags(connection, *zip(*of_assets, strict=True))
-                self._upsert_assets(connection, of_assets)
-            for event, i in numbered:
-                if event.is_dagster_event and event.dagster_event_type in ASSET_CHECK_EVENTS:
-                    self.store_asset_check_event(event, i)
+            self._follow_up(connection, self._insert(connection, events))
 
     def _insert(
         self, connection: Connection, events: Sequence[EventLogEntry]
-    ) -> list[tuple[EventLogEntry, int]]:
-        """Insert all rows at once; returns the events that have any, each with its last id."""
+    ) -> list[tuple[EventLogEntry, range]]:
+        """Insert all rows at once; returns the events that have any, each with its ids."""
+        rows, places = self._batch(events)
         # The write lock is held, so that nobody else takes these ids.
-        last = connection.scalar(db.select(db.func.max(SqlEventLogStorageTable.c.id))) or 0
-        rows: list[dict[str, Any]] = []
-        numbered: list[tuple[EventLogEntry, int]] = []
-        for event, text in unfolded(events):
-            own = self._rows(event, text)
-            rows += own
-            if own:
-                numbered.append((event, last + len(rows)))
-        for event_id, row in enumerate(rows, last + 1):
+        newest = connection.scalar(db.select(db.func.max(SqlEventLogStorageTable.c.id))) or 0
+        for event_id, row in enumerate(rows, newest + 1):
             row["id"] = event_id
         if rows:
             connection.execute(SqlEventLogStorageTable.insert(), rows)
-        return numbered
+        first = newest + 1
+        return [(event, range(first + at.start, first + at.stop)) for event, at in places]
 
     def _store_asset_event(self, conn: Connection, event: EventLogEntry, event_id: int) -> None:
         if asset_key(event):

@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as db
 from dagster._config import Field, StringSource, UserConfigSchema
-from dagster._core.events import ASSET_CHECK_EVENTS
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.event_log import EventLogStorage
 from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
@@ -25,8 +24,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
 from fundplatform.errors import ConfigError
-from fundplatform.storage.event_folds import unfolded
-from fundplatform.storage.event_rows import BulkRows, asset_key, stands_for_several, use_batches
+from fundplatform.storage.event_rows import BulkRows, stands_for_several, use_batches
 
 # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, which dagster-postgres cannot use.
 _DRIVER = "postgresql+psycopg2"
@@ -185,13 +183,7 @@ class BulkPostgresEventLogStorage(BulkRows, PostgresEventLogStorage):
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store the events as `store_event` would one by one, all or nothing."""
-        rows: list[dict[str, Any]] = []
-        last_row: list[tuple[EventLogEntry, int]] = []
-        for event, text in unfolded(events):
-            own = self._rows(event, text)
-            rows += own
-            if own:
-                last_row.append((event, len(rows) - 1))
+        rows, places = self._batch(events)
         if not rows:
             return
         insert = SqlEventLogStorageTable.insert().returning(
@@ -199,14 +191,8 @@ class BulkPostgresEventLogStorage(BulkRows, PostgresEventLogStorage):
         )
         with self._transaction() as connection:
             ids = connection.execute(insert, rows).scalars().all()
-            numbered = [(event, ids[row]) for event, row in last_row]
-            of_assets = [pair for pair in numbered if asset_key(pair[0])]
-            if of_assets:
-                self._store_asset_event_tags(connection, *zip(*of_assets, strict=True))
-                self._upsert_assets(connection, of_assets)
-            for event, event_id in numbered:
-                if event.is_dagster_event and event.dagster_event_type in ASSET_CHECK_EVENTS:
-                    self.store_asset_check_event(event, event_id)
+            stored = [(event, ids[at.start : at.stop]) for event, at in places]
+            self._follow_up(connection, stored)
 
     def _upsert_assets(
         self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]

@@ -1,26 +1,31 @@
 """What Dagster's events become as rows, for both event logs of ours (decision 0002).
 
-In: events, one by one or in batches. Out: rows and asset records as Dagster's own storage would
-leave them, but serialized once where it does so per partition. No connection is opened here.
+In: events, one by one or in batches. Out: rows, tags and asset records as Dagster's own storage
+would leave them, but made once where it does so per partition. No connection is opened here.
 """
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import dagster._check as check
 from dagster._core.definitions.events import AssetKey
 from dagster._core.definitions.partitions.subset import PartitionsSubset
-from dagster._core.events import ASSET_EVENTS, AssetMaterializationPlannedData
+from dagster._core.events import (
+    ASSET_CHECK_EVENTS,
+    ASSET_EVENTS,
+    AssetMaterializationPlannedData,
+)
 from dagster._core.events.log import EventLogEntry
 from dagster._core.storage.asset_check_execution_record import AssetCheckExecutionRecordStatus
-from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable
+from dagster._core.storage.event_log.schema import AssetCheckExecutionsTable, AssetEventTagsTable
 from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
 from dagster._serdes import serialize_value
+from sqlalchemy.engine import Connection
 
-from fundplatform.storage.event_folds import is_folded
+from fundplatform.storage.event_folds import is_folded, unfolded
 
 BATCH_SIZE = 1000
 # Stands for the partition in a planned event that is serialized once for all of them.
@@ -49,15 +54,68 @@ class BulkRows(SqlEventLogStorage):
         """
         return True
 
-    def _rows(self, event: EventLogEntry, text: str | None = None) -> list[dict[str, Any]]:
-        """The event's rows: one, or one per partition of a planned materialization's subset.
+    def _batch(
+        self, events: Sequence[EventLogEntry]
+    ) -> tuple[list[dict[str, Any]], list[tuple[EventLogEntry, range]]]:
+        """All rows of the events; and each event that has any, with the places of its own."""
+        rows: list[dict[str, Any]] = []
+        places: list[tuple[EventLogEntry, range]] = []
+        for event, texts in unfolded(events):
+            before = len(rows)
+            rows += self._rows(event, texts)
+            if len(rows) > before:
+                places.append((event, range(before, len(rows))))
+        return rows, places
+
+    def _follow_up(
+        self, connection: Connection, stored: Sequence[tuple[EventLogEntry, Sequence[int]]]
+    ) -> None:
+        """Tags, asset records and check records of the events, each with the ids of its rows."""
+        self._insert_tags(connection, stored)
+        self._upsert_assets(connection, [(e, ids[-1]) for e, ids in stored if asset_key(e)])
+        for event, ids in stored:
+            if event.is_dagster_event and event.dagster_event_type in ASSET_CHECK_EVENTS:
+                self.store_asset_check_event(event, ids[-1])
+
+    def _insert_tags(
+        self, connection: Connection, stored: Sequence[tuple[EventLogEntry, Sequence[int]]]
+    ) -> None:
+        """As `_store_asset_event_tags`; the tags of one event are those of all its rows."""
+        values = [
+            {**tag, "event_id": event_id}
+            for event, ids in stored
+            if (tags := self._tag_values(event))
+            for event_id in ids
+            for tag in tags
+        ]
+        if values and self.has_table(AssetEventTagsTable.name):
+            connection.execute(AssetEventTagsTable.insert(), values)
+
+    def _tag_values(self, event: EventLogEntry) -> list[dict[str, Any]]:
+        key = asset_key(event)
+        if key is None:
+            return []
+        at = self._event_insert_timestamp(event)  # type: ignore[no-untyped-call]
+        own = {"asset_key": key.to_string(), "event_timestamp": at}
+        tags = self._tags_for_asset_event(event)
+        return [{**own, "key": name, "value": value} for name, value in tags.items()]
+
+    def _upsert_assets(
+        self, connection: Connection, events: Sequence[tuple[EventLogEntry, int]]
+    ) -> None:
+        """Bring each asset's record to where its events, in this order, would leave it."""
+        raise NotImplementedError
+
+    def _rows(self, event: EventLogEntry, texts: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The event's rows: one, or one per partition of those that it stands for.
 
         Args:
-            event: The event.
-            text: A materialization's, where it is already serialized.
+            event: The event; of a folded one, the last partition's.
+            texts: Partition -> serialized event, of a folded one.
         """
-        if text is not None:
-            return [self._materialization_row(event, text)]
+        if texts:
+            own = self._materialization_row(event)
+            return [{**own, "event": text, "partition": name} for name, text in texts.items()]
         subset = planned_subset(event)
         if subset is None:
             return [self._event_to_row(event)]
@@ -73,17 +131,15 @@ class BulkRows(SqlEventLogStorage):
             for name in subset.get_partition_keys()
         ]
 
-    def _materialization_row(self, event: EventLogEntry, text: str) -> dict[str, Any]:
-        """As `_event_to_row`, without serializing."""
+    def _materialization_row(self, event: EventLogEntry) -> dict[str, Any]:
+        """As `_event_to_row`, without what differs by partition: its name and text."""
         of_event = event.get_dagster_event()
         return {
             "run_id": event.run_id,
-            "event": text,
             "dagster_event_type": of_event.event_type_value,
             "timestamp": self._event_insert_timestamp(event),  # type: ignore[no-untyped-call]
             "step_key": of_event.step_key,
             "asset_key": check.not_none(of_event.asset_key).to_string(),
-            "partition": of_event.partition,
         }
 
     def _store_asset_check_evaluation_planned(

@@ -76,14 +76,16 @@ def test_a_folded_event_reads_back_as_one_by_one(
 
 
 def test_the_filled_text_is_the_serialized_event(ours: EmbeddedEventLogStorage) -> None:
-    for event, text in unfolded([materialized("2024-01-05", fold(FACTS))]):
-        assert text == ours._event_to_row(event)["event"]
+    ((last, texts),) = unfolded([materialized("2024-01-05", fold(FACTS))])
+    one_by_one = {p: materialized(p, numbers) for p, numbers in FACTS.items()}
+    assert texts == {p: ours._event_to_row(e)["event"] for p, e in one_by_one.items()}
+    assert last == one_by_one["2024-01-05"]
 
 
 def test_what_is_not_folded_passes_unchanged() -> None:
     plain = materialized("2024-01-01", {"rows": 1})
     start = entry(DagsterEvent(DagsterEventType.RUN_START.value, "job"), "run")
-    assert list(unfolded([plain, start])) == [(plain, None), (start, None)]
+    assert list(unfolded([plain, start])) == [(plain, {}), (start, {})]
     assert not is_folded(plain)
 
 
