@@ -128,17 +128,17 @@ def panels(
 
 def _series(rows: pl.DataFrame, days: Days) -> pl.DataFrame:
     """Rows with `series` (0, 1, ...) and `row` in `days`; the first of a series is `begins`."""
-    new = pl.col("instrument_id") != pl.col("instrument_id").shift(1)
-    broken = ~pl.col("ret").is_finite()
-    key = pl.col("instrument_id").cast(pl.Int64) * 2**32 + pl.col("session").to_physical()
-    # Mostly they come in order: to look is a tenth of sorting again.
-    if not rows.select(key).to_series().is_sorted():
+    if not _in_order(rows):
         rows = rows.sort("instrument_id", "session")
+    ids = rows["instrument_id"].to_numpy()
+    begins = ~np.isfinite(rows["ret"].to_numpy())
+    begins[:1] = True
+    begins[1:] |= ids[1:] != ids[:-1]
+    row = _rows_of(rows["session"], days)
     rows = rows.with_columns(
-        begins=(new | broken).fill_null(True),
-        row=pl.Series(_rows_of(rows["session"], days)),
-    ).with_columns(series=pl.col("begins").cum_sum().cast(pl.Int64) - 1)
-    if (rows["row"] >= 0).all():
+        begins=pl.Series(begins), row=pl.Series(row), series=pl.Series(np.cumsum(begins) - 1)
+    )
+    if (row >= 0).all():
         return rows
     growth = (1 + pl.when("begins").then(0.0).otherwise("ret")).cum_prod().over("series")
     # A return from one session to the next stays as it is, to the last bit.
@@ -150,6 +150,14 @@ def _series(rows: pl.DataFrame, days: Days) -> pl.DataFrame:
         begins=before.is_null(),
         series=pl.col("series").rle_id().cast(pl.Int64),
     )
+
+
+def _in_order(rows: pl.DataFrame) -> bool:
+    """Mostly they are, and to look costs a tenth of sorting again."""
+    ids = rows["instrument_id"].to_numpy()
+    days = rows["session"].cast(pl.Int32).to_numpy()
+    same = ids[1:] == ids[:-1]
+    return bool(np.all(np.where(same, days[1:] > days[:-1], ids[1:] > ids[:-1])))
 
 
 def _rows_of(session: pl.Series, days: Days) -> NDArray[np.int64]:
@@ -166,17 +174,22 @@ def _rows_of(session: pl.Series, days: Days) -> NDArray[np.int64]:
 def _panel(rows: pl.DataFrame, days: Days, first: int) -> Panel:
     row, column = rows["row"].to_numpy(), rows["series"].to_numpy() - first
     begins = rows["begins"].to_numpy()
-    shape = (len(days), int(column[-1]) + 1)
-    priced, has_return = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
+    shape = (int(column[-1]) + 1, len(days))
+    # Rows come by series: filled in that order and turned over once, memory is met in order.
+    place = column * len(days) + row
+    starts = place[begins]
+    priced = np.zeros(shape, dtype=np.bool_)
     returns = np.zeros(shape)
-    priced[row, column] = True
-    has_return[row, column] = ~begins
-    returns[row, column] = np.where(begins, 0.0, rows["ret"].fill_null(0.0).to_numpy())
+    priced.ravel()[place] = True
+    returns.ravel()[place] = rows["ret"].fill_null(0.0).to_numpy()
+    returns.ravel()[starts] = 0.0
+    has_return = priced.copy()
+    has_return.ravel()[starts] = False
     return Panel(
         sessions=days,
         instruments=rows["instrument_id"].cast(pl.Int32).to_numpy()[begins],
         start=row[begins].astype(np.int32),
-        priced=priced,
-        returns=returns,
-        has_return=has_return,
+        priced=np.ascontiguousarray(priced.T),
+        returns=np.ascontiguousarray(returns.T),
+        has_return=np.ascontiguousarray(has_return.T),
     )
