@@ -18,6 +18,7 @@ from fundplatform import (
     cli_identity,
     cli_jobs,
     cli_metrics_text,
+    cli_payloads,
     cli_vendors,
     explain_cli,
     quality,
@@ -226,6 +227,7 @@ cli.add_command(cli_identity.identity)
 cli.add_command(cli_gaps.gaps)
 cli.add_command(cli_jobs.jobs)
 cli.add_command(cli_metrics_text.metrics_text)
+cli.add_command(cli_payloads.payloads)
 cli.add_command(explain_cli.explain)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)

@@ -12,7 +12,7 @@ import polars as pl
 
 from fundplatform.errors import SourceError
 from fundplatform.settings import Settings
-from fundplatform.sources.web.archive import Bodies
+from fundplatform.sources.web.bodies import Bodies
 from fundplatform.storage.base import Store
 
 _SHOWN = 50

@@ -13,7 +13,7 @@ from fundplatform.errors import WarehouseError
 from fundplatform.explain import Explanation, explain_index, explain_metric
 from fundplatform.explain_cli import show
 from fundplatform.settings import Settings
-from fundplatform.sources.web.archive import Bodies
+from fundplatform.sources.web.bodies import Bodies
 from fundplatform.sources.web.profile import Reply
 from fundplatform.storage.base import WHOLE, Slice, Stamp, Store
 from fundplatform_tests.storage.marts import DATABASES, bar, chosen, filled, rows

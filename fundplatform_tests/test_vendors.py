@@ -2,19 +2,14 @@
 
 import logging
 import re
-import shutil
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
-from fundplatform import cli, tables
-from fundplatform.chunks import run_chunk
-from fundplatform.definitions import open_store
+from fundplatform import cli
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.register import Vendor as Entry
@@ -211,58 +206,3 @@ def test_sources_lists_what_a_vendor_needs(command: CliRunner, asked: Settings) 
     assert done.exit_code == 0
     assert "acme: needs ACME_API_KEY" in done.output
     assert Path(asked.tracked).exists()
-
-
-def test_the_archive_rebuilds_raw_without_the_network(
-    command: CliRunner, asked: Settings, vendor: Vendor, tmp_path: Path
-) -> None:
-    """A new home with nothing but the archive: the same rows and hashes, and revisions."""
-    vendor.on("/bars", json(body(bar(MONDAY, 1.0))), json(body(bar(MONDAY), bar(TUESDAY))))
-    before = run(asked)
-    # A fetch that fails, and one that corrects Monday's close of A and brings the rest.
-    vendor.on("/bars", Script(b"", 403))
-    before.fetch(MONDAY, TUESDAY)
-    vendor.on("/bars", json(body(bar(MONDAY, 2.0), bar(TUESDAY))))
-    job = before.job(MONDAY, TUESDAY, refetch=True)
-    for chunk in job.fetches():
-        assert not run_chunk(chunk, job.job, before.instance).errors
-    asked_before, home = len(vendor.asked), tmp_path / "new"
-    (home / "payloads").mkdir(parents=True)
-    shutil.copytree(asked.payloads / "archive", home / "payloads" / "archive")
-    (home / "calendars").symlink_to((asked.home / "calendars").resolve())
-    done = command.invoke(cli.cli, ["rebuild", "acme"], env={"FUNDPLATFORM_HOME": str(home)})
-    assert done.exit_code == 0, done.output
-    assert "2 fetches played again, 0 failed" in done.output
-    assert len(vendor.asked) == asked_before, "nothing was asked"
-    after = open_store(Settings(home))
-    for table in (tables.OHLCV, tables.PAYLOADS, tables.REJECTED_AT_LOAD):
-        own = [n for n in table.column_names if n not in ("recorded_from", "run_id")]
-        left, right = (s.read(table, columns=own) for s in (before.store, after))
-        assert left.equals(right), table.full_name
-    old = tables.revisions_of(tables.OHLCV)
-    for store in (before.store, after):
-        assert sorted(store.read(old)["close"]) == [1.0, 10.5]
-
-
-def test_a_damaged_archive_is_told(command: CliRunner, asked: Settings, vendor: Vendor) -> None:
-    vendor.on("/bars", json(body(bar(MONDAY), bar(TUESDAY))))
-    run(asked)
-    (path,) = (asked.payloads / "archive" / "bodies").rglob("*.zst")
-    path.write_bytes(pa.compress(b"[]" * 50, codec="zstd", asbytes=True))
-    done = command.invoke(cli.cli, ["rebuild"])
-    assert done.exit_code == 1
-    assert path.name in done.output
-
-
-def test_a_key_that_the_vendor_repeats_is_not_kept(asked: Settings, vendor: Vendor) -> None:
-    vendor.on("/bars", json({"error": f"your key {KEY} is unknown"}))
-    run(asked)
-    (path,) = (asked.payloads / "archive" / "bodies").rglob("*.zst")
-    wanted = b'{"error": "your key *** is unknown"}'
-    assert pa.decompress(path.read_bytes(), len(wanted), codec="zstd", asbytes=True) == wanted
-
-
-def test_the_archive_can_be_off_for_a_source(asked: Settings, vendor: Vendor) -> None:
-    vendor.on("/bars", json(body(bar(MONDAY), bar(TUESDAY))))
-    run(replace(asked, archive=("massive",)))
-    assert not (asked.payloads / "archive").exists()

@@ -16,7 +16,8 @@ from fundplatform.errors import SourceError
 from fundplatform.health import Terms
 from fundplatform.sources.base import Batch, Kind, Source, newest_session
 from fundplatform.sources.web import replay
-from fundplatform.sources.web.archive import Archive, Bodies, Record, read
+from fundplatform.sources.web.archive import Archive, Record, read
+from fundplatform.sources.web.bodies import Bodies
 from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching, Tally
 from fundplatform.sources.web.profile import Access, OnTheWeb, Span

@@ -5,11 +5,10 @@
                                                 answer, how it ended
 
 Failed answers are kept as well. No key is in here: requests are noted without it, and the client
-blanks it in bodies. Playing a fetch again is `replay.py`'s, taking one up that
-broke off `resume.py`'s.
+blanks it in bodies. A fetch that has ended is on the disk, with its bodies, before its rows are
+loaded. Playing a fetch again is `replay.py`'s, taking one up that broke off `resume.py`'s.
 """
 
-import hashlib
 import json
 import secrets
 import sys
@@ -19,54 +18,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Kind
+from fundplatform.sources.web.bodies import LOST, Bodies, holding, synced
 from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching, Request, Tally
 from fundplatform.sources.web.profile import Reply, Span, Tracked
 
 OK, FAILED, INTERRUPTED = "ok", "failed", "interrupted"
 """How a fetch ended; one that was killed says nothing."""
-
-
-@dataclass(frozen=True)
-class Bodies:
-    """Bodies by their hash, compressed with zstd."""
-
-    folder: Path
-
-    def put(self, reply: Reply) -> None:
-        """Keep the body, if it is not there already."""
-        path = self._path(reply.digest)
-        if path.exists():
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        new = path.with_suffix(f".{secrets.token_hex(8)}")
-        new.write_bytes(pa.compress(reply.body, codec="zstd", asbytes=True))
-        new.replace(path)
-
-    def get(self, digest: str, size: int) -> bytes:
-        """The body.
-
-        Raises:
-            SourceError: It is not there, or no longer what it was.
-        """
-        path = self._path(digest)
-        try:
-            body: bytes = pa.decompress(path.read_bytes(), size, codec="zstd", asbytes=True)
-        except (OSError, pa.ArrowException) as error:
-            raise SourceError("archive", f"{path} cannot be read: {error}", _LOST) from None
-        if hashlib.sha256(body).hexdigest() != digest:
-            raise SourceError("archive", f"{path} is damaged", _LOST)
-        return body
-
-    def _path(self, digest: str) -> Path:
-        return self.folder / digest[:2] / f"{digest}.zst"
-
-
-_LOST = "Restore the archive from a backup, or fetch these sessions again with --refetch"
 
 
 @dataclass
@@ -132,13 +92,16 @@ class Archive:
         self._file = folder / f"{at}-{number:03}-{secrets.token_hex(4)}.jsonl"
         end = INTERRUPTED
         try:
-            self._write(_head(fetching))
-            yield tally
-            end = OK
+            with holding(self.folder, alone=False):
+                self._write(_head(fetching))
+                yield tally
+                end = OK
         finally:
             if isinstance(sys.exception(), Exception):
                 end = FAILED
             self._write({"end": end})
+            for path in (self._file, folder):
+                synced(path)
             self._file = None
             calls = before.calls + tally.calls
             self.total = Tally(calls, tally.failure or before.failure)
@@ -191,7 +154,7 @@ def asked(path: Path) -> Fetching:
         with path.open() as file:
             return _asked(json.loads(file.readline()))
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise SourceError("archive", f"{path} cannot be read: {error!r}", _LOST) from None
+        raise SourceError("archive", f"{path} cannot be read: {error!r}", LOST) from None
 
 
 def read(path: Path) -> Record:
@@ -210,7 +173,7 @@ def read(path: Path) -> Record:
         end = str(lines[-1]["end"]) if ended else INTERRUPTED
         return Record(path, _asked(lines[0]), tuple(body), end)
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise SourceError("archive", f"{path} cannot be read: {error!r}", _LOST) from None
+        raise SourceError("archive", f"{path} cannot be read: {error!r}", LOST) from None
 
 
 def reply_of(line: Mapping[str, object], bodies: Bodies) -> Reply:

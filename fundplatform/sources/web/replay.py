@@ -4,7 +4,8 @@ from collections import defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fundplatform.sources.web.archive import Bodies, Record, reply_of
+from fundplatform.sources.web.archive import Record, reply_of
+from fundplatform.sources.web.bodies import Bodies
 from fundplatform.sources.web.failures import Failure, VendorError
 from fundplatform.sources.web.memory import InMemory
 from fundplatform.sources.web.profile import Access, Reply, Web

@@ -16,7 +16,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from fundplatform.errors import SourceError
-from fundplatform.sources.web.archive import FAILED, Archive, Bodies, Record, asked, read, reply_of
+from fundplatform.sources.web.archive import FAILED, Archive, Record, asked, read, reply_of
+from fundplatform.sources.web.bodies import Bodies
 from fundplatform.sources.web.journal import Fetching, Journal, Request
 from fundplatform.sources.web.profile import Access, Reply, Web
 
