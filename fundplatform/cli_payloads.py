@@ -56,12 +56,13 @@ def _judge(names: Sequence[str], days: int) -> None:
 
 
 def _said(found: Prune, *, done: bool) -> list[str]:
+    verb = "removed" if done else "would go"
     for_each = [
-        f"{source}: {found.gone[source]:,} fetch{'' if found.gone[source] == 1 else 'es'} {'removed' if done else 'would go'}, "
+        f"{source}: {found.gone[source]:,} fetch{'' if found.gone[source] == 1 else 'es'} {verb}, "
         f"{found.kept[source]:,} stay"
         for source in sorted({*found.gone, *found.kept})
     ]
     size = f"{len(found.bodies):,} answers, {found.bytes / 1e6:,.1f} MB"
-    total = f"{size} {'removed' if done else 'would go; nothing is removed without --yes'}"
+    total = f"{size} {verb}" + ("" if done else "; nothing is removed without --yes")
     broken = [f"unreadable, so no answer goes: {path}" for path in found.unread]
     return [*for_each, total, *broken]
