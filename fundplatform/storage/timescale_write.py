@@ -23,6 +23,7 @@ from fundplatform.tables import Table
 
 # Rows encoded at a time: bounds the memory of a load, and is past the point where more is faster.
 _BATCH = 65_536
+_BARS = (tables.OHLCV, tables.VALIDATED)
 
 
 def encoded(table: Table, frame: pl.DataFrame) -> Iterator[bytes]:
@@ -94,6 +95,7 @@ class TimescaleWriter:
             part = tight(table, staged, part)
         own = " ".join(f"{n}={v}" for n, v in sorted(part.where.items()))
         timescale_locks.take(self._connection, f"{table.full_name} {own}".strip(), self._notify)
+        self._fit_chunks(table, staged)
         where = bounds(table, part)
         if self._number(f"SELECT count(*) FROM (SELECT 1 FROM {table.full_name} "  # noqa: S608
                         f"WHERE {where} LIMIT 1) AS any_row"):  # fmt: skip
@@ -108,6 +110,7 @@ class TimescaleWriter:
             SchemaError: A column is not exactly of the table's type.
         """
         timescale_locks.take(self._connection, f"{table.full_name}", self._notify)
+        self._fit_chunks(table, frame)
         self._run(f"DELETE FROM {table.full_name} WHERE {bounds(table, part)}")  # noqa: S608
         order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
         self._copy(table, table.full_name, frame.sort(list(order)))
@@ -130,6 +133,11 @@ class TimescaleWriter:
         if changed:
             self._put_in(table)
         return Counts(inserted, updated, staged.height - changed, removed)
+
+    def _fit_chunks(self, table: Table, frame: pl.DataFrame) -> None:
+        """Shorter chunks from the first intraday bar on: a year of minutes is no unit to work in."""
+        if table in _BARS and (frame["interval"] != "1d").any():
+            self._run(f"SELECT ops.narrow_chunks('{table.full_name}')")
 
     def _number(self, sql: str) -> int:
         row = self._connection.execute(sql.encode()).fetchone()

@@ -88,6 +88,40 @@ def test_hypertables_with_chunks_of_a_year(
     assert timescale.migrate() == []
 
 
+def test_chunks_get_shorter_with_the_first_intraday_bar(
+    timescale: TimescaleStore, postgres: Server, database: str
+) -> None:
+    """Of that table alone, by the login of a run, in one transaction with the bars."""
+    runner = TimescaleStore(login(postgres, database, "fundplatform_writer"))
+    hourly = bars((1, OLD, 1.0), (1, DAYS[40], 1.0), (1, DAYS[80], 1.0))
+    put(runner, tables.OHLCV, hourly.with_columns(interval=pl.lit("1h")), HISTORY)
+    found = postgres.sql(
+        database,
+        "SELECT hypertable_schema || '.' || hypertable_name, time_interval::text "
+        "FROM timescaledb_information.dimensions WHERE hypertable_schema !~ '^_'",
+    )
+    assert dict(found)["raw.ohlcv"] == "30 days"
+    assert dict(found)["prices.validated"] == "365 days"
+    chunks = postgres.sql(
+        database,
+        "SELECT count(*) FROM timescaledb_information.chunks WHERE hypertable_name = 'ohlcv'",
+    )
+    assert chunks == [(3,)]
+    # A later `init` leaves it so.
+    timescale.migrate()
+    again = "SELECT ops.narrow_chunks('raw.ohlcv')"
+    assert postgres.sql(database, again) == [(False,)]
+
+
+def test_without_the_extension_nothing_is_narrowed(
+    store: TimescaleStore, postgres: Server, database: str
+) -> None:
+    if "TimescaleDB" in store.describe():
+        pytest.skip("this PostgreSQL has TimescaleDB")
+    assert postgres.sql(database, "SELECT ops.narrow_chunks('raw.ohlcv')") == [(False,)]
+    put(store, tables.OHLCV, bars((1, OLD, 1.0)).with_columns(interval=pl.lit("1h")), HISTORY)
+
+
 def selected(close: float) -> pl.DataFrame:
     """prices.validated of one instrument over all days."""
     frame = bars(*((1, day, close) for day in DAYS)).drop("fetched_at", "payload_hash")
