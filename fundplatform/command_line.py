@@ -104,13 +104,13 @@ def run_backfill(job: Backfill, store: Store) -> bool:
             "--refetch fetches them again."
         )
         return True
+    for outcome in failed:
+        tell_errors(outcome)
     begun = time.monotonic()
     path = store.publish()
     published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
     console.print(f"{runs} runs in {begun - started:.1f} s{published}")
     _refresh_report(Settings.from_env(), store)
-    for outcome in failed:
-        tell_errors(outcome)
     return ok
 
 

@@ -1,8 +1,13 @@
 """A whole location on a temporary home, driven as the command line drives it."""
 
+import atexit
+import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cache
+from pathlib import Path
 
 import dagster as dg
 
@@ -69,7 +74,27 @@ class Pipeline:
 
 def make(settings: Settings, sources: Sequence[Source] | None = None) -> Pipeline:
     """A pipeline on an empty or existing home."""
+    if not settings.dagster_home.exists():
+        _seed(settings)
     store = open_store(settings, notify=lambda message: None)
     init(settings, store)
     chosen = register.load(settings).sources if sources is None else sources
     return Pipeline(settings, store, open_instance(settings), chosen)
+
+
+def _seed(settings: Settings) -> None:
+    """Databases without rows, copied: making them costs a second each time."""
+    empty = _empty()
+    shutil.copytree(empty.dagster_home, settings.dagster_home)
+    if settings.warehouse_url is None:
+        shutil.copyfile(empty.warehouse, settings.warehouse)
+
+
+@cache
+def _empty() -> Settings:
+    folder = Path(tempfile.mkdtemp(prefix="fundplatform-empty-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    settings = Settings(home=folder / "home")
+    init(settings, open_store(settings, notify=lambda message: None))
+    open_instance(settings).dispose()
+    return settings

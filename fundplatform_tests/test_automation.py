@@ -1,8 +1,10 @@
 """The sensors on a real location: holes are named and asked for exactly, and it terminates."""
 
 import random
+import shutil
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import dagster as dg
@@ -35,12 +37,25 @@ class Short(Sample):
         return replace(spec, kinds={Kind.OHLCV: coverage})
 
 
-@pytest.fixture
-def loaded(settings: Settings) -> Pipeline:
-    made = make(settings, [Short()])
+@pytest.fixture(scope="module")
+def loaded_home(tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path) -> Path:
+    """Loaded once; each test gets a copy."""
+    home = tmp_path_factory.mktemp("loaded")
+    (home / "calendars").symlink_to(calendar_cache)
+    made = make(Settings(home=home, lock_timeout=20), [Short()])
     made.clock = lambda: LOADED
     made.backfill(FIRST, LAST)
     assert [o.errors for o in made.outcomes if o.errors] == []
+    made.instance.dispose()
+    return home
+
+
+@pytest.fixture
+def loaded(settings: Settings, loaded_home: Path) -> Pipeline:
+    shutil.copytree(loaded_home, settings.home, symlinks=True, dirs_exist_ok=True,
+                    ignore=shutil.ignore_patterns("calendars"))  # fmt: skip
+    made = make(settings, [Short()])
+    made.clock = lambda: LOADED
     return made
 
 

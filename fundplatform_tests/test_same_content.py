@@ -105,6 +105,7 @@ def test_the_same_summary(both: tuple[Pipeline, Pipeline]) -> None:
         assert one.equals(other), title
 
 
+@pytest.mark.slow
 def test_second_run_changes_nothing(both: tuple[Pipeline, Pipeline]) -> None:
     before = hashes(both[1].store)
     for pipeline in both:

@@ -135,7 +135,7 @@ class TimescaleWriter:
         return Counts(inserted, updated, staged.height - changed, removed)
 
     def _fit_chunks(self, table: Table, frame: pl.DataFrame) -> None:
-        """Shorter chunks from the first intraday bar on: a year of minutes is no unit to work in."""
+        """Shorter chunks from the first intraday bar on: a year of minutes is too much for one."""
         if table in _BARS and (frame["interval"] != "1d").any():
             self._run(f"SELECT ops.narrow_chunks('{table.full_name}')")
 
