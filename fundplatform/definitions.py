@@ -27,6 +27,7 @@ from fundplatform.automation.job_file import load_jobs
 from fundplatform.automation.jobs import dagster_jobs, job_schedules, job_sensor
 from fundplatform.automation.ledger_asset import gap_table
 from fundplatform.automation.measures import metrics_file
+from fundplatform.automation.quotes import quote_schedule
 from fundplatform.automation.schedules import schedules
 from fundplatform.automation.sensors import sensors
 from fundplatform.automation.watch import alerts
@@ -38,6 +39,7 @@ from fundplatform.finance.metric_rules import MetricRules, load_metric_rules
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
+from fundplatform.sources.web.quotes import quoting
 from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.event_rows import use_batches
@@ -87,15 +89,17 @@ def build_definitions(
         warehouse=warehouse,
         publish_after_run=publish_after_run,
     )
+    quotes = [q for q in map(quoting, sources) if q]
     wanted = load_jobs(settings.jobs)
     named = dagster_jobs(wanted, sources, clock, lambda: made)
     made = dg.Definitions(
         assets=[
             *_assets(sources, settings, clock, store),
             gap_table(sources, store, clock),
+            *(raw_asset(q, Kind.QUOTES, clock, Syncs(store)) for q in quotes),
         ],
         jobs=named,
-        schedules=[*schedules(sources), *job_schedules(wanted)],
+        schedules=[*schedules(sources), *quote_schedule(quotes), *job_schedules(wanted)],
         sensors=[
             *sensors(sources, store, clock),
             alerts(sources, settings, store, clock),

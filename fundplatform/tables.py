@@ -333,6 +333,27 @@ PROFILES = Table(
     revisions=True,
     stamps=RAW_STAMPS,
 )
+QUOTES = Table(
+    "raw",
+    "quotes",
+    "Latest quotes as asked for during the day; no history, and no part of any index or metric.",
+    (
+        SOURCE_ID,
+        INSTRUMENT_ID,
+        Column("quote", "text", "Quote currency."),
+        Column("quoted_at", "timestamp", "Vendor's time of the price, else when it came (UTC)."),
+        Column("session", "date", "UTC day of `quoted_at`."),
+        Column("price", "float64", "Latest price, quote currency."),
+        Column("bid", "float64", "Best bid, quote currency.", True),
+        Column("ask", "float64", "Best ask, quote currency.", True),
+        *_stamps(payload=True),
+    ),
+    ("source_id", "instrument_id", "quote", "quoted_at"),
+    keeps_absent=True,
+    revisions=True,
+    stamps=RAW_STAMPS,
+)
+
 REJECTED_AT_LOAD = Table(
     "raw",
     "rejected",
@@ -1230,6 +1251,7 @@ TABLES: tuple[Table, ...] = (
     FUND_FACTS,
     HOLDINGS,
     PROFILES,
+    QUOTES,
     REJECTED_AT_LOAD,
     PAYLOADS,
     SOURCES,

@@ -71,7 +71,8 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
             replay=Path(kept) if kept else None,
             span=span,
             plan=plan,
-            fresh=FRESH in context.run.tags,
+            # A quote is of now: nothing that an earlier attempt got is one.
+            fresh=FRESH in context.run.tags or kind is Kind.QUOTES,
         )
         asked = only(source, wanted.symbols)
         name = context.asset_key.to_user_string()

@@ -31,6 +31,7 @@ class Kind(StrEnum):
     FUND_FACTS = "fund_facts"
     HOLDINGS = "holdings"
     PROFILES = "profiles"
+    QUOTES = "quotes"
 
     @property
     def table(self) -> Table:
@@ -50,6 +51,7 @@ _TABLES: dict[Kind, Table] = {
     Kind.FUND_FACTS: tables.FUND_FACTS,
     Kind.HOLDINGS: tables.HOLDINGS,
     Kind.PROFILES: tables.PROFILES,
+    Kind.QUOTES: tables.QUOTES,
 }
 
 

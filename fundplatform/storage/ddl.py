@@ -49,6 +49,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0050_gaps": (tables.GAPS,),
     "0045_actions": (tables.ACTIONS, tables.TOTAL_RETURN_FACTORS),
     "0047_identity": (tables.IDENTITY_DECISIONS,),
+    "0070_quotes": (tables.QUOTES,),
     "0048_caps": (tables.SECURITIES, tables.CAPS),
     "0074_exclusions": (tables.EXCLUSIONS,),
 }

@@ -15,6 +15,8 @@ CONTRACT = {
     "registered_at",
     "latest_prices": "instrument_id symbol name asset_class market quote session open high low "
     "close volume adjustment source known_at",
+    "latest_quotes": "instrument_id symbol name asset_class market quote price bid ask quoted_at "
+    "fetched_at source",
     "adjusted_prices": "instrument_id symbol asset_class interval quote bar_open_at session open "
     "high low close volume close_as_delivered split_factor basis",
     "corporate_actions": "instrument_id symbol name asset_class quote action ex_date ratio amount "
