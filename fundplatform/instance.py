@@ -62,7 +62,11 @@ def init(settings: Settings, store: Store) -> list[str]:
         if not target.exists():
             shutil.copyfile(shipped(name), target)
             done.append(f"copied {name} into {settings.dagster_home}")
-    done += [f"applied migration {name}" for name in store.migrate()]
+    migrated = store.migrate()
+    done += [f"applied migration {name}" for name in migrated]
+    # A copy from before lacks what the reading commands of this version ask for.
+    if migrated and any(settings.published.iterdir()) and (copy := store.publish()):
+        done.append(f"published {copy}")
     return done
 
 

@@ -8,11 +8,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from fundplatform import calendars, cli
 from fundplatform.settings import Settings
+from fundplatform.storage import migrations
+from fundplatform.storage.migrations import Migration
 from fundplatform_tests.dropped import JANUARY, bar, folder, table
+from fundplatform_tests.pipeline import make
 
 DAYS = [f"2024-01-{d:02}" for d in (2, 3, 4, 5, 8)]
 SPAN = ("--from", "2024-01-02", "--to", "2024-01-08")
@@ -112,6 +116,23 @@ def test_init_twice(command: Command, home: Settings) -> None:
     ready, database = second.out.splitlines()
     assert ready == f"{home.home} is ready; nothing to do"
     assert database.startswith("DuckDB 2.")
+
+
+def test_init_after_an_upgrade_publishes_for_the_readers(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(settings).store.publish()
+    known = migrations.migrations(migrations.sql_folder("duckdb"))
+    newer = Migration("9999_newer", "CREATE VIEW marts.newer AS SELECT 1 AS one", "f" * 64)
+    monkeypatch.setattr(migrations, "migrations", lambda folder: [*known, newer])
+    monkeypatch.setenv("FUNDPLATFORM_HOME", str(settings.home))
+    monkeypatch.setattr("sys.argv", ["fundplatform", "init"])
+    cli.main()
+    said = capsys.readouterr().out.splitlines()
+    copy = settings.published / "warehouse.duckdb"
+    assert said[:2] == ["applied migration 9999_newer", f"published {copy}"]
+    with duckdb.connect(str(copy), read_only=True) as reader:
+        assert reader.sql("SELECT one FROM marts.newer").fetchall() == [(1,)]
 
 
 def test_sources_lists_the_good_and_the_bad(command: Command, home: Settings) -> None:
