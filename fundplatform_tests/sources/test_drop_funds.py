@@ -114,6 +114,14 @@ def test_what_is_no_spdr_workbook_is_said(tmp_path: Path, content: bytes, why: s
         example(tmp_path, "spdr").put("x.xlsx", content).fetch()
 
 
+def test_a_fund_of_one_price_a_day(tmp_path: Path) -> None:
+    """The line of docs/drop-folders.md; rules refuse a bar without open, high and low."""
+    columns = "{symbol: Fund, session: Day, open: NAV, high: NAV, low: NAV, close: NAV}"
+    drop = Drop(tmp_path).yaml(f"asset_class: fund\nstart: 2020-01-01\ncolumns: {columns}\n")
+    batch = drop.put("navs.csv", "Fund,Day,NAV\nVFIAX,2020-01-02,300.5\n").fetch()
+    assert batch.rows.select("open", "high", "low", "close").rows() == [(300.5,) * 4]
+
+
 def test_an_nport_file(tmp_path: Path) -> None:
     position = (
         "<invstOrSec><name>{}</name><cusip>037833100</cusip><balance>1</balance><units>NS</units>"
