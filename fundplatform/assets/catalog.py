@@ -207,14 +207,15 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
 def closes_of(
     prices: pl.DataFrame, instruments: pl.DataFrame, sources: pl.DataFrame
 ) -> pl.DataFrame:
-    """instrument_id, session, close as traded, dollar_volume (USD), quote; one row a session."""
-    bars = price_bars(prices, sources).filter("selected", pl.col("adjustment") == "none")
+    """instrument_id, session, close, dollar_volume (USD), quote, adjustment; one row a session."""
+    bars = price_bars(prices, sources).filter("selected")
     quotes = instruments.select("instrument_id", "quote")
     return bars.join(quotes, on="instrument_id").select(
         "instrument_id",
         "session",
         "close",
         "quote",
+        "adjustment",
         dollar_volume=pl.col("close") * pl.col("volume"),
     )
 

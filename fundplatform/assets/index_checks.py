@@ -10,6 +10,7 @@ import dagster as dg
 import polars as pl
 
 from fundplatform.finance.index import identities
+from fundplatform.finance.index.notes import OLD_CAPS
 
 _SHOWN = 5
 _WHOLE = {"whole": True}
@@ -20,8 +21,8 @@ _LEVELS = dg.AssetKey(["indices", "levels"])
 
 
 def index_checks() -> list[dg.AssetChecksDefinition]:
-    """The identities of every session, and those of levels."""
-    return [_sessions(), _chains()]
+    """The identities of every session, and those of levels; and how old caps are."""
+    return [_sessions(), _chains(), _caps()]
 
 
 def _sessions() -> dg.AssetChecksDefinition:
@@ -63,6 +64,35 @@ def _chains() -> dg.AssetChecksDefinition:
         return verdict({"levels": identities.levels_follow(levels, performance)})
 
     return check
+
+
+def _caps() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="fresh_caps",
+        asset=_PERFORMANCE,
+        description="No composition rests on market caps older than flag_cap_age_days (120).",
+        pool="warehouse",
+    )
+    def check(performance: pl.DataFrame) -> dg.AssetCheckResult:
+        return age_of_caps(performance)
+
+    return check
+
+
+def age_of_caps(performance: pl.DataFrame) -> dg.AssetCheckResult:
+    """A warning with the sessions of each index that rest on old caps, and the last note."""
+    noted = pl.col("note").str.contains(OLD_CAPS, literal=True).fill_null(value=False)
+    old = performance.filter(noted, pl.col("return_basis") == "price").sort("session")
+    by_index = old.group_by("index_name", maintain_order=True).agg(
+        sessions=pl.len(), last=pl.col("session").last().cast(pl.String), note=pl.col("note").last()
+    )
+    records = [dg.TableRecord(row) for row in by_index.head(_SHOWN).iter_rows(named=True)]
+    table = {"indices": dg.MetadataValue.table(records)} if records else {}
+    return dg.AssetCheckResult(
+        passed=old.is_empty(),
+        severity=dg.AssetCheckSeverity.WARN,
+        metadata={"sessions on old caps": old.height, **table},
+    )
 
 
 def verdict(broken: Mapping[str, pl.DataFrame]) -> dg.AssetCheckResult:

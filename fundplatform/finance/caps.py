@@ -54,7 +54,8 @@ def market_caps(
     Args:
         shares: raw.shares.
         snapshots: raw.market_caps.
-        closes: instrument_id, session, close as traded, dollar_volume (NULL: unknown), quote.
+        closes: instrument_id, session, close, dollar_volume (NULL: unknown), quote, adjustment: as
+            traded (none), or split. Counts are of shares as traded, so only the former price them.
         factors: catalog.adjustment_factors.
         securities: catalog.securities.
 
@@ -64,7 +65,7 @@ def market_caps(
     bars = closes.sort("session").with_columns(
         pl.col("dollar_volume").rolling_median(20, min_samples=1).over("instrument_id"),
     )
-    counted = of_shares(shares, bars, factors)
+    counted = of_shares(shares, bars.filter(pl.col("adjustment") == "none"), factors)
     priced = _priced(snapshots, bars, factors)
     judged = _scoped(_judged(priced), securities)
     kept = _not_outdone(judged, counted)
@@ -136,9 +137,7 @@ def _factor(rows: pl.DataFrame, factors: pl.DataFrame, day: str) -> pl.Series:
 
 def _priced(snapshots: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
     """Snapshots with the close of their session (or the last within days), raw and adjusted."""
-    adjusted = bars.with_columns(
-        adj=pl.col("close") * factor_of(bars.with_columns(adjustment=pl.lit("none")), factors)
-    )
+    adjusted = bars.with_columns(adj=pl.col("close") * factor_of(bars, factors))
     return (
         snapshots.sort("session")
         .join_asof(

@@ -1,11 +1,12 @@
 """Indices rank by caps that are trusted, in a universe by rule; who is missing is said."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
 from fundplatform import tables
+from fundplatform.assets.index_checks import age_of_caps
 from fundplatform.assets.index_inputs import Known, one_index
 from fundplatform.assets.series import PRICE_COLUMNS
 from fundplatform.finance.index import IndexResult
@@ -150,3 +151,14 @@ def test_each_line_is_ranked_by_itself_but_not_twice_by_the_whole_companys_cap()
     apart = [c for c in CAPS if c[1] not in (IDS["GOOG"], IDS["GOOGL"])]
     apart += [cap("GOOG", 650.0), cap("GOOGL", 640.0)]
     assert chosen(built(each, apart)) == ["BIG", "GOOG", "GOOGL"]
+
+
+def test_caps_that_are_old_are_a_warning() -> None:
+    fresh = built(US, CAPS)
+    assert age_of_caps(fresh.performance).passed
+    # Known now, but measured 121 days before the second session, so 120 before the first.
+    day = DAYS[1] - timedelta(days=121)
+    told = age_of_caps(built(US, [(*c[:4], day, *c[5:]) for c in CAPS]).performance)
+    assert not told.passed
+    assert told.severity.value == "WARN"
+    assert told.metadata["sessions on old caps"].value == 1

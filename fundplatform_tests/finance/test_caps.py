@@ -52,7 +52,9 @@ def closes(*rows: tuple[int, date, float], dollars: float | None = None) -> pl.D
         schema={"instrument_id": pl.Int32, "session": pl.Date, "close": pl.Float64},
         orient="row",
     )
-    return own.with_columns(dollar_volume=pl.lit(dollars, pl.Float64), quote=pl.lit("USD"))
+    return own.with_columns(
+        dollar_volume=pl.lit(dollars, pl.Float64), quote=pl.lit("USD"), adjustment=pl.lit("none")
+    )
 
 
 def told(got: pl.DataFrame) -> list[str | None]:
@@ -237,6 +239,7 @@ def test_the_vendors_unit_error_of_2016(shared_data: Path) -> None:
         close="close",
         dollar_volume=pl.col("close") * pl.col("volume"),
         quote=pl.lit("USD"),
+        adjustment=pl.lit("split"),
     )
     got = market_caps(
         NO_SHARES, caps(*((ids[s], d, c) for s, c, d in own.iter_rows())), bars, NO_FACTORS, NOBODY

@@ -52,6 +52,12 @@ CONTRACT = {
     "sortino_percentile calmar_percentile max_drawdown_percentile volatility_percentile "
     "tracking_error_percentile expense_ratio_percentile weights_version reason is_latest",
     "fund_exposures": "instrument_id symbol as_of kind name weight through known_at is_latest",
+    "market_caps": "instrument_id symbol name source origin measured_on known_at market_cap "
+    "currency scope trusted problem",
+    "securities": "instrument_id symbol name asset_class market security_type domestic us_common "
+    "issuer share_class reason",
+    "index_divisor": "index_name session reviewed basket_value level divisor",
+    "index_coverage": "index_name session n_target n_constituents no_price no_cap by_rule coverage",
     "source_health": "source title asset_class calendar first_session last_session sessions "
     "held_sessions rows_raw rows_rejected rows_rejected_at_load payloads last_fetched_at "
     "last_success_at",

@@ -159,17 +159,18 @@ def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl
     days = frame["day"].to_numpy()
     age = known.days[pos]
     age -= days[snap]
-    # What does not count has no cap, so that nothing grows from it.
-    caps = np.where(near, frame["market_cap"].to_numpy(), np.nan)
+    caps = frame["market_cap"].to_numpy()
+    lost = ~found | (age > known.max_age)
+    if not near.all():
+        lost |= ~near[snap]
+    if stretch is not None:
+        lost |= stretch != stretch[start][snap]
     total -= total[start][snap]
+    total[lost] = 0
     growth = total * _LOG_UNIT
     measure = np.exp(growth, out=growth)
     measure *= caps[snap]
-    lost = ~found | (age > known.max_age)
-    if stretch is not None:
-        lost |= stretch != stretch[start][snap]
-    if lost.any():
-        measure[lost] = np.nan
+    measure[lost] = np.nan
     whole = frame["whole"].to_numpy()
     unknown = np.isnan(measure)
     if unknown.any():

@@ -15,6 +15,9 @@ from fundplatform.finance.index_definition import IndexDefinition
 
 _NAMED = 5
 
+OLD_CAPS = "market caps older than"
+"""How a note of old caps is told from others."""
+
 NOTED = pl.Schema({"pos": pl.Int32(), "reason": pl.String(), "symbol": pl.String()})
 """Names left out, with the reason."""
 
@@ -65,9 +68,7 @@ def notes(
         parts[s.row + market.first] += _of_session(definition, s, market)
     old = chosen.filter(pl.col("age") > definition.flag_cap_age_days)
     for pos, count, names in _by_pos(old):
-        parts[pos].append(
-            f"{count} market caps older than {definition.flag_cap_age_days} days: {names}"
-        )
+        parts[pos].append(f"{count} {OLD_CAPS} {definition.flag_cap_age_days} days: {names}")
     for excluded_by, text in _LACKING.items():
         for pos, count, names in _by_pos(absent.filter(excluded_by=excluded_by)):
             parts[pos].append(text.format(count, definition.n, names))
