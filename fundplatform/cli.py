@@ -102,7 +102,7 @@ def status() -> None:
     settings = Settings.from_env()
     store = quiet_store(settings)
     console.print(summary.status_table(store))
-    for line in summary.troubles(store):
+    for line in (*summary.troubles(store), *summary.decisions(store, utc_now().date())):
         click.echo(line)
     click.echo(store.describe())
 

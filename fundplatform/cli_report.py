@@ -19,11 +19,13 @@ def report() -> None:
 @click.option("--session", type=DAY, help="Default: the newest that was judged.")
 def quality(session: date | None) -> None:
     """The data quality of a session: what came in, what was refused, what is late or missing."""
+    from fundplatform.finance.rules import load_limits
     from fundplatform.reports.quality import LATEST, write
 
     settings = Settings.from_env()
     store = open_warehouse(settings)
-    path, on = write(store, settings.quality_report.parent, utc_now(), session)
+    limits = load_limits(settings.rules)
+    path, on = write(store, settings.quality_report.parent, utc_now(), session, limits)
     click.echo(f"{on}: {path}")
     if session is None:
         click.echo(f"the newest is also {path.with_name(LATEST)}")

@@ -128,10 +128,12 @@ def tell_errors(outcome: Outcome) -> None:
 def _refresh_report(settings: Settings, store: Store) -> None:
     """Bring the newest quality report up to date; none where nothing is judged."""
     # Imported late: what draws the report is of no use to the other commands.
+    from fundplatform.finance.rules import load_limits
     from fundplatform.reports.quality import write
 
     with suppress(WarehouseError):
-        write(store, settings.quality_report.parent, utc_now())
+        limits = load_limits(settings.rules)
+        write(store, settings.quality_report.parent, utc_now(), limits=limits)
 
 
 def prepare(

@@ -30,6 +30,7 @@ from fundplatform.automation.measures import metrics_file
 from fundplatform.automation.quotes import quote_schedule
 from fundplatform.automation.schedules import schedules
 from fundplatform.automation.sensors import sensors
+from fundplatform.automation.table_checks import table_checks
 from fundplatform.automation.watch import alerts
 from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
@@ -112,6 +113,7 @@ def build_definitions(
             *index_checks.index_checks(),
             proofs.adjusted_prices(),
             *freshness_checks(sources, clock),
+            *table_checks(sources, store, settings.rules),
         ],
         resources={"io_manager": io_manager, "contracts": Contracts(warehouse=warehouse)},
         executor=dg.in_process_executor,

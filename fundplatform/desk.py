@@ -33,7 +33,7 @@ class Desk:
     @classmethod
     def of(cls, settings: Settings, store: Store) -> "Desk":
         """The desk of this home."""
-        return cls(store, settings.home / "rules.yaml", settings.home / FILE)
+        return cls(store, settings.rules, settings.home / FILE)
 
     def limits(self) -> Limits:
         """See `load_limits`; instruments not yet resolved."""

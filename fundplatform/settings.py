@@ -110,6 +110,11 @@ class Settings:
         return self.home / "expectations"
 
     @property
+    def rules(self) -> Path:
+        """The user's own limits of the rules (YAML)."""
+        return self.home / "rules.yaml"
+
+    @property
     def tiers(self) -> Path:
         """The user's own tiers (YAML): overrides and lists before those that ship."""
         return self.home / "tiers.yaml"

@@ -89,6 +89,26 @@ def troubles(store: Store) -> Iterator[str]:
         yield f"{told}; score {one['score']:.0f} of 100"
 
 
+_MOST_DECISIONS = 10
+
+
+def decisions(store: Store, today: date) -> Iterator[str]:
+    """A line for each override in force or lately expired, the first to expire first."""
+    # Imported late: only `status` wants it.
+    from fundplatform.reports.quality_facts import overrides
+
+    known = overrides(store, today)
+    for one in known.head(_MOST_DECISIONS).iter_rows(named=True):
+        of = " ".join(str(one[n]) for n in ("source", "symbol") if one[n])
+        days = f"{one['first_session']}..{one['last_session']}"
+        word = "since" if one["state"] == "expired" else "until"
+        until = f" {word} {one['expires_on']}" if one["expires_on"] else ""
+        told = f"{one['action']} {of} {days} by {one['author']}: {one['reason']}"
+        yield f"override {one['state']}{until}: {told}"
+    if known.height > _MOST_DECISIONS:
+        yield f"... and {known.height - _MOST_DECISIONS} more: fundplatform quality overrides"
+
+
 def _missing(listed: pl.DataFrame, source: dict[str, object]) -> int:
     first, last = source["first_session"], source["last_session"]
     if not isinstance(first, date) or not isinstance(last, date):

@@ -63,9 +63,10 @@ CHECKED = {
     "catalog/adjustment_factors",
     "catalog/total_return_factors",
     "ops/gates",
+    "ops/gaps",
 }
 
-WARNING = {"fresh", "fresh_caps", "vendor_adjusted_close"}
+WARNING = {"fresh", "fresh_caps", "vendor_adjusted_close", "V14", "V27", "V30"}
 """Checks that compare with others, or with the clock: they hold nothing up."""
 
 _IMPORT = """

@@ -11,6 +11,7 @@ import polars as pl
 
 from fundplatform.finance.index import identities
 from fundplatform.finance.index.notes import OLD_CAPS
+from fundplatform.finance.rules.aggregates import index_whole, usual
 
 _SHOWN = 5
 _WHOLE = {"whole": True}
@@ -40,15 +41,37 @@ def _sessions() -> dg.AssetChecksDefinition:
     def check(
         performance: pl.DataFrame, compositions: pl.DataFrame, contributions: pl.DataFrame
     ) -> dg.AssetCheckResult:
-        return verdict(
+        found = verdict(
             {
                 "weights": identities.weights_add_up(compositions),
                 "contributions": identities.contributions_add_up(performance, contributions),
                 "total returns": identities.total_is_no_less(performance),
             }
         )
+        return whole(found, performance, compositions)
 
     return check
+
+
+def whole(
+    found: dg.AssetCheckResult, performance: pl.DataFrame, compositions: pl.DataFrame
+) -> dg.AssetCheckResult:
+    """The result with V28: a session that is not whole is a warning beside the identities."""
+    prices = performance.filter(pl.col("return_basis") == "price")
+    weights = compositions.select("index_name", "session", "instrument_id", weight="target_weight")
+    returns = prices.select("index_name", "session", "session_return", level=pl.lit(1.0))
+    said = index_whole(weights, usual(prices), returns)
+    told = {"V28": said.finding, "V28 offenders": "\n".join(said.offenders)}
+    texts = {name: dg.MetadataValue.text(text) for name, text in told.items()}
+    metadata = {**found.metadata, **texts}
+    if not found.passed or said.outcome == "passed":
+        return found._replace(metadata=metadata)
+    return found._replace(
+        passed=False,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"V28: {said.finding}",
+        metadata=metadata,
+    )
 
 
 def _chains() -> dg.AssetChecksDefinition:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 
+from fundplatform.finance.rules import DEFAULTS, Limits
 from fundplatform.finance.rules.catalog import BY_ID
 from fundplatform.reports.page import (
     Cell,
@@ -33,6 +34,7 @@ _SECTIONS = (
     ("sources", "Sources"),
     ("restated", "Changed by vendors"),
     ("disagreement", "Sources that differ"),
+    ("tables", "Other tables"),
     ("overrides", "Overrides"),
     ("trend", "Trend"),
     ("expectations", "Expectations"),
@@ -40,7 +42,11 @@ _SECTIONS = (
 
 
 def write(
-    store: Store, folder: Path, now: datetime, session: date | None = None
+    store: Store,
+    folder: Path,
+    now: datetime,
+    session: date | None = None,
+    limits: Limits = DEFAULTS,
 ) -> tuple[Path, date]:
     """Write `<session>.html`, and `latest.html` where it is the newest; both replaced as a whole.
 
@@ -49,6 +55,7 @@ def write(
         folder: Made where it is missing.
         now: For what has expired, and printed on the page.
         session: None: the newest that was judged.
+        limits: Of the rules that are asked of other tables than bars.
 
     Returns:
         The session's file and the session.
@@ -56,7 +63,7 @@ def write(
     Raises:
         WarehouseError: Nothing was judged of it.
     """
-    facts = gather(store, session, now.date())
+    facts = gather(store, session, now.date(), limits)
     text = render(facts, now)
     folder.mkdir(parents=True, exist_ok=True)
     own = folder / f"{facts.session}.html"
@@ -81,7 +88,8 @@ def render(facts: Facts, now: datetime) -> str:
         "a held session stays in raw and is used by nothing.</p></header>"
         f"<main>{_tiles(facts)}<nav aria-label='Sections'><ul>{links}</ul></nav>"
         f"{_came(facts)}{_coverage(facts)}{_rejected(facts)}{_gaps(facts)}{_sources(facts)}"
-        f"{_restated(facts)}{_disagreement(facts)}{_overrides(facts)}{_trend(facts)}"
+        f"{_restated(facts)}{_disagreement(facts)}{_tables(facts)}{_overrides(facts)}"
+        f"{_trend(facts)}"
         f"{_expectations(facts)}</main>"
     )
     return document(f"Data quality, {facts.session}", body)
@@ -104,12 +112,14 @@ def _verdict(facts: Facts) -> str:
     serious = [
         (held, "held session", "held sessions"),
         (facts.expectations.height, "broken expectation", "broken expectations"),
+        (_broken(facts, "error"), "broken rule on other tables", "broken rules on other tables"),
     ]
     minor = [
         (rejected, "rejected bar", "rejected bars"),
         (_late(facts).height, "late or failing source", "late or failing sources"),
         (facts.disagreements.height, "bar on which sources differ", "bars on which sources differ"),
         (facts.findings.height, "finding on a whole session", "findings on whole sessions"),
+        (_broken(facts, "warning"), "warning on other tables", "warnings on other tables"),
     ]
     bad, soft = _words(serious), _words(minor)
     if not bad and not soft:
@@ -133,7 +143,7 @@ def _tiles(facts: Facts) -> str:
             ("rejected", rejected, "warn" if rejected else ""),
             ("sources held", held, "bad" if held else ""),
             ("sources reporting", today.height, ""),
-            ("overrides in force", facts.overrides.height, ""),
+            ("overrides in force", _in_force(facts), ""),
         ]
     )
 
@@ -267,13 +277,31 @@ def _disagreement(facts: Facts) -> str:
     return section("disagreement", title, table("Beyond the tolerance of V23", columns, rows))
 
 
+def _broken(facts: Facts, outcome: str) -> int:
+    return sum(v.outcome == outcome for v in facts.verdicts)
+
+
+def _tables(facts: Facts) -> str:
+    rows = [
+        (v.rule, _title(v.rule), v.outcome, v.finding, "; ".join(v.offenders) or "-")
+        for v in facts.verdicts
+    ]
+    columns = ("rule", "what must hold", "outcome", "found", "for example")
+    title = "Other tables: what is tracked, restated, held, observed; indices"
+    return section("tables", title, table("Rules on other tables than bars", columns, rows))
+
+
+def _in_force(facts: Facts) -> int:
+    return facts.overrides.filter(pl.col("state") == "in force").height
+
+
 def _overrides(facts: Facts) -> str:
+    title = "Overrides in force and lately expired"
     if facts.overrides.is_empty():
-        return section("overrides", "Overrides in force", paragraph("Nobody overrides a rule."))
+        return section("overrides", title, paragraph("Nobody overrides a rule."))
     columns = ("action", "source", "symbol", "first", "last", "rules", "field", "value", "author",
-               "reason", "expires")  # fmt: skip
-    rows = facts.overrides.rows()
-    return section("overrides", "Overrides in force", table("By expiry", columns, rows))
+               "reason", "expires", "state")  # fmt: skip
+    return section("overrides", title, table("By expiry", columns, facts.overrides.rows()))
 
 
 def _trend(facts: Facts) -> str:

@@ -3,16 +3,21 @@
 SQL that both databases read alike; sums are cast, for a server adds integers up to NUMERIC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import polars as pl
 
 from fundplatform.errors import WarehouseError
+from fundplatform.finance.rules import DEFAULTS, Limits
+from fundplatform.finance.rules.aggregates import Verdict
+from fundplatform.rule_results import verdicts
 from fundplatform.storage.base import Store
 
 SESSIONS = 60
 """Sessions of the heat map and the trend."""
+EXPIRED = timedelta(days=90)
+"""Overrides that expired longer ago are not shown."""
 _SHOWN = 25
 
 
@@ -30,8 +35,9 @@ class Facts:
         restated: Values that sources changed, newest first.
         disagreements: Bars of the session on which sources differ.
         findings: What whole-session rules found in the session.
-        overrides: What people decided, in force.
+        overrides: What people decided: in force, and lately expired.
         expectations: Expectations that failed lately.
+        verdicts: What V14 and V27 to V30 say, of other tables than bars.
     """
 
     session: date
@@ -45,9 +51,10 @@ class Facts:
     findings: pl.DataFrame
     overrides: pl.DataFrame
     expectations: pl.DataFrame
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
-def gather(store: Store, session: date | None, today: date) -> Facts:
+def gather(store: Store, session: date | None, today: date, limits: Limits = DEFAULTS) -> Facts:
     """Read everything for `session` (None: the newest that was judged).
 
     Raises:
@@ -76,8 +83,9 @@ def gather(store: Store, session: date | None, today: date) -> Facts:
         restated=store.query(_RESTATED, [on - timedelta(days=7), on + timedelta(days=1)]),
         disagreements=store.query(_DISAGREE, [on]),
         findings=store.query(_FINDINGS, [on]),
-        overrides=store.query(_OVERRIDES, [today]),
+        overrides=overrides(store, today),
         expectations=store.query(_EXPECTATIONS, [on]),
+        verdicts=verdicts(store, on, limits),
     )
 
 
@@ -130,7 +138,7 @@ SELECT action, source, symbol, first_session, last_session, rules, field, value,
        expires_on
 FROM ops.overrides
 WHERE withdrawn_at IS NULL AND (expires_on IS NULL OR expires_on >= ?)
-ORDER BY expires_on, symbol
+ORDER BY expires_on, symbol, first_session
 """
 _EXPECTATIONS = f"""
 SELECT table_name, suite, expectation, expected, actual, offenders
@@ -138,6 +146,16 @@ FROM ops.quality_results
 WHERE NOT passed AND (from_session IS NULL OR ? BETWEEN from_session AND to_session)
 ORDER BY recorded_from DESC, table_name, suite, number LIMIT {_SHOWN}
 """  # noqa: S608
+
+
+def overrides(store: Store, today: date) -> pl.DataFrame:
+    """What people decided, with its `state`: in force, or expired within `EXPIRED` days."""
+    known = store.query(_OVERRIDES, [today - EXPIRED])
+    return known.with_columns(
+        state=pl.when(pl.col("expires_on") < today)
+        .then(pl.lit("expired"))
+        .otherwise(pl.lit("in force"))
+    )
 
 
 def _sources(store: Store, first: date, on: date) -> pl.DataFrame:

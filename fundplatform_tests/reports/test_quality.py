@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from fundplatform import tables
+from fundplatform import summary, tables
 from fundplatform.cli import cli
 from fundplatform.contracts import Finding
 from fundplatform.errors import WarehouseError
@@ -149,18 +149,29 @@ def test_trouble_is_named_and_escaped(bad: DuckDBStore, tmp_path: Path) -> None:
     assert (
         "To look at: 1 held session, 1 broken expectation, 11 rejected bars, "
         "2 late or failing sources, 1 bar on which sources differ, "
-        "1 finding on a whole session." in text
+        "1 finding on a whole session, 1 warning on other tables." in text
     )
     for said in ("held: 9 of 500 rows rejected", "High is at least open, close and low",
                  "unfetched gamma 1", "gone since the session before alpha 7",
                  "beta late or failing",
                  "gamma late or failing", "10 10.5 +5.000%", "3.000% 0.50% source 1, first by",
-                 "ann a true move 2024-06-01", "500 rows where 600 are usual", "92.5",
-                 "expect_x"):  # fmt: skip
+                 "ann a true move 2024-06-01 in force",
+                 "V27 Values once stored are not restated warning 1 of 1 values differ",
+                 "500 rows where 600 are usual", "92.5", "expect_x"):  # fmt: skip
         assert said in text, said
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert 'class="q0" title="beta 2024-03-28: 500 bars, 9 rejected, held"' in page
+
+
+def test_status_names_overrides_in_force_and_lately_expired(bad: DuckDBStore) -> None:
+    (told,) = summary.decisions(bad, NOW.date())
+    assert told == (
+        "override in force until 2024-06-01: accept AAA 2024-03-28..2024-03-28 by ann: a true move"
+    )
+    (late,) = summary.decisions(bad, date(2024, 6, 2))
+    assert late.startswith("override expired since 2024-06-01: accept AAA")
+    assert list(summary.decisions(bad, date(2024, 9, 1))) == []
 
 
 def test_nothing_is_asked_of_the_network(bad: DuckDBStore, tmp_path: Path) -> None:

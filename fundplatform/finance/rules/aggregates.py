@@ -44,7 +44,9 @@ def tracked_present(expected: pl.DataFrame, present: pl.DataFrame) -> Verdict:
     return _verdict("V14", "error" if top else "warning", text, names)
 
 
-def restated(old: pl.DataFrame, new: pl.DataFrame, limits: Limits = DEFAULTS) -> Verdict:
+def restated(
+    old: pl.DataFrame, new: pl.DataFrame, limits: Limits = DEFAULTS, compared: int | None = None
+) -> Verdict:
     """V27: fetched values against the stored ones.
 
     Args:
@@ -52,15 +54,17 @@ def restated(old: pl.DataFrame, new: pl.DataFrame, limits: Limits = DEFAULTS) ->
         new: key, value: what came. NULL and a number differ; so do two numbers further apart than
             the relative tolerance.
         limits: Tolerance and share.
+        compared: Values that were compared, where only those that differ are given.
     """
     tolerance, share = (limits.default("V27", n) for n in ("tolerance", "share"))
     both = new.join(old, on="key", suffix="_old").sort("key")
     apart = (pl.col("value") - pl.col("value_old")).abs() > tolerance * pl.col("value_old").abs()
     one_null = pl.col("value").is_null() != pl.col("value_old").is_null()
     changed = both.filter(apart.fill_null(False) | one_null)
-    text = f"{changed.height} of {both.height} values differ from the stored ones"
+    total = both.height if compared is None else max(compared, both.height)
+    text = f"{changed.height:,} of {total:,} values differ from the stored ones"
     names = [f"{k}: {was} -> {now}" for k, now, was in changed.iter_rows()]
-    much = changed.height > share * both.height
+    much = changed.height > share * total
     return _verdict("V27", "warning" if much else "info", text, names)
 
 
@@ -102,6 +106,19 @@ def index_whole(
     far = levels.filter(pl.col("session_return").abs() > move).sort(by)
     names = [f"{n} {d}: {r:.1%}" for n, d, r in far.select(*by, "session_return").iter_rows()]
     return _verdict("V28", "warning", f"{len(names)} returns beyond {move:.0%}", names)
+
+
+def usual(performance: pl.DataFrame) -> pl.DataFrame:
+    """index_name, session and n: N, or the most constituents of the index so far in the frame.
+
+    An index that never had one (no caps yet) is not expected to be whole.
+    """
+    most = pl.col("n_constituents").cum_max().over("index_name")
+    return (
+        performance.sort("index_name", "session")
+        .select("index_name", "session", n=pl.min_horizontal("n_target", most))
+        .filter(pl.col("n") > 0)
+    )
 
 
 def holdings_sum(holdings: pl.DataFrame, limits: Limits = DEFAULTS) -> Verdict:
