@@ -103,11 +103,7 @@ def tracked(store: Store, session: date) -> Verdict:
         if calendars.get(name).sessions(session, session)
     ]
     # A finished data set says itself how long a listing lived.
-    lives = (
-        pl.when(pl.col("coverage_end").is_null())
-        .then("_alive")
-        .otherwise(pl.col("last") >= session)
-    )
+    ended = pl.col("coverage_end").is_not_null() & (pl.col("last") < session)
     expected = (
         known.join(alive, on=["source_id", "instrument_id"])
         .filter(
