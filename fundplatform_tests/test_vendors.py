@@ -3,9 +3,12 @@
 import logging
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from click.testing import CliRunner
 
@@ -14,15 +17,18 @@ from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.register import Vendor as Entry
 from fundplatform.sources.sample import Sample
+from fundplatform.sources.web import client
 from fundplatform.sources.web.profile import Tracked
 from fundplatform.storage.base import Store
 from fundplatform_tests import pipeline
+from fundplatform_tests.everything_kept import holding
 from fundplatform_tests.sources import acme
 from fundplatform_tests.sources.test_vendor_contract import bar, body
 from fundplatform_tests.sources.vendor_server import Script, Vendor, json, serving
 
 KEY = "s3cret+k/y"
 MONDAY, TUESDAY = date(2024, 3, 4), date(2024, 3, 5)
+SAYING = ("export prices A", "explain metric A 2024-03-05 1D", "sources check", "status")
 NOW = datetime(2024, 3, 6, 12, 0, tzinfo=UTC)
 
 
@@ -118,19 +124,56 @@ def test_one_source_down_and_the_others_finish(
     assert "sample" in told
 
 
-def test_the_key_is_nowhere(
-    asked: Settings, vendor: Vendor, caplog: pytest.LogCaptureFixture
+def test_one_vendor_that_cannot_be_reached_is_named_and_the_other_finishes(
+    asked: Settings, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Logs, events, metadata, the warehouse, the archive: every file of the home is searched."""
+    """Acme's server is gone; Coinbase's, on the loopback as well, answers. Today, by status."""
+    with serving() as gone:
+        nowhere = gone.url
+    candles = [[1709510400, 9, 9, 9, 9, 1.5], [1709596800, 9, 9, 9, 9, 1.5]]
+    vendor.on("/products/BTC-USD/candles", json(candles))
+    urls = {"FUNDPLATFORM_ACME_URL": nowhere, "FUNDPLATFORM_COINBASE_URL": vendor.url}
+    both = replace(asked, sources=("acme", "coinbase"), environment={**asked.environment, **urls})
+    asked.tracked.write_text("acme: [A]\ncoinbase: [BTC/USD: {since: 2024-01-01}]\n")
+    monkeypatch.setattr(client, "HttpWeb", partial(client.HttpWeb, sleep=lambda seconds: None))
+    made = run(both, now=datetime.now(UTC))
+    made.store.publish()
+    assert [o.chunk.label for o in made.outcomes if o.errors] == ["raw/acme/ohlcv"]
+    assert made.recorded("raw/coinbase/ohlcv") == {"2024-03-04", "2024-03-05"}
+    states = made.store.query("select source, state from marts.source_state order by 1").rows()
+    assert states == [("acme", "ERROR"), ("coinbase", "ACTIVE")]
+    # In the UI the failed run names the asset, the source and what was wrong.
+    (failed,) = made.instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    records = made.instance.get_records_for_run(failed.run_id).records
+    said = [str(r.event_log_entry) for r in records if "STEP_FAILURE" in str(r.event_log_entry)]
+    assert said and all("raw__acme__ohlcv" in s and "source acme: transient" in s for s in said)
+    for name, value in {
+        **both.environment,
+        "FUNDPLATFORM_HOME": str(both.home),
+        "FUNDPLATFORM_SOURCES": "acme,coinbase",
+    }.items():
+        monkeypatch.setenv(name, value)
+    told = CliRunner().invoke(cli.cli, ["status"]).output
+    assert "acme: ERROR, transient, never a success" in told, told
+    assert "coinbase: " not in told, "nothing is wrong with it"
+
+
+def test_the_key_is_nowhere(
+    asked: Settings, vendor: Vendor, command: CliRunner, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Logs, events, metadata, the warehouse, reports: every file of the home is searched.
+
+    Every keyed vendor: test_vendor_secrets.py.
+    """
     caplog.set_level(logging.DEBUG)
     vendor.on("/bars", json(body(bar(MONDAY))), Script(b"", 401))
     made = run(asked)
     vendor.on("/bars", Script(b"no json", 302, {"location": f"http://x.test/?apiKey={KEY}"}))
     made.fetch(MONDAY, TUESDAY)
-    made.store.publish()
+    outputs = [command.invoke(cli.cli, words.split()).output for words in SAYING]
     assert {a.params["apiKey"] for a in vendor.asked} == {KEY}, "else this test proves nothing"
     spellings = [KEY, "s3cret%2Bk%2Fy", "s3cret+k%2Fy"]
-    said = [caplog.text, str(made.outcomes), repr(asked), repr(made.sources)]
+    said = [caplog.text, str(made.outcomes), repr(asked), repr(made.sources), *outputs]
     events = [
         str(record.event_log_entry)
         for run_ in made.instance.get_runs()
@@ -138,9 +181,7 @@ def test_the_key_is_nowhere(
     ]
     for text in [*said, *events]:
         assert not [s for s in spellings if s in text], text[:2000]
-    for file in (p for p in asked.home.rglob("*") if p.is_file()):
-        held = [s for s in spellings if s.encode() in file.read_bytes()]
-        assert not held, f"{file} holds the key"
+    assert not holding(asked.home, spellings)
 
 
 def test_a_vendor_without_its_key_waits_and_nothing_fails(
