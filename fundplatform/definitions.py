@@ -45,13 +45,16 @@ from fundplatform.storage.base import Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.event_rows import use_batches
 from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager
+from fundplatform.storage.partition_ranges import remember_ranges
 from fundplatform.storage.syncs import Syncs
-from fundplatform.storage.timescale import TimescaleStore
 
 
 def open_store(settings: Settings, notify: Callable[[str], None] = print) -> Store:
     """The warehouse of these settings: PostgreSQL where they name one, else DuckDB."""
     if settings.warehouse_url:
+        # Imported late: psycopg is of no use to a file.
+        from fundplatform.storage.timescale import TimescaleStore
+
         return TimescaleStore(settings.warehouse_url, settings.lock_timeout, notify)
     return DuckDBStore(
         settings.warehouse, settings.published, lock_timeout=settings.lock_timeout, notify=notify
@@ -78,6 +81,7 @@ def build_definitions(
         loggers: Instead of Dagster's console logger.
     """
     use_batches()
+    remember_ranges()
     calendars.use_cache(settings.home / "calendars")
     if sources is None:
         loaded = register.load(settings, clock)
