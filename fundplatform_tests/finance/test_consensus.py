@@ -8,7 +8,7 @@ import pytest
 
 from fundplatform import tables
 from fundplatform.finance.consensus import weigh
-from fundplatform.finance.reliability import scores
+from fundplatform.finance.reliability import counts, scores
 from fundplatform.finance.rules import judge
 
 DAY = date(2024, 1, 8)
@@ -172,6 +172,23 @@ def test_counts_of_a_session() -> None:
     assert (told["rows_timed"], told["rows_timely"]) == (2, 0)
     old = weighed(context(rows, timedelta(days=400))).days
     assert old["rows_timed"].to_list() == [0, 0]
+
+
+def test_presence_counts_instruments_and_whom_the_session_before_had() -> None:
+    """Three sessions: 1 is always there in two quotes, 2 misses the second, 3 comes on the last."""
+    one, two, three = (DAY + timedelta(days=n) for n in range(3))
+    rows: list[Bar] = [(1, 1, d, 100.0) for d in (one, two, three)]
+    rows += [(1, 2, one, 50.0), (1, 2, three, 50.0), (1, 3, three, 10.0)]
+    dollars = context(rows)
+    euros = context([r for r in rows if r[1] == 1]).with_columns(quote=pl.lit("EUR"))
+    none = pl.DataFrame(
+        schema={"source_id": pl.Int16, "session": pl.Date}
+        | dict.fromkeys(("rows_compared", "rows_agreeing"), pl.Int64())
+    )
+    days = counts(pl.concat([dollars, euros]), none)
+    assert days["rows"].to_list() == [3, 2, 4]
+    assert days["rows_present"].to_list() == [2, 1, 3]
+    assert days["rows_expected"].to_list() == [2, 2, 3]
 
 
 def test_the_score_by_hand() -> None:
