@@ -200,3 +200,17 @@ def test_a_changed_risk_free_rate_recomputes_the_metrics_alone(
     submit(replace(settings, risk_free_rate=0.05), ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
     assert targets == {f"funds/{name}": DAYS for name in ("metrics", "risk", "scores")}
+
+
+def test_nothing_that_reads_factors_can_start_before_them(
+    settings: Settings, instance: dg.DagsterInstance
+) -> None:
+    """The daemon starts what has all its parents; new actions come with all days, and factors."""
+    submit(settings, ["sample"], FIRST, LAST)
+    (targets,) = submitted(settings, instance)
+    graph = build_definitions(settings).resolve_asset_graph()
+    readers = {"indices/compositions", "catalog/market_caps", "catalog/tiers", "funds/metrics"}
+    for name in readers & targets.keys():
+        assert FACTORS in graph.get(dg.AssetKey(name.split("/"))).parent_keys, name
+    assert readers <= targets.keys()
+    assert targets["catalog/adjustment_factors"] == []

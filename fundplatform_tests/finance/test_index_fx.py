@@ -75,3 +75,20 @@ def test_an_old_rate_is_used_as_long_as_allowed_and_its_age_told() -> None:
     assert converted(shell(DAYS), known, 1)["ret"].to_list()[2] == pytest.approx(0.05)
     assert converted(shell(DAYS), known, 0)["session"].to_list() == DAYS[:2]
     assert converted(shell(DAYS), known.clear(), 9).is_empty()
+
+
+def test_a_pair_that_begins_later_takes_nothing_from_the_days_before() -> None:
+    pairs = pl.concat(
+        [PAIRS, pl.DataFrame([(3, "fx", "GBP", "USD")], schema=PAIRS.schema, orient="row")]
+    )
+    later = pl.concat([TWO_DAYS, published([(3, DAYS[1], 1.30)])])
+    found = rates(later, pairs, "USD", ["GBP"])
+    assert found["session"].to_list() == DAYS[:2]
+    assert found["rate"].to_list() == pytest.approx([1.25, 1.30])
+
+
+def test_a_rate_counts_from_the_day_it_was_published() -> None:
+    # The rates of the 2nd and the 3rd came together on the 4th.
+    weekly = TWO_DAYS.filter(pl.col("instrument_id") == 1).with_columns(vintage=pl.lit(DAYS[2]))
+    found = rates(weekly, PAIRS, "USD", ["EUR"])
+    assert found.rows() == [("EUR", DAYS[2], 1.21)]

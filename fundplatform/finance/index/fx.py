@@ -19,8 +19,9 @@ def rates(
 ) -> pl.DataFrame:
     """RATES of the wanted currencies: direct, inverse, or crossed over one common currency.
 
-    Of several vintages of a day the first counts (what was known then); of several sources the
-    first one by source_id. A cross needs both rates of the same day.
+    Of several vintages of a day the first counts, from the day on which it was published; of
+    several sources the first one by source_id. A cross needs both rates of the same day, and serves
+    the days without a direct rate: a pair that begins later takes nothing from the days before.
 
     Args:
         observations: raw.observations: source_id, instrument_id, session, vintage, value (units of
@@ -37,6 +38,10 @@ def rates(
         .filter(pl.col("value") > 0)
         .sort("source_id", "vintage")
         .unique(["one", "other", "session"], keep="first", maintain_order=True)
+        # What is published days later was not known before; of several then the newest counts.
+        .sort("session")
+        .with_columns(session=pl.max_horizontal("session", "vintage"))
+        .unique(["one", "other", "session"], keep="last", maintain_order=True)
         .select("one", "other", "session", "value")
     )
     both = pl.concat(
@@ -57,18 +62,17 @@ def rates(
 
 
 def _one(both: pl.DataFrame, into: pl.DataFrame, currency: str, base: str) -> pl.DataFrame:
-    """session, rate of a currency: direct where there is any, else crossed."""
+    """session, rate of a currency: direct on the days that have one, else crossed."""
     if currency == base:
         days = both.select("session").unique()
         return days.with_columns(rate=pl.lit(1.0))
-    direct = into.filter(pl.col("one") == currency)
-    if direct.height:
-        return direct.select("session", rate="value")
+    direct = into.filter(pl.col("one") == currency).select("session", rate="value")
     crossed = both.filter(pl.col("one") == currency).join(
         into.select("session", other="one", last="value"), on=["session", "other"]
     )
     best = crossed.sort("other").unique("session", keep="first", maintain_order=True)
-    return best.select("session", rate=pl.col("value") * pl.col("last"))
+    best = best.select("session", rate=pl.col("value") * pl.col("last"))
+    return pl.concat([direct, best.join(direct, on="session", how="anti")]).sort("session")
 
 
 def converted(rows: pl.DataFrame, known: pl.DataFrame, max_age_days: int) -> pl.DataFrame:
