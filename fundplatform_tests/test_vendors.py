@@ -159,12 +159,20 @@ def test_one_vendor_that_cannot_be_reached_is_named_and_the_other_finishes(
 
 
 def test_the_key_is_nowhere(
-    asked: Settings, vendor: Vendor, command: CliRunner, caplog: pytest.LogCaptureFixture
+    asked: Settings,
+    vendor: Vendor,
+    command: CliRunner,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Logs, events, metadata, the warehouse, reports: every file of the home is searched.
 
     Every keyed vendor: test_vendor_secrets.py.
     """
+    # Its limits would make it wait for a minute.
+    free = Entry(replace(acme.PROFILE, rates=()), acme.Acme)
+    monkeypatch.setitem(register.BUILT_IN, "acme", free)
+    vendor.on("/status", Script(b"", 401))
     caplog.set_level(logging.DEBUG)
     vendor.on("/bars", json(body(bar(MONDAY))), Script(b"", 401))
     made = run(asked)
