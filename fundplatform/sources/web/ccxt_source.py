@@ -145,6 +145,9 @@ class _Walk:
             ) from error
         reply: Reply = self.client.replies[-1]
         rows: list[list[object]] = self.client.candles
+        if not rows and not _has_empty_list(decoded(self.exchange.name, reply)):
+            # ccxt takes a missing list for an empty one.
+            raise changed(self.exchange.name, reply, "the list of bars is missing")
         for place, name in enumerate(_FIELDS):
             if rows and all(row[place] is None for row in rows):
                 raise changed(self.exchange.name, reply, f"field {name} cannot be read in any row")
@@ -158,6 +161,12 @@ class _Walk:
                 f"{pair.vendor_symbol} was asked from {first}; a full answer begins at {oldest}",
                 f"Track it since {oldest}, or take an older history from another source",
             )
+
+
+def _has_empty_list(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(_has_empty_list(v) for v in value.values())
+    return value == [] or (isinstance(value, list) and any(_has_empty_list(v) for v in value))
 
 
 def _end(first: date, last: date, limit: int) -> date:
