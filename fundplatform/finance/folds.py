@@ -14,7 +14,7 @@ NOISE = 1e-12
 """A deviation of daily returns below this is rounding of the prices, and counts as zero."""
 
 INF = float("inf")
-MOMENTS, SHAPE, PAIR = (0.0,) * 3, (0.0,) * 5, (0.0,) * 6
+MOMENTS, LOSSES, SHAPE, PAIR = (0.0,) * 3, (0.0,) * 4, (0.0,) * 5, (0.0,) * 6
 EXTREMES = (-INF, INF, 0.0)
 DRAWDOWN, LOCATED = (1.0, 1.0, 0.0), (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 """Neutral values of each statistic. Drawdowns: a price that stands at the first one."""
@@ -37,6 +37,16 @@ def join_moments(a: Part, b: Part) -> Part:
     step += a[2]
     step += b[2]
     return n, mean, step
+
+
+def losses(values: Floats, present: Bools) -> Part:
+    """Leaf of `moments` and the sum of squared losses, min(value, 0)^2."""
+    return (*moments(values, present), np.minimum(values, 0.0) ** 2)
+
+
+def join_losses(a: Part, b: Part) -> Part:
+    """`join_moments`, and a sum beside it: one walk over the windows instead of two."""
+    return (*join_moments(a[:3], b[:3]), a[3] + b[3])
 
 
 def shape(values: Floats, present: Bools) -> Part:

@@ -85,10 +85,10 @@ def statistics(
             None: all count.
     """
     there = np.ones(returns.shape, dtype=np.bool_) if present is None else present
-    own = _whole(folds.moments(returns, there), folds.join_moments)
-    (below,) = _whole((np.minimum(returns, 0.0) ** 2,), folds.add)
+    *own, below = _whole(folds.losses(returns, there), folds.join_losses)
     rate = float(per_period(np.array(risk_free_rate), periods_per_year))
-    return Statistics.of(own, (own[0], own[1] - rate, own[2]), below, periods_per_year)
+    excess = (own[0], own[1] - rate, own[2])
+    return Statistics.of(tuple(own), excess, below, periods_per_year)
 
 
 def max_drawdown(growth: Floats) -> Floats:
@@ -202,8 +202,7 @@ def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
     panel, k = block.panel, terms.periods_per_year
     returns = block.layout.spread(panel.returns)
     present = block.layout.spread(panel.has_return)
-    own = block.over_returns(folds.moments(returns, present), folds.join_moments, folds.MOMENTS)
-    below = block.over_returns((np.minimum(returns, 0.0) ** 2,), folds.add, (0.0,))
+    own = block.over_returns(folds.losses(returns, present), folds.join_losses, folds.LOSSES)
     rates = terms.risk_free.annual(panel.sessions)
     constant = float(per_period(np.array(terms.risk_free.constant), k))
     excess = None
@@ -212,9 +211,10 @@ def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
         leaf = folds.moments(np.where(present, daily, 0.0), present)
         excess = block.over_returns(leaf, folds.join_moments, folds.MOMENTS)
     columns: Columns = {name: [] for name in (*_BASIC, "peak", "trough")}
-    for frame, of, (loss,), deepest in zip(
-        block.frames, own, below, _drawdowns(block, located), strict=True
+    for frame, (*moments, loss), deepest in zip(
+        block.frames, own, _drawdowns(block, located), strict=True
     ):
+        of = tuple(moments)
         over = (of[0], of[1] - constant, of[2]) if excess is None else next(excess)
         found = Statistics.of(of, over, loss, k)
         used = np.full(frame.total.shape, terms.risk_free.constant)

@@ -221,8 +221,9 @@ def _facts(known: Known) -> str:
     return page.section("facts", "Facts", page.table(caption, ("fact", "value"), rows))
 
 
-def _fact(value: object) -> str:
-    return f"{value:,.0f}" if isinstance(value, float) else page.shown(value)
+def _fact(value: object) -> object:
+    """Money without decimals; the rest as every table shows it."""
+    return f"{value:,.0f}" if isinstance(value, float) else value
 
 
 def _ratio(value: float | None) -> str | None:

@@ -100,6 +100,7 @@ def test_what_the_page_says(store: Store, tmp_path: Path) -> None:
         "4 positions, 100.00% of net assets (110.00% long, -10.00% short).",
         "1 Apple 70.00%",
         "Energy 75.00% 25.00%",
+        "name Dear &amp; Co",
         "aum 2,500,000,000",
     ):
         assert said in text, said
