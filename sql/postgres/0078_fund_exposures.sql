@@ -14,7 +14,8 @@ CREATE TABLE IF NOT EXISTS catalog.fund_exposures (
   "through" DOUBLE PRECISION NOT NULL,
   "known_at" TIMESTAMP WITH TIME ZONE NOT NULL,
   "recorded_from" TIMESTAMP WITH TIME ZONE NOT NULL,
-  "run_id" TEXT COLLATE "C" NOT NULL
+  "run_id" TEXT COLLATE "C" NOT NULL,
+  PRIMARY KEY ("instrument_id", "as_of", "kind", "name")
 );
 COMMENT ON TABLE catalog.fund_exposures IS 'Sectors and countries of what a fund holds, through the funds that it holds.';
 COMMENT ON COLUMN catalog.fund_exposures."instrument_id" IS 'Permanent instrument, see catalog.instruments.';
