@@ -13,6 +13,7 @@ from bench import (
     all_rules,
     bookkeeping,
     commands,
+    contracts,
     file_to_validated,
     grouped_days,
     indices,
@@ -40,6 +41,7 @@ def _bookkeeping(*, quick: bool) -> list[Line]:
 CASES: dict[str, Callable[..., list[Line]]] = {
     "file_to_validated": file_to_validated.run,
     "all_rules": all_rules.run,
+    "contracts": contracts.run,
     "grouped_days": grouped_days.run,
     "indices": indices.run,
     "bookkeeping": _bookkeeping,

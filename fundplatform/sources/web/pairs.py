@@ -19,6 +19,8 @@ from fundplatform.sources.web.profile import Reply, Tracked
 DAY = timedelta(days=1)
 LAG = timedelta(minutes=10)
 """From midnight UTC until the finished day is asked for."""
+_END = 2_932_897
+"""Days since 1970 at the end of the year 9999: a larger time is no day."""
 # An empty day older than this was silent; a younger one may still come.
 _SETTLED = timedelta(days=3)
 
@@ -129,7 +131,7 @@ def bars(layout: Layout, reply: Reply, rows: object, pair: Tracked, unit: float 
     """
     numbers, unread = layout.read(reply, rows)
     since_1970 = pl.col("time") / (DAY.total_seconds() * unit)
-    is_label = (since_1970 > 0) & (since_1970 == since_1970.floor())
+    is_label = (since_1970 > 0) & (since_1970 < _END) & (since_1970 == since_1970.floor())
     odd = numbers.filter(~is_label).with_columns(reason=pl.lit("time is no 00:00 UTC"))
     session = since_1970.cast(pl.Int32()).cast(pl.Date())
     frame = numbers.filter(is_label).select(
