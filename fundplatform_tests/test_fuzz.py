@@ -79,6 +79,7 @@ def changed(content: bytes, edits: list[tuple[str, int, bytes]]) -> bytes:
     return content
 
 
+@pytest.mark.timeout(900)  # a minute of CPU, and a machine may be shared
 @often(40, 2500)
 def test_no_row_of_a_file_is_lost(examples: int, tmp_path: Path) -> None:
     """Cells are changed, lines stay lines: rows + rejects = lines."""
@@ -101,6 +102,7 @@ def test_no_row_of_a_file_is_lost(examples: int, tmp_path: Path) -> None:
     run(law, examples, CELLS)
 
 
+@pytest.mark.timeout(900)
 @often(40, 2500)
 def test_a_broken_file_is_read_or_refused_and_shrinks_nothing(
     examples: int, tmp_path: Path
