@@ -113,14 +113,14 @@ def _to_validated(home: Path, source: Massive, first: date, last: date) -> int:
     )
     instance = open_instance(settings)
     whole = definitions.resolve_implicit_global_asset_job_def()
-    job = Backfill([source], [source], instance, whole, first, last)
+    job = Backfill([source], [source], instance, whole, first, last, store=store)
     for chunk in job.fetches():
         if chunk.first is not None:
             _run(job, chunk)
     days = chain_days(job.all_sources, instance, first, last)
     if days is None:
         raise RuntimeError("nothing was fetched")
-    for chunk in chain_chunks(job.all_sources, instance, *days, job.versions(CHAIN)):
+    for chunk in chain_chunks(job.standing(), job.all_sources, *days):
         _run(job, replace(chunk, keys=_PRICES))
     return _validated(settings)
 

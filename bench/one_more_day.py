@@ -84,7 +84,8 @@ def _backfill(settings: Settings, first: date, last: date, clock: Callable[[], d
     job = definitions.resolve_implicit_global_asset_job_def()
     done: list[Outcome] = []
     with open_instance(settings) as instance:
-        Backfill(sources, sources, instance, job, first, last).run(lambda _: None, done.append)
+        whole = Backfill(sources, sources, instance, job, first, last, store=store)
+        whole.run(lambda _: None, done.append)
     if errors := [o.errors for o in done if o.errors] or not done:
         raise RuntimeError(f"the backfill up to {last} failed or did nothing: {errors}")
     return time.perf_counter() - begun

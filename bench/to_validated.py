@@ -26,7 +26,7 @@ def main() -> None:
     days = chain_days(job.all_sources, job.instance, FIRST, LAST)
     if days is None:
         raise RuntimeError("no source has bars")
-    chain = chain_chunks(job.all_sources, job.instance, *days, job.versions(CHAIN))
+    chain = chain_chunks(job.standing(), job.all_sources, *days)
     _run(job, [replace(chunk, keys=_PRICES) for chunk in chain])
 
 

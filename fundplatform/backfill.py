@@ -29,12 +29,13 @@ from fundplatform.assets.catalog import (
 from fundplatform.assets.fund_catalog import FUND_CATALOG, fund_raw
 from fundplatform.assets.raw import raw_key
 from fundplatform.call_plan import told
-from fundplatform.chain_plan import CHAIN, chain_chunks, chain_days
+from fundplatform.chain_plan import chain_chunks, chain_days
+from fundplatform.change_log import ChangeLog
 from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.clock import utc_now
 from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Kind, Source
-from fundplatform.staleness import JUDGED, changed, is_outdated, latest
+from fundplatform.staleness import JUDGED, LAST_OF_CHAIN, STAGES, Standing, latest
 from fundplatform.storage.base import Store
 from fundplatform.storage.holding import Holding
 
@@ -45,11 +46,26 @@ AFTERWARDS = (TIERS, PAYMENT_FACTORS)
 """What rests on whole histories of prices, in one run after the chain."""
 FUNDS = Chunk("fund catalog", FUND_CATALOG)
 """What funds are, cost and hold, where a source says so."""
+_ROUNDS = 2 * len(STAGES)
 
 
 @dataclass(frozen=True)
 class Backfill:
-    """A backfill over some sources and everything downstream of them."""
+    """A backfill over some sources and everything downstream of them.
+
+    Attributes:
+        sources: Those to fetch from.
+        all_sources: All of the location.
+        instance: Dagster's record.
+        job: The implicit job over all assets.
+        first: First session asked for.
+        last: Last session asked for.
+        refetch: Fetch again what is already there.
+        clock: Now.
+        name: Names the backfill to its runs.
+        store: The warehouse; without one every day counts as not computed.
+        published: Plan by the published state: for daemons, which must not hold up runs.
+    """
 
     sources: Sequence[Source]
     all_sources: Sequence[Source]
@@ -61,6 +77,7 @@ class Backfill:
     clock: Callable[[], datetime] = utc_now
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
     store: Store | None = None
+    published: bool = False
 
     def fetches(self) -> list[Chunk]:
         """The raw runs still to do, each told of the whole backfill."""
@@ -89,76 +106,79 @@ class Backfill:
         outcomes = self.execute(self.fetches(), on_start, on_done)
         before = [*self.catalog(), *self.funds(), *self.caps()]
         outcomes += self.execute(before, on_start, on_done)
-        days = chain_days(self.sources, self.instance, self.first, self.last)
-        if days:
-            versions = self.versions(CHAIN)
-            chain = list(chain_chunks(self.all_sources, self.instance, *days, versions))
-            outcomes += self.execute(chain, on_start, on_done)
-            outcomes += self.execute(self.tiers(), on_start, on_done)
+        # What a verdict or a tier changes is known only when it is there.
+        for _ in range(_ROUNDS):
+            done = self.execute(self.chain(), on_start, on_done)
+            if self.days():
+                done += self.execute(self.tiers(), on_start, on_done)
+            outcomes += done
+            if not done or any(o.errors for o in done):
+                break
         return all(not o.errors for o in outcomes)
 
     def downstream(self) -> list[Chunk]:
         """What is new or stale downstream as things are, without fetching anything."""
-        days = chain_days(self.sources, self.instance, self.first, self.last)
-        before = [*self.catalog(), *self.funds(), *self.caps()]
-        if not days:
-            return before
-        versions = self.versions(CHAIN)
-        chain = chain_chunks(self.all_sources, self.instance, *days, versions)
-        found = [*before, *chain]
-        # They follow what is judged; alone they are due where that was done before.
-        judged = any(JUDGED in chunk.keys for chunk in found)
-        after = [Chunk(TIERS.to_user_string(), AFTERWARDS)] if judged else self.tiers()
-        return [*found, *after]
+        found = [*self.catalog(), *self.funds(), *self.caps()]
+        if not self.days():
+            return found
+        chain = self.chain()
+        # They follow what is judged for the first time; else they are due where that changed rows.
+        whole = any({JUDGED, LAST_OF_CHAIN} <= set(chunk.keys) for chunk in chain)
+        after = [Chunk(TIERS.to_user_string(), AFTERWARDS)] if whole else self.tiers()
+        return [*found, *chain, *after]
 
-    def versions(self, keys: Iterable[dg.AssetKey]) -> dict[dg.AssetKey, str | None]:
-        """The code versions of these assets, as they are now."""
-        graph = self.job.asset_layer.asset_graph
-        return {key: graph.get(key).code_version for key in keys if graph.has(key)}
+    def days(self) -> tuple[date, date] | None:
+        """The days of the chain: see `chain_days`."""
+        return chain_days(self.sources, self.instance, self.first, self.last)
+
+    def chain(self) -> list[Chunk]:
+        """The runs of what is computed by day, as things are."""
+        days = self.days()
+        return chain_chunks(self.standing(), self.all_sources, *days) if days else []
+
+    def standing(self) -> Standing:
+        """What is known now."""
+        log = ChangeLog.read(self.store, published=self.published)
+        return Standing(self.instance, self.job.asset_layer.asset_graph, log)
 
     def catalog(self) -> list[Chunk]:
         """The run of identities and factors, where something came since or their code changed."""
         raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
-        due = latest(self.instance, [FACTORS]) < latest(self.instance, raw)
-        due = due or latest(self.instance, [FACTORS]) < latest(self.instance, [DECISIONS])
-        due = due or self._outdated(ACTIONS) or self._outdated(FACTORS)
+        if not latest(self.instance, raw):
+            return []
+        now, made = self.standing(), latest(self.instance, [FACTORS])
+        due = made <= latest(self.instance, [DECISIONS])
+        due = due or now.log.is_older(ACTIONS.to_user_string(), [k.to_user_string() for k in raw])
+        due = due or now.is_outdated(ACTIONS) or now.is_outdated(FACTORS)
         return [Chunk("catalog", CATALOG)] if due else []
 
     def funds(self) -> list[Chunk]:
         """The run of fund facts and holdings, where some came since or their code changed."""
-        raw = fund_raw(self.all_sources)
-        if not raw:
+        if not latest(self.instance, fund_raw(self.all_sources)):
             return []
-        oldest = min(latest(self.instance, [key]) for key in FUND_CATALOG)
-        due = oldest < latest(self.instance, [*raw, DECISIONS])
-        due = due or any(self._outdated(key) for key in FUND_CATALOG)
-        return [FUNDS] if due else []
+        return [FUNDS] if self._due(FUND_CATALOG) else []
 
     def caps(self) -> list[Chunk]:
         """The run of caps, where counts or profiles came since: it tells which days they touch.
 
         Else they are made with the indices, out of the prices of the same run.
         """
-        known = latest(self.instance, [CAPS])
-        kinds = (Kind.SHARES, Kind.PROFILES)
-        filed = [
-            raw_key(s.spec.name, k) for s in self.all_sources for k in s.spec.kinds if k in kinds
-        ]
-        due = known < latest(self.instance, filed) or self._outdated(CAPS)
-        due = due or self._outdated(SECURITIES)
-        return [Chunk("caps", (SECURITIES, CAPS))] if known and due else []
+        now = self.standing()
+        raw = [name for name in now.rests_on(CAPS) if name.startswith("raw/")]
+        wholes = [name for name in raw if not name.endswith(f"/{Kind.MARKET_CAPS}")]
+        due = bool(wholes) and now.log.is_older(CAPS.to_user_string(), wholes)
+        due = due or now.is_outdated(CAPS) or now.is_outdated(SECURITIES)
+        return [Chunk("caps", (SECURITIES, CAPS))] if latest(self.instance, [CAPS]) and due else []
 
     def tiers(self) -> list[Chunk]:
         """The run of tiers and payment factors, where what they rest on changed."""
-        oldest = min(latest(self.instance, [key]) for key in AFTERWARDS)
-        due = oldest < latest(self.instance, [JUDGED])
-        due = due or latest(self.instance, [TIERS]) < changed(self.instance, CAPS)
-        due = due or latest(self.instance, [PAYMENT_FACTORS]) < changed(self.instance, ACTIONS)
-        due = due or any(self._outdated(key) for key in AFTERWARDS)
-        return [Chunk(TIERS.to_user_string(), AFTERWARDS)] if due else []
+        if not latest(self.instance, [JUDGED]):
+            return []
+        return [Chunk(TIERS.to_user_string(), AFTERWARDS)] if self._due(AFTERWARDS) else []
 
-    def _outdated(self, key: dg.AssetKey) -> bool:
-        return is_outdated(self.instance, key, self.versions([key]).get(key))
+    def _due(self, keys: Iterable[dg.AssetKey]) -> bool:
+        now = self.standing()
+        return any(now.is_older(key) or now.is_outdated(key) for key in keys)
 
     def execute(
         self,

@@ -4,7 +4,7 @@ In: sources and Dagster's record of partitions. Out: chunks. What makes a day st
 `staleness.py`, how many days make a run in `chunk_sizes.py`.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 import dagster as dg
@@ -13,30 +13,23 @@ from fundplatform import calendars, chunk_sizes
 from fundplatform.assets.raw import raw_key
 from fundplatform.chunks import Chunk
 from fundplatform.sources.base import Coverage, Source
-from fundplatform.staleness import FEEDS, FRESH, LAST_OF_CHAIN, STAGES, stages
+from fundplatform.staleness import FEEDS, LAST_OF_CHAIN, STAGES, Standing, stages
 
 CHAIN = tuple(key for keys in STAGES.values() for key in keys)
 """Everything downstream of raw that is computed by day, in one run."""
 
 
-def chain_chunks(
-    sources: Iterable[Source],
-    instance: dg.DagsterInstance,
-    first: date,
-    last: date,
-    versions: Mapping[dg.AssetKey, str | None],
-) -> Iterator[Chunk]:
-    """The runs of everything downstream that is new or older than what it rests on."""
+def chain_chunks(now: Standing, sources: Iterable[Source], first: date, last: date) -> list[Chunk]:
+    """The runs of everything downstream that is new or older than what it rests on, by day."""
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    sources = list(sources)
-    most = chunk_sizes.of_chain(sources, instance)
-    due = stages(sources, instance, days, versions)
-    names = list(STAGES)
-    # Stages never rise, so the last one's days come first.
-    for stage in reversed(range(FRESH)):
-        keys = tuple(key for name in names[stage:] for key in STAGES[name])
-        label = " → ".join(names[stage:])
-        yield from chunk_sizes.cut(label, keys, days, [d == stage for d in due], most)
+    most = chunk_sizes.of_chain(sources, now.instance)
+    due = stages(now, days)
+    found: list[Chunk] = []
+    for some in dict.fromkeys(names for names in due if names):
+        keys = tuple(key for name in some for key in STAGES[name])
+        wanted = [names == some for names in due]
+        found += chunk_sizes.cut(" → ".join(some), keys, days, wanted, most)
+    return sorted(found, key=lambda chunk: chunk.first or date.min)
 
 
 def chain_days(

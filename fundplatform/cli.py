@@ -16,6 +16,7 @@ from fundplatform import (
     cli_fees,
     cli_gaps,
     cli_identity,
+    cli_impact,
     cli_jobs,
     cli_metrics_text,
     cli_payloads,
@@ -228,6 +229,7 @@ cli.add_command(cli_gaps.gaps)
 cli.add_command(cli_jobs.jobs)
 cli.add_command(cli_metrics_text.metrics_text)
 cli.add_command(cli_payloads.payloads)
+cli.add_command(cli_impact.impact)
 cli.add_command(explain_cli.explain)
 cli.add_command(cli_vendors.track)
 cli.add_command(cli_vendors.untrack)

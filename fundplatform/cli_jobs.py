@@ -68,7 +68,9 @@ def run(name: str) -> None:
     job = found[name]
     work = prepare(settings, (), (date.min, utc_now().date()))
     definitions = build_definitions(settings, sources=work.all_sources)
-    chunks = planned(job, work.all_sources, work.instance, definitions, utc_now)
+    store = quiet_store(settings)
+    store.publish()
+    chunks = planned(job, work.all_sources, work.instance, definitions, store, utc_now)
     more = tuple(told(job).items())
     done = work.execute(
         [replace(chunk, more=(*chunk.more, *more)) for chunk in chunks],
@@ -77,7 +79,7 @@ def run(name: str) -> None:
             f"{'FAILED' if outcome.errors else 'done  '} {outcome.chunk}"
         ),
     )
-    quiet_store(settings).publish()
+    store.publish()
     for outcome in done:
         for error in outcome.errors:
             click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)

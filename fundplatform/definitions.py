@@ -35,7 +35,7 @@ from fundplatform.automation.watch import alerts
 from fundplatform.checks import Contracts, contract_checks
 from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
-from fundplatform.finance.index_definition import SHIPPED, load_definitions
+from fundplatform.finance.index_definition import SHIPPED, IndexDefinition, load_definitions
 from fundplatform.finance.metric_rules import MetricRules, load_metric_rules
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -96,7 +96,7 @@ def build_definitions(
     )
     quotes = [q for q in map(quoting, sources) if q]
     wanted = load_jobs(settings.jobs)
-    named = dagster_jobs(wanted, sources, clock, lambda: made)
+    named = dagster_jobs(wanted, sources, store, clock, lambda: made)
     made = dg.Definitions(
         assets=[
             *_assets(sources, settings, clock, store),
@@ -136,10 +136,7 @@ def _assets(
     if not any(Kind.OHLCV in s.spec.kinds for s in sources):
         return base
     days = daily_partitions(sources)
-    definitions = load_definitions(SHIPPED)
-    if settings.indices.is_dir():
-        definitions += load_definitions(settings.indices)
-    definitions = indices.active(definitions, sources)
+    definitions = index_definitions(settings, sources)
     rules = load_metric_rules(settings.home / "metrics.yaml")
     return [
         *base,
@@ -152,6 +149,14 @@ def _assets(
         funds.metrics(days, settings.risk_free_rate, clock, rules, sources),
         *_reconciled(settings.risk_free_rate, rules),
     ]
+
+
+def index_definitions(settings: Settings, sources: Sequence[Source]) -> list[IndexDefinition]:
+    """The indices that are built: the shipped ones that have data, and the home's."""
+    definitions = load_definitions(SHIPPED)
+    if settings.indices.is_dir():
+        definitions += load_definitions(settings.indices)
+    return indices.active(definitions, sources)
 
 
 def _reconciled(risk_free_rate: float, rules: MetricRules) -> list[dg.AssetsDefinition]:

@@ -4,16 +4,14 @@ In: sources and a span. Out: a submitted backfill, or the reason why none is nee
 fetched or computed here.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 
-import dagster as dg
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
 
 from fundplatform.assets.catalog import FACTORS
 from fundplatform.assets.fund_catalog import fund_raw
-from fundplatform.assets.raw import raw_key
 from fundplatform.assets.spans import FRESH
 from fundplatform.automation.requests import subset, under_way
 from fundplatform.backfill import AFTERWARDS, CATALOG, FUNDS, Backfill
@@ -22,8 +20,7 @@ from fundplatform.chunks import Chunk
 from fundplatform.command_line import prepare
 from fundplatform.definitions import build_definitions, utc_now
 from fundplatform.settings import Settings
-from fundplatform.sources.base import Kind
-from fundplatform.staleness import FEEDS, JUDGED, latest
+from fundplatform.staleness import JUDGED
 
 
 def submit(
@@ -84,21 +81,19 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     """
     fetches = job.fetches()
     catalog = job.catalog() or ([_CATALOG] if fetches else [])
-    feeds = _raw(job, FEEDS)
-    factors = _raw(job, (Kind.CORPORATE_ACTIONS,))
-    wholes = factors | _raw(job, (Kind.SHARES, Kind.PROFILES))
+    now = job.standing()
+    reads = {name for key in CHAIN for name in now.rests_on(key)}
     fetched = {key for chunk in fetches for key in chunk.keys}
     funds = [FUNDS] if fetched & {*fund_raw(job.all_sources)} else job.funds()
     # Factors older than their actions: a run was killed between the two.
-    late = latest(job.instance, [FACTORS]) < latest(job.instance, factors)
+    late = bool(catalog) and now.is_older(FACTORS)
     days = chain_days(job.sources, job.instance, job.first, job.last, fetches)
     if days is None:
         chain = []
-    elif fetched & {*feeds, *wholes} or late:
+    elif {key.to_user_string() for key in fetched} & reads or late:
         chain = [Chunk("chain", CHAIN, *days)]
     else:
-        versions = job.versions(CHAIN)
-        chain = list(chain_chunks(job.all_sources, job.instance, *days, versions))
+        chain = chain_chunks(now, job.all_sources, *days)
     judged = any(JUDGED in chunk.keys for chunk in chain)
     tiers = [Chunk("tiers", AFTERWARDS)] if judged else job.tiers()
     effects = [*catalog, *funds, *job.caps(), *chain, *tiers]
@@ -106,8 +101,3 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
 
 
 _CATALOG = Chunk("catalog", CATALOG)
-
-
-def _raw(job: Backfill, kinds: Iterable[Kind]) -> set[dg.AssetKey]:
-    wanted = set(kinds)
-    return {raw_key(s.spec.name, k) for s in job.all_sources for k in s.spec.kinds if k in wanted}

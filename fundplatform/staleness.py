@@ -1,21 +1,26 @@
 """Which days are older than what they rest on: data, factors, and the rules they were made by.
 
-In: Dagster's record of partitions and the assets' code versions. Out: from which stage on each day
-is to be computed again. Nothing is run or cut into chunks here.
+In: Dagster's record of partitions, the changes that the warehouse noted, the graph of assets and
+their code versions. Out: the stages to compute of each day. Nothing is run or cut into chunks here.
 """
 
-from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import accumulate
 
 import dagster as dg
+import numpy as np
+import numpy.typing as npt
 from dagster import DagsterEventType
+from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
-from fundplatform.assets.catalog import ACTIONS, CAPS, DECISIONS, FACTORS, SECURITIES
-from fundplatform.assets.raw import raw_key
-from fundplatform.sources.base import Kind, Source
+from fundplatform.assets.catalog import CAPS, DECISIONS, SECURITIES
+from fundplatform.change_log import ChangeLog, Numbers
+from fundplatform.finance.rules import LOOKBACK_DAYS
+from fundplatform.sources.base import Kind
+from fundplatform.storage.change_record import ALWAYS
 from fundplatform.storage.notes import Notes
 
 STAGES: Mapping[str, tuple[dg.AssetKey, ...]] = {
@@ -45,105 +50,148 @@ STAGES: Mapping[str, tuple[dg.AssetKey, ...]] = {
 """Everything downstream of raw that is computed by day, in order; each rests on those before."""
 
 FEEDS = (Kind.OHLCV, Kind.MARKET_CAPS)
-"""The raw kinds that the daily chain reads."""
+"""The raw kinds whose sessions are the days of the chain."""
 
-FRESH = len(STAGES)
-"""No stage: nothing to compute."""
+AT_ONCE = 14
+"""Days: what is judged again is this recent, and all that rests on it is computed in the same run.
+
+Further back, the verdicts come first: mostly few of them change, and what rests on none stays.
+"""
 
 # Recorded for every day that was judged, also where the gate held prices/validated back.
 JUDGED = dg.AssetKey(["prices", "rejected"])
 LAST_OF_CHAIN = dg.AssetKey(["funds", "metrics"])
-# One partitioned asset of each stage stands for it.
+# One partitioned asset of each stage stands for it in Dagster's record.
 _OF_STAGE = (JUDGED, dg.AssetKey(["indices", "performance"]), LAST_OF_CHAIN)
-_CHANGES = ("rows_inserted", "rows_updated", "rows_removed")
-_MANY = 1_000
-_INDICES = list(STAGES).index("indices")
+# The asset in whose name a stage's one transaction is noted in ops.changes.
+WRITERS = ("prices/validated", "indices/compositions", "funds/metrics")
+_WRITER_OF = {
+    key.to_user_string(): writer
+    for writer, keys in zip(WRITERS, STAGES.values(), strict=True)
+    for key in keys
+    if key not in (SECURITIES, CAPS) and key.path[-1] != "levels"
+}
+
+Bools = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Stages = tuple[str, ...]
 
 
-def stages(
-    sources: Iterable[Source],
-    instance: dg.DagsterInstance,
-    days: Sequence[date],
-    versions: Mapping[dg.AssetKey, str | None],
-) -> list[int]:
-    """For each day the first of STAGES (0, 1, ...) to compute, FRESH where none; never rising.
+@dataclass(frozen=True)
+class Standing:
+    """What is known of the location when a plan is made.
 
-    A day is computed from the start where it is new or older than what it rests on: its own raw
-    data, the days before (look-backs reach over them, and a run may have failed between them or
-    between two of its steps), the split factors, and the corporate actions with an ex-date by then.
-    Where only the rules of a stage changed since (an index definition, the risk-free rate), from
-    that stage on.
+    Attributes:
+        instance: Gives the record of partitions; new versions are noted in it.
+        graph: The assets: what each rests on, and its code version as it is now.
+        log: The changes that the warehouse noted.
+    """
+
+    instance: dg.DagsterInstance
+    graph: AssetGraph
+    log: ChangeLog
+
+    def rests_on(self, key: dg.AssetKey) -> list[str]:
+        """The names in ops.changes of what an asset reads."""
+        parents = self.graph.get(key).parent_keys if self.graph.has(key) else set()
+        names = {parent.to_user_string() for parent in parents}
+        return sorted({_WRITER_OF.get(name, name) for name in names})
+
+    def is_older(self, key: dg.AssetKey) -> bool:
+        """Whether an asset without partitions was never made, or before what it rests on."""
+        made = latest(self.instance, [key])
+        if not made or made < latest(self.instance, [DECISIONS]):
+            return True
+        return self.log.is_older(key.to_user_string(), self.rests_on(key))
+
+    def version(self, key: dg.AssetKey) -> str | None:
+        """The code version as it is now."""
+        return self.graph.get(key).code_version if self.graph.has(key) else None
+
+    def is_outdated(self, key: dg.AssetKey) -> bool:
+        """True where the newest materialisation of an unpartitioned asset has another version."""
+        newest = _newest(self.instance, key)
+        return 0 < newest <= outdated_until(self.instance, key, self.version(key))
+
+
+def stages(now: Standing, days: Sequence[date]) -> list[Stages]:
+    """For each day the stages to compute in one go; () where none.
+
+    A day is new, or was made by other rules, or something that it rests on changed since it was
+    read: for a verdict, bars and corporate actions of the LOOKBACK_DAYS before; for an index and a
+    metric, anything before (baskets go on from the day before, metrics look back to the start).
+    Where a verdict may change on days that are computed already, only verdicts come from there on:
+    whether anything else has to follow is seen when they are there.
 
     Args:
-        sources: All sources.
-        instance: Gives the record of partitions; new versions are noted in it.
-        days: Ascending.
-        versions: The assets' code versions as they are now.
+        now: What is known.
+        days: Ascending, without a gap.
     """
-    keys = [d.isoformat() for d in days]
-    recorded = [_ids(instance, key) for key in _OF_STAGE]
-    judged, finished = recorded[0], recorded[-1]
-    newest = _newest_raw(sources, instance)
-    everything = max(changed(instance, FACTORS), latest(instance, [DECISIONS]))
-    paid = _newest_touch(instance, ACTIONS, keys)
-    inputs = (max(judged.get(k, 0), newest.get(k, 0), paid.get(k, 0)) for k in keys)
-    rests_on = accumulate(inputs, max, initial=everything)
-    next(rests_on)
-    first = [
-        0 if finished.get(k, -1) < latest else FRESH
-        for k, latest in zip(keys, rests_on, strict=True)
-    ]
-    first = _capped(instance, keys, finished, first)
-    for stage, key in reversed(list(enumerate(_OF_STAGE))):
-        since = outdated_until(instance, key, versions.get(key))
-        if since:
-            ids = recorded[stage]
-            first = [
-                min(f, stage) if 0 < ids.get(k, 0) <= since else f
-                for f, k in zip(first, keys, strict=True)
-            ]
-    return list(accumulate(first, min))
-
-
-def _capped(
-    instance: dg.DagsterInstance, keys: Sequence[str], finished: Mapping[str, int], first: list[int]
-) -> list[int]:
-    """`first`, from the indices on where caps, or what a name is, changed since.
-
-    A name that is new in the catalog has its own bars, which are new too.
-    """
-    newest = _newest_touch(instance, CAPS, keys)
-    anew = changed(instance, SECURITIES, ("rows_updated", "rows_removed"))
-    rests_on = accumulate((newest.get(k, 0) for k in keys), max, initial=anew)
-    next(rests_on)
+    if not days:
+        return []
+    made = [_of_days(_ids(now.instance, key), days) for key in _OF_STAGE]
+    decided = latest(now.instance, [DECISIONS])
+    anew = [(ids == 0) | (ids <= decided) for ids in made]
+    for stage, key in enumerate(_OF_STAGE):
+        since = outdated_until(now.instance, key, now.version(key))
+        for later in range(stage, len(anew)):
+            anew[later] = anew[later] | (made[stage] <= since)
+    older = [_is_older(now, stage, days) for stage in range(len(STAGES))]
+    again = older[0] & ~anew[0]
+    recomputed = int(np.argmax(again)) if again.any() else len(days)
+    if len(days) - recomputed <= AT_ONCE:
+        recomputed = len(days)
+    judged = anew[0] | older[0]
+    # What rests on a day rests on those before it.
+    built = np.logical_or.accumulate(judged | anew[1] | older[1])
+    measured = np.logical_or.accumulate(built | anew[2] | older[2])
+    names = tuple(STAGES)
     return [
-        min(f, _INDICES) if 0 < finished.get(k, 0) < touched else f
-        for f, k, touched in zip(first, keys, rests_on, strict=True)
+        (names[:1] if judged[n] else ())
+        if n >= recomputed
+        else tuple(
+            s for s, due in zip(names, (judged[n], built[n], measured[n]), strict=True) if due
+        )
+        for n in range(len(days))
     ]
 
 
-def _newest_raw(sources: Iterable[Source], instance: dg.DagsterInstance) -> dict[str, int]:
-    newest: dict[str, int] = {}
-    for source in sources:
-        for kind, coverage in source.spec.kinds.items():
-            if kind in FEEDS and coverage.partitioned:
-                for day, storage_id in _ids(instance, raw_key(source.spec.name, kind)).items():
-                    newest[day] = max(newest.get(day, 0), storage_id)
-    return newest
+def _is_older(now: Standing, stage: int, days: Sequence[date]) -> Bools:
+    """Whether what a stage's day rests on changed after it was read."""
+    rests_on = now.rests_on(_OF_STAGE[stage])
+    if stage == 1:
+        # Its own yesterday; and snapshots, whose caps are made in the same run.
+        snapshots = f"/{Kind.MARKET_CAPS}"
+        rests_on += [WRITERS[1], *(n for n in now.rests_on(CAPS) if n.endswith(snapshots))]
+    changed = now.log.merged(rests_on)
+    since = _of_window(changed, days) if stage == 0 else _of_past(changed, days)
+    seen = now.log.seen.get(WRITERS[stage], {})
+    return since > np.array([seen.get(day, -1) for day in days], np.int64)
 
 
-def _newest_touch(
-    instance: dg.DagsterInstance, key: dg.AssetKey, keys: Sequence[str]
-) -> dict[str, int]:
-    """The first day that a change of the asset touches -> storage id of the newest such change."""
-    newest: dict[str, int] = {}
-    for record in instance.fetch_materializations(key, limit=_MANY).records:
-        facts = record.asset_materialization.metadata if record.asset_materialization else {}
-        if "touched_from" in facts:
-            at = bisect_left(keys, str(facts["touched_from"].value))
-            if at < len(keys):
-                newest[keys[at]] = max(newest.get(keys[at], 0), record.storage_id)
-    return newest
+def _of_past(changed: Numbers, days: Sequence[date]) -> Ints:
+    """By day the newest change of that day or any before."""
+    before = max((n for day, n in changed.items() if day < days[0]), default=0)
+    own = [changed.get(day, 0) for day in days]
+    return np.array(list(accumulate(own, max, initial=before))[1:], np.int64)
+
+
+def _of_window(changed: Numbers, days: Sequence[date]) -> Ints:
+    """By day the newest change of the LOOKBACK_DAYS up to it, or of all days."""
+    start = days[0] - timedelta(days=LOOKBACK_DAYS)
+    own = np.zeros(LOOKBACK_DAYS + len(days), np.int64)
+    for day, number in changed.items():
+        place = (day - start).days
+        if 0 <= place < len(own):
+            own[place] = max(own[place], number)
+    windows = np.lib.stride_tricks.sliding_window_view(own, LOOKBACK_DAYS + 1)
+    newest: Ints = windows.max(axis=1)
+    return np.maximum(newest, changed.get(ALWAYS, 0))
+
+
+def _of_days(ids: Mapping[str, int], days: Sequence[date]) -> Ints:
+    """By day the storage id of the newest materialisation; 0 without one."""
+    return np.array([ids.get(day.isoformat(), 0) for day in days], np.int64)
 
 
 def outdated_until(instance: dg.DagsterInstance, key: dg.AssetKey, version: str | None) -> int:
@@ -168,12 +216,6 @@ def outdated_until(instance: dg.DagsterInstance, key: dg.AssetKey, version: str 
     return int(known["since"])
 
 
-def is_outdated(instance: dg.DagsterInstance, key: dg.AssetKey, version: str | None) -> bool:
-    """True where the newest materialisation of an unpartitioned asset has another version."""
-    newest = _newest(instance, key)
-    return 0 < newest <= outdated_until(instance, key, version)
-
-
 def latest(instance: dg.DagsterInstance, keys: Iterable[dg.AssetKey]) -> int:
     """Storage id of the newest materialisation of any of the assets; 0 without one."""
     return max((_newest(instance, key) for key in keys), default=0)
@@ -194,18 +236,6 @@ def _version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
     records = instance.fetch_materializations(key, limit=1).records
     made = records[0].asset_materialization if records else None
     return (made.tags or {}).get(CODE_VERSION_TAG) if made else None
-
-
-def changed(
-    instance: dg.DagsterInstance, key: dg.AssetKey, counts: Sequence[str] = _CHANGES
-) -> int:
-    """Storage id of the newest materialisation that changed a row; 0 without one."""
-    found = instance.fetch_materializations(key, limit=_MANY).records
-    for record in found:
-        facts = record.asset_materialization.metadata if record.asset_materialization else {}
-        if any(facts[n].value for n in counts if n in facts):
-            return record.storage_id
-    return 0
 
 
 def _ids(instance: dg.DagsterInstance, key: dg.AssetKey) -> Mapping[str, int]:

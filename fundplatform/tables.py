@@ -53,6 +53,7 @@ class Table:
             data: a truncated answer must not shrink a partition); False where the new frame is
             the whole truth of the slice (derived data).
         revisions: True where a changed or removed row moves to `<name>_revisions`.
+        dated: Without a partition: the column from whose day on a row matters, if there is one.
     """
 
     schema: str
@@ -64,6 +65,12 @@ class Table:
     keeps_absent: bool = False
     revisions: bool = False
     stamps: tuple[str, ...] = field(default=("recorded_from", "run_id"))
+    dated: str | None = None
+
+    @property
+    def day(self) -> str | None:
+        """The column that says which sessions a changed row touches, or from which one on."""
+        return self.partition or self.dated
 
     @property
     def full_name(self) -> str:
@@ -201,6 +208,7 @@ CORPORATE_ACTIONS = Table(
     ),
     ("source_id", "instrument_id", "action", "ex_date"),
     partition=None,
+    dated="ex_date",
     keeps_absent=True,
     revisions=True,
     stamps=RAW_STAMPS,
@@ -664,6 +672,7 @@ ADJUSTMENT_FACTORS = Table(
     ),
     ("instrument_id", "from_session"),
     partition=None,
+    dated="from_session",
 )
 ACTIONS = Table(
     "catalog",
@@ -689,6 +698,7 @@ ACTIONS = Table(
     ),
     ("instrument_id", "action", "ex_date"),
     partition=None,
+    dated="ex_date",
     revisions=True,
 )
 TOTAL_RETURN_FACTORS = Table(
@@ -1241,6 +1251,24 @@ QUALITY_RESULTS = Table(
     keeps_absent=True,
 )
 
+CHANGES = Table(
+    "ops",
+    "changes",
+    "Per asset and session: which write changed it last, and which writes had been read for it.",
+    (
+        Column("asset", "text", "Asset key; empty: the row of the newest number."),
+        Column(
+            "session",
+            "date",
+            "Session; of a whole without sessions the first one touched; 1900-01-01: all of them.",
+        ),
+        Column("changed", "int64", "Number of the last write that changed a row of it; 0: none."),
+        Column("seen", "int64", "Writes up to this number had been read for it.", True),
+        *_stamps(),
+    ),
+    ("asset", "session"),
+    keeps_absent=True,
+)
 TABLES: tuple[Table, ...] = (
     OHLCV,
     TRADES,
@@ -1294,6 +1322,7 @@ TABLES: tuple[Table, ...] = (
     CONSENSUS,
     SOURCE_RELIABILITY,
     QUALITY_RESULTS,
+    CHANGES,
 )
 BY_NAME: dict[str, Table] = {t.full_name: t for t in TABLES}
 SCHEMAS: tuple[str, ...] = ("raw", "catalog", "prices", "indices", "funds", "ops", "marts")

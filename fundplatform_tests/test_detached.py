@@ -1,21 +1,26 @@
 """What `--detach` submits: targets by hand, nothing twice, nothing where all is there."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus
 
-from fundplatform.assets.catalog import FACTORS
+from fundplatform.assets.catalog import ACTIONS as ACTIONS_COUNTED
+from fundplatform.assets.catalog import CAPS, FACTORS, SECURITIES
 from fundplatform.backfill import AFTERWARDS
 from fundplatform.chain_plan import CHAIN
 from fundplatform.definitions import build_definitions
 from fundplatform.detached import submit
 from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings
+from fundplatform.staleness import WRITERS
+from fundplatform.storage.base import Stamp
+from fundplatform.storage.change_record import ALWAYS, record
 from fundplatform.storage.duckdb import DuckDBStore
 
+STAMP = Stamp("by hand", datetime(2003, 2, 1, tzinfo=UTC))
 ACTIONS_NAME = "raw/sample/corporate_actions"
 BARS = dg.AssetKey(["raw", "sample", "ohlcv"])
 FX = dg.AssetKey(["raw", "sample", "fx"])
@@ -31,7 +36,7 @@ DAYS = [f"2003-01-{n}" for n in range(16, 22)]
 
 @pytest.fixture
 def instance(settings: Settings) -> dg.DagsterInstance:
-    init(settings, DuckDBStore(settings.warehouse, settings.published))
+    init(settings, warehouse(settings))
     return open_instance(settings)
 
 
@@ -63,11 +68,20 @@ def everything_fetched(instance: dg.DagsterInstance, rates: list[str] = FIXINGS)
     instance.report_runless_asset_event(dg.AssetMaterialization(FACTORS))
 
 
-def everything_computed(instance: dg.DagsterInstance) -> None:
+def everything_computed(settings: Settings, instance: dg.DagsterInstance) -> None:
     for key in CHAIN:
         report(instance, key, DAYS)
     for key in AFTERWARDS:
         instance.report_runless_asset_event(dg.AssetMaterialization(key))
+    with warehouse(settings).transaction(STAMP) as writer:
+        for name in WRITERS:
+            record(writer, name, (), [date.fromisoformat(day) for day in DAYS], seen=0)
+        for key in (ACTIONS_COUNTED, FACTORS, SECURITIES, CAPS, *AFTERWARDS):
+            record(writer, key.to_user_string(), (), [ALWAYS], seen=0)
+
+
+def warehouse(settings: Settings) -> DuckDBStore:
+    return DuckDBStore(settings.warehouse, settings.published)
 
 
 def test_it_targets_sessions_upstream_and_days_downstream(
@@ -148,7 +162,7 @@ def test_rates_alone_do_not_recompute_the_prices(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     everything_fetched(instance, rates=FIXINGS[1:])
-    everything_computed(instance)
+    everything_computed(settings, instance)
     submit(settings, ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
     assert targets["raw/sample/fx"] == FIXINGS[:1]
@@ -157,7 +171,7 @@ def test_rates_alone_do_not_recompute_the_prices(
 
 def test_nothing_to_do(settings: Settings, instance: dg.DagsterInstance) -> None:
     everything_fetched(instance)
-    everything_computed(instance)
+    everything_computed(settings, instance)
     assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
     assert instance.get_backfills() == []
 
@@ -167,7 +181,7 @@ def test_new_actions_recompute_every_day_after_their_factors(
 ) -> None:
     report(instance, BARS, SESSIONS)
     report(instance, FX, FIXINGS)
-    everything_computed(instance)
+    everything_computed(settings, instance)
     submit(settings, ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
     assert not [name for name in targets if name.startswith("raw") and name != ACTIONS_NAME]
@@ -182,8 +196,10 @@ def test_factors_that_a_killed_run_left_out_are_made_and_reach_every_day(
     report(instance, BARS, SESSIONS)
     report(instance, FX, FIXINGS)
     instance.report_runless_asset_event(dg.AssetMaterialization(FACTORS))
-    everything_computed(instance)
+    everything_computed(settings, instance)
     instance.report_runless_asset_event(dg.AssetMaterialization(ACTIONS))
+    with warehouse(settings).transaction(STAMP) as writer:
+        record(writer, ACTIONS_NAME, [FIRST])
     submit(settings, ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
     assert not [name for name in targets if name.startswith("raw")]
@@ -195,7 +211,7 @@ def test_a_changed_risk_free_rate_recomputes_the_metrics_alone(
     settings: Settings, instance: dg.DagsterInstance
 ) -> None:
     everything_fetched(instance)
-    everything_computed(instance)
+    everything_computed(settings, instance)
     assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
     submit(replace(settings, risk_free_rate=0.05), ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)

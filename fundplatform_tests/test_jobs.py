@@ -142,7 +142,7 @@ def test_batch_fetches_again_and_some_symbols_only_what_is_there(made: Pipeline)
     made.instance.report_runless_asset_event(dg.AssetMaterialization(ACME, partition="2024-03-04"))
 
     def days(job: Job) -> list[date | None]:
-        chunks = planned(job, made.sources, made.instance, location(made), made.clock)
+        chunks = planned(job, made.sources, made.instance, location(made), made.store, made.clock)
         return [c.first for c in chunks] + [c.last for c in chunks]
 
     batch = Job("again", asset_classes=("equity",), mode="batch", days=7)

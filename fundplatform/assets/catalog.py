@@ -107,7 +107,7 @@ def corporate_actions(sources: Iterable[Source]) -> dg.AssetsDefinition:
         context.add_asset_metadata(doubt_report(of_splits), FACTORS)
         factors = adjustment.split_factors(found.actions)
         return (
-            Derived({tables.ACTIONS: found.actions}, dated="ex_date"),
+            Derived({tables.ACTIONS: found.actions}),
             Derived({tables.ADJUSTMENT_FACTORS: factors}),
         )
 
@@ -199,7 +199,11 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
         found = caps.market_caps(shares, snapshots, bars, factors, known)
         refused = found.filter(~pl.col("trusted"))
         context.add_asset_metadata({"caps not trusted": refused.height}, CAPS)
-        return Derived({tables.SECURITIES: known}), Derived({tables.CAPS: found}, dated=caps.SERVES)
+        return (
+            # A name that is new has bars of its own, which are new too.
+            Derived({tables.SECURITIES: known}, additions_touch=False),
+            Derived({tables.CAPS: found}, dated=caps.SERVES),
+        )
 
     return judge
 

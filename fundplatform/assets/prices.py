@@ -1,7 +1,7 @@
 """prices/validated, prices/rejected and ops/gates: one computation over all raw bars of a range."""
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, timedelta
 
 import dagster as dg
 import polars as pl
@@ -43,7 +43,7 @@ def validated(
         Kind.OHLCV,
         columns=list(BAR_COLUMNS),
         any_order=True,
-        lookback_days=rules.LOOKBACK_DAYS,
+        lookback_days=rules.LOOKBACK_DAYS + rules.AHEAD_DAYS,
         lookahead_days=rules.AHEAD_DAYS,
     )
     ((name, bars_of),) = bars_in.items()
@@ -81,7 +81,7 @@ def validated(
         now = clock()
         desk.sync(Stamp(context.run_id, now))
         bars = with_context(ohlcv, instruments, known_sources, listings)
-        window = run_window(dict(context.run.tags))
+        window = _judged_anew(run_window(dict(context.run.tags)))
         own = limits.resolved(instruments)
         judged = rules.judge(
             bars,
@@ -107,10 +107,20 @@ def validated(
             tables.FINDINGS: judged.findings,
             tables.CONSENSUS: weighed.consensus,
         }
-        derived = Derived(frames, unrecorded=fully_held(judged.gates), settle=settle(weighed.days))
+        derived = Derived(
+            frames,
+            unrecorded=fully_held(judged.gates),
+            settle=settle(weighed.days),
+            reach_days=rules.AHEAD_DAYS,
+        )
         return derived, Stored(), Stored()
 
     return judge
+
+
+def _judged_anew(window: tuple[date, date] | None) -> tuple[date, date] | None:
+    """The days before the range as well: V20 judges a bar by those that come after it."""
+    return window and (window[0] - timedelta(days=rules.AHEAD_DAYS), window[1])
 
 
 def counted(actions: pl.DataFrame | None, sources: pl.DataFrame) -> pl.DataFrame:

@@ -24,6 +24,7 @@ from fundplatform.clock import Clock
 from fundplatform.errors import ConfigError
 from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Source
+from fundplatform.storage.base import Store
 
 AGAIN = "fundplatform/again"
 """Run tag: the backfill whose unfinished part is asked for, after a failure."""
@@ -31,10 +32,10 @@ Location = Callable[[], dg.Definitions]
 
 
 def dagster_jobs(
-    jobs: Sequence[Job], sources: Sequence[Source], clock: Clock, location: Location
+    jobs: Sequence[Job], sources: Sequence[Source], store: Store, clock: Clock, location: Location
 ) -> list[dg.JobDefinition]:
     """A Dagster job for each; `location` is what they are part of, asked when they run."""
-    return [_job(job, sources, clock, location) for job in jobs]
+    return [_job(job, sources, store, clock, location) for job in jobs]
 
 
 def job_schedules(jobs: Sequence[Job]) -> Iterator[dg.ScheduleDefinition]:
@@ -96,7 +97,9 @@ def described(job: Job) -> str:
     return f"{what}{when}."
 
 
-def _job(job: Job, sources: Sequence[Source], clock: Clock, location: Location) -> dg.JobDefinition:
+def _job(
+    job: Job, sources: Sequence[Source], store: Store, clock: Clock, location: Location
+) -> dg.JobDefinition:
     @dg.op(name=f"{job_name(job)}_asks")
     def ask(context: dg.OpExecutionContext) -> None:
         definitions = location()
@@ -107,7 +110,8 @@ def _job(job: Job, sources: Sequence[Source], clock: Clock, location: Location) 
             data = failed.get_asset_backfill_data(graph)
             wanted = without(data.target_subset, data.materialized_subset)
         else:
-            wanted = subset(graph, planned(job, sources, context.instance, definitions, clock))
+            chunks = planned(job, sources, context.instance, definitions, store, clock)
+            wanted = subset(graph, chunks)
         asked = _handed_over(job, wanted, context.instance, definitions, clock)
         context.instance.add_run_tags(context.run_id, {BACKFILL: asked or NONE})
         context.log.info(f"backfill {asked} is at it" if asked else "nothing to do")
@@ -124,6 +128,7 @@ def planned(
     sources: Sequence[Source],
     instance: dg.DagsterInstance,
     definitions: dg.Definitions,
+    store: Store,
     clock: Clock,
 ) -> list[Chunk]:
     """The runs that the job wants now.
@@ -134,7 +139,7 @@ def planned(
     now = clock()
     if job.compute:
         whole = definitions.resolve_implicit_global_asset_job_def()
-        return stale(sources, instance, whole, now)
+        return stale(sources, instance, whole, store, now)
     first, again = now.date() - timedelta(days=job.days), job.mode == "batch"
     chunks = [
         chunk

@@ -7,7 +7,7 @@ backfill, seen on its page. What is missing is decided in gaps.py, what is stale
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import dagster as dg
@@ -37,14 +37,25 @@ _KEPT = 200
 
 @dataclass
 class Asked:
-    """What a sensor asked for and when, as its cursor: what fails is not asked for every minute."""
+    """A sensor's cursor: what it asked for and when, and what it saw at the tick before.
+
+    What fails is not asked for every minute; what changes from look to look is waited for.
+    """
 
     at: dict[str, str]
+    seen: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def read(cls, cursor: str | None) -> "Asked":
         """From the cursor of the tick before."""
-        return cls(json.loads(cursor) if cursor else {})
+        known = json.loads(cursor) if cursor else {}
+        return cls(known.get("at", {}), known.get("seen", {}))
+
+    def is_still(self, name: str, look: object) -> bool:
+        """Whether the tick before saw the same of `name`; notes what is seen now."""
+        digest = hashlib.sha256(repr(look).encode()).hexdigest()[:16]
+        before, self.seen[name] = self.seen.get(name), digest
+        return before == digest
 
     def is_news(self, what: str, now: datetime) -> bool:
         """Whether the same was not asked for within the hour; notes that it is asked for now."""
@@ -59,7 +70,7 @@ class Asked:
     def text(self) -> str:
         """For the cursor: the latest ones."""
         latest = sorted(self.at.items(), key=lambda item: item[1])[-_KEPT:]
-        return json.dumps(dict(latest))
+        return json.dumps({"at": dict(latest), "seen": self.seen})
 
 
 def subset(graph: AssetGraph, chunks: Iterable[Chunk]) -> AssetGraphSubset:

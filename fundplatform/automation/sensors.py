@@ -9,6 +9,7 @@ from datetime import date, datetime
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 
 from fundplatform import gaps
 from fundplatform.assets.raw import SYMBOLS, raw_key
@@ -18,9 +19,9 @@ from fundplatform.automation.requests import Asked, request, subset, under_way
 from fundplatform.backfill import Backfill
 from fundplatform.chunks import Chunk
 from fundplatform.clock import Clock
-from fundplatform.errors import WarehouseError
+from fundplatform.errors import SourceError, WarehouseError
 from fundplatform.fetch_plan import raw_chunks
-from fundplatform.sources.base import Changing, Kind, Source
+from fundplatform.sources.base import Changing, Kind, Source, Watched
 from fundplatform.staleness import FEEDS, LAST_OF_CHAIN
 from fundplatform.storage.base import Store
 
@@ -37,7 +38,7 @@ def sensors(sources: Sequence[Source], store: Store, clock: Clock) -> Iterator[d
             60 * _MINUTE,
             lambda context: fill(context, sources, store, clock()),
         )
-    if any(isinstance(s, Changing) for s in sources):
+    if any(isinstance(s, Watched) for s in sources):
         yield _sensor(
             "drop_folders",
             "Takes in new and changed files of drop folders once they have stopped growing.",
@@ -49,7 +50,7 @@ def sensors(sources: Sequence[Source], store: Store, clock: Clock) -> Iterator[d
             "propagate",
             "Computes what is new or stale downstream: prices, indices, metrics, tiers.",
             _MINUTE,
-            lambda context: propagate(context, sources, clock()),
+            lambda context: propagate(context, sources, store, clock()),
         )
 
 
@@ -99,38 +100,54 @@ def _requests(
 
 
 def take_in(context: dg.SensorEvaluationContext, sources: Sequence[Source], now: datetime) -> Tick:
-    """Backfills of what the files have and Dagster has not, or had otherwise."""
-    graph, asked = _graph(context), []
-    before = Asked.read(context.cursor)
+    """Backfills of what the files have and Dagster has not, or had otherwise.
+
+    A folder is waited for until two ticks see the same files of the same size and time.
+    """
+    graph, asked, waiting = _graph(context), [], []
+    cursor = Asked.read(context.cursor)
     for source in sources:
-        if not isinstance(source, Changing):
+        if not isinstance(source, Watched):
             continue
-        chunks = list(
-            raw_chunks(source, context.instance, date.min, now.date(), refetch=False, now=now)
-        )
-        if not chunks:
+        name = source.spec.name
+        try:
+            stamps = sorted(source.stamps().items())
+            if not cursor.is_still(name, stamps):
+                waiting.append(name)
+                continue
+            moved = source.set_aside()
+            target = _untaken(context, source, cursor, now)
+        except SourceError as error:
+            context.log.warning(str(error))
             continue
-        target = subset(graph, chunks)
-        marks = [sorted(source.marks(kind).items()) for kind in source.spec.kinds]
-        if before.is_news(f"{marks} {chunks}", now) and not under_way(
-            context.instance, graph, target
-        ):
+        if moved:
+            context.log.warning(f"{name}: set aside {', '.join(moved)}; a note lies beside each")
+        if target is not None and not under_way(context.instance, graph, target):
             asked.append(request(target, "files"))
-    if not asked:
-        return dg.SkipReason("no new file")
-    return dg.SensorResult(run_requests=asked, cursor=before.text)
+    why = f"waiting until {', '.join(waiting)} stays as it is" if waiting else "no new file"
+    reason = None if asked else dg.SkipReason(why)
+    return dg.SensorResult(run_requests=asked, cursor=cursor.text, skip_reason=reason)
+
+
+def _untaken(
+    context: dg.SensorEvaluationContext, source: Source, cursor: Asked, now: datetime
+) -> AssetGraphSubset | None:
+    """What the files have and Dagster has not; None where the same was asked for just now."""
+    instance = context.instance
+    chunks = list(raw_chunks(source, instance, date.min, now.date(), refetch=False, now=now))
+    if not chunks or not isinstance(source, Changing):
+        return None
+    marks = [sorted(source.marks(kind).items()) for kind in source.spec.kinds]
+    return subset(_graph(context), chunks) if cursor.is_news(f"{marks} {chunks}", now) else None
 
 
 def propagate(
-    context: dg.SensorEvaluationContext, sources: Sequence[Source], now: datetime
+    context: dg.SensorEvaluationContext, sources: Sequence[Source], store: Store, now: datetime
 ) -> Tick:
     """One backfill of everything that is new or older than what it rests on."""
     whole = context.repository_def
-    chunks = (
-        stale(sources, context.instance, whole.get_implicit_global_asset_job_def(), now)
-        if whole
-        else []
-    )
+    job = whole.get_implicit_global_asset_job_def() if whole else None
+    chunks = stale(sources, context.instance, job, store, now) if job else []
     if not chunks:
         return dg.SkipReason("everything downstream is up to date")
     graph = _graph(context)
@@ -146,7 +163,11 @@ def propagate(
 
 
 def stale(
-    sources: Sequence[Source], instance: dg.DagsterInstance, job: dg.JobDefinition, now: datetime
+    sources: Sequence[Source],
+    instance: dg.DagsterInstance,
+    job: dg.JobDefinition,
+    store: Store,
+    now: datetime,
 ) -> list[Chunk]:
     """What `fundplatform backfill` would compute now without fetching anything.
 
@@ -154,15 +175,16 @@ def stale(
         sources: All of the location.
         instance: Dagster's record.
         job: Of all assets.
+        store: The warehouse, read as published.
         now: The clock.
     """
     starts = [c.start for s in sources for k, c in s.spec.kinds.items() if k in FEEDS]
     if not starts:
         return []
-    last = now.date()
     return Backfill(
-        sources, sources, instance, job, min(starts), last, clock=lambda: now
-    ).downstream()
+        sources, sources, instance, job, min(starts), now.date(),
+        clock=lambda: now, store=store, published=True,
+    ).downstream()  # fmt: skip
 
 
 def _graph(context: dg.SensorEvaluationContext) -> AssetGraph:

@@ -260,6 +260,32 @@ class Sized(Protocol):
         ...
 
 
+@runtime_checkable
+class Watched(Changing, Protocol):
+    """A source whose payloads someone may be writing at this moment."""
+
+    def stamps(self) -> Mapping[str, tuple[int, int]]:
+        """Every payload with its size and modification time; reads none of them.
+
+        Two equal looks some time apart mean that nobody is writing.
+
+        Raises:
+            SourceError: A payload cannot be looked at.
+        """
+        ...
+
+    def set_aside(self) -> list[str]:
+        """Move payloads out of the way that were read and of which nothing can be used.
+
+        Returns:
+            Where they are now, each with a note beside it that says why.
+
+        Raises:
+            SourceError: They cannot be moved.
+        """
+        ...
+
+
 def newest_session(source: Source, kind: Kind, now: datetime) -> date | None:
     """The last session that a growing source has now; None for an ended or an empty one.
 

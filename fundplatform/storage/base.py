@@ -30,12 +30,16 @@ WHOLE = Slice()
 
 @dataclass(frozen=True)
 class Counts:
-    """What one write did, in rows. `incoming = inserted + updated + unchanged`."""
+    """What one write did, in rows. `incoming = inserted + updated + unchanged`.
+
+    `touched`: the days (`Table.day`) of the rows that are new, other, or gone.
+    """
 
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
     removed: int = 0
+    touched: frozenset[date] = field(default=frozenset(), compare=False)
 
     @property
     def changed(self) -> bool:
@@ -49,6 +53,7 @@ class Counts:
             self.updated + other.updated,
             self.unchanged + other.unchanged,
             self.removed + other.removed,
+            self.touched | other.touched,
         )
 
 
@@ -99,6 +104,13 @@ class Writer(Protocol):
         self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
     ) -> pl.DataFrame:
         """Read inside the transaction."""
+        ...
+
+    def next_change(self) -> int:
+        """A number for this transaction's changes: numbers rise in the order of commits.
+
+        Other transactions wait for theirs until this one has ended, so take it last.
+        """
         ...
 
 

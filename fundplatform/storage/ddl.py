@@ -52,6 +52,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0070_quotes": (tables.QUOTES,),
     "0048_caps": (tables.SECURITIES, tables.CAPS),
     "0074_exclusions": (tables.EXCLUSIONS,),
+    "0066_changes": (tables.CHANGES,),
 }
 # Ledgers that came later than their tables.
 LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {

@@ -6,7 +6,7 @@ DuckDB skips the other row groups).
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 
 import duckdb
@@ -14,7 +14,7 @@ import polars as pl
 
 from fundplatform import packing, tables
 from fundplatform.sources.base import SourceSpec
-from fundplatform.storage import catalog
+from fundplatform.storage import catalog, change_record
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
 from fundplatform.storage.sql_text import (
     bounds,
@@ -25,7 +25,7 @@ from fundplatform.storage.sql_text import (
     select_count,
     tight,
 )
-from fundplatform.storage.staging import WRITER_STAMPS, stage
+from fundplatform.storage.staging import WRITER_STAMPS, days_of, stage
 from fundplatform.tables import Table
 
 _STAGED = "_staged"
@@ -86,6 +86,10 @@ class DuckDBWriter:
         """Read inside the transaction: sees its own writes."""
         return read(self._connection, table, part, columns)
 
+    def next_change(self) -> int:
+        """See `Writer.next_change`; there is one writer at a time."""
+        return change_record.next_number(self)
+
     def write(self, table: Table, frame: pl.DataFrame, part: Slice) -> Counts:
         """Make the slice equal to the frame; see `Writer.write`.
 
@@ -106,7 +110,7 @@ class DuckDBWriter:
             fixed = _fixed(staged)
             self._register(staged.drop(fixed))
             self._insert(table, "", fixed)
-            counts = Counts(inserted=staged.height)
+            counts = Counts(inserted=staged.height, touched=days_of(table, staged))
         # Not in a `finally`: in an aborted transaction it fails itself and hides the cause.
         self._connection.unregister(_STAGED)
         return counts
@@ -127,13 +131,22 @@ class DuckDBWriter:
         gone = (["SELECT old FROM _diff"] if updated else []) + (
             ["SELECT old FROM _absent"] if removed else []
         )
+        came = f"SEMI JOIN _diff USING ({names(table.key)})"
+        touched = self._days(table, f"{_STAGED} {came}") if inserted or updated else frozenset()
         if gone:
             old = f"{where} AND rowid IN ({' UNION ALL '.join(gone)})"
+            touched |= self._days(table, f"{table.full_name} WHERE {old}")
             self._remember(table, old)
             self._connection.execute(f"DELETE FROM {table.full_name} WHERE {old}")  # noqa: S608
         if inserted or updated:
-            self._insert(table, f"SEMI JOIN _diff USING ({names(table.key)})")
-        return Counts(inserted, updated, incoming - inserted - updated, removed)
+            self._insert(table, came)
+        return Counts(inserted, updated, incoming - inserted - updated, removed, touched)
+
+    def _days(self, table: Table, source: str) -> frozenset[date]:
+        if table.day is None:
+            return frozenset()
+        sql = f'SELECT DISTINCT "{table.day}" FROM {source}'  # noqa: S608
+        return frozenset(d for (d,) in self._connection.sql(sql).fetchall() if d is not None)
 
     def _count(self, source: str) -> int:
         return int(self._connection.sql(f"SELECT count(*) FROM {source}").fetchall()[0][0])  # noqa: S608

@@ -19,6 +19,7 @@ from pydantic import PrivateAttr
 from fundplatform import processes, tables
 from fundplatform.errors import FundplatformError, SchemaError, WarehouseError
 from fundplatform.sources.base import Kind
+from fundplatform.storage import change_record
 from fundplatform.storage.base import WHOLE, Holdable, Slice, Stamp, Store
 from fundplatform.storage.outputs import Derived, Load, Stored
 from fundplatform.storage.partition_facts import record_partitions
@@ -75,6 +76,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
 
     _wrote: bool = PrivateAttr(default=False)
     _held: ExitStack | None = PrivateAttr(default=None)
+    _seen: dict[str, int] = PrivateAttr(default_factory=dict)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Note on the run which process executes it, so that a killed one can be told."""
@@ -84,6 +86,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The slice of the upstream asset that this step needs."""
         self._hold(context.step_context.job_def.asset_layer.selected_asset_keys)
+        step = context.step_context.step.key
+        if step not in self._seen:
+            # Before the first input is read: what is written from now on counts as not seen.
+            self._seen[step] = change_record.newest(self.warehouse.store)
         table = table_of(context.asset_key)
         wish = dict(context.definition_metadata or {})
         where: dict[str, int | str] = {}
@@ -131,7 +137,8 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
                 f"{asset} returned {type(obj).__name__}",
                 "Return a Load, Derived or Stored (fundplatform/storage/outputs.py)",
             )
-        target = Target(context.run_id, asset, _output_slice(context))
+        seen = self._seen.get(context.step_context.step.key)
+        target = Target(context.run_id, asset, _output_slice(context), seen)
         stamp = Stamp(run_id=context.run_id, recorded_at=self.warehouse.clock())
         try:
             written = self._written(obj, target, stamp)

@@ -52,16 +52,20 @@ class Derived:
             unpartitioned assets); the asset's own table comes first.
         unrecorded: Sessions not to be recorded as materialised (held by the gate).
         register: A source and its listings to register first (index levels are instruments).
-        dated: A date column of the asset's own table, or an expression on its rows: the earliest
-            date of a row that changes is told as `touched_from`, so that only what comes after it
-            is computed again.
+        dated: An expression on the rows of the asset's own table, where its column of days (`day`)
+            is not the first session that a row can decide.
+        additions_touch: False where a row that is only new decides nothing by itself.
+        reach_days: The frames also hold so many days before the range: what comes later may
+            change the verdict on them.
         settle: Called last, in the same transaction: what rests on more than the range.
     """
 
     frames: Mapping[Table, pl.DataFrame]
     unrecorded: frozenset[date] = frozenset()
     register: tuple[SourceSpec, pl.DataFrame] | None = None
-    dated: str | pl.Expr | None = None
+    dated: pl.Expr | None = None
+    additions_touch: bool = True
+    reach_days: int = 0
     settle: Callable[[Writer, Slice], None] | None = None
 
 

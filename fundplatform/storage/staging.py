@@ -5,6 +5,7 @@ table's columns (without the writer's stamps), sorted by partition and key, or a
 """
 
 from dataclasses import replace
+from datetime import date
 from functools import cache
 
 import polars as pl
@@ -155,3 +156,8 @@ def _check_keys(table: Table, staged: pl.DataFrame, part: Slice) -> None:
         f"{doubled.height} doubled keys {list(table.key)}, such as {doubled.head(_SHOWN).rows()}",
         "Keep one row per key, or reject the conflicting ones",
     )
+
+
+def days_of(table: Table, staged: pl.DataFrame) -> frozenset[date]:
+    """The days (`Table.day`) of the rows."""
+    return frozenset() if table.day is None else frozenset(staged[table.day].drop_nulls().unique())

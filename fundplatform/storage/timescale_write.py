@@ -5,6 +5,7 @@ slice gets a straight binary COPY; else rows go to a temporary table and only di
 """
 
 from collections.abc import Iterator, Sequence
+from datetime import date
 
 import polars as pl
 import pyarrow as pa
@@ -13,10 +14,10 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from fundplatform import tables
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import SourceSpec
-from fundplatform.storage import catalog, timescale_locks
+from fundplatform.storage import catalog, change_record, timescale_locks
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
 from fundplatform.storage.sql_text import bounds, literal, names, select, tight
-from fundplatform.storage.staging import stage
+from fundplatform.storage.staging import days_of, stage
 from fundplatform.storage.timescale_connect import Connection
 from fundplatform.storage.timescale_locks import Notify
 from fundplatform.tables import Table
@@ -65,6 +66,11 @@ class TimescaleWriter:
         """See `catalog.register`."""
         return catalog.register(self, source_id, listings, self._lock_ids)
 
+    def next_change(self) -> int:
+        """See `Writer.next_change`."""
+        timescale_locks.take(self._connection, "numbers of changes", self._notify)
+        return change_record.next_number(self)
+
     def _lock_ids(self) -> None:
         timescale_locks.take(self._connection, "new ids", self._notify)
 
@@ -101,7 +107,7 @@ class TimescaleWriter:
                         f"WHERE {where} LIMIT 1) AS any_row"):  # fmt: skip
             return self._merge(table, staged, where)
         self._copy(table, table.full_name, staged.with_columns(**self._stamps()))
-        return Counts(inserted=staged.height)
+        return Counts(inserted=staged.height, touched=days_of(table, staged))
 
     def restore(self, table: Table, frame: pl.DataFrame, part: Slice) -> None:
         """Make the slice hold exactly these rows; see `Writer.restore`.
@@ -122,17 +128,28 @@ class TimescaleWriter:
         updated = self._number("SELECT count(*) FROM _diff WHERE _known") if changed else 0
         inserted = changed - updated
         removed = 0
+        touched = self._days(table, "_diff AS t") if changed else frozenset()
         if not table.keeps_absent:
             here = self._number(f"SELECT count(*) FROM {table.full_name} WHERE {where}")  # noqa: S608
             removed = here - (staged.height - inserted)
         if removed:
-            self._take_out(table, where, f"NOT EXISTS (SELECT FROM _staged s WHERE {_same(table)})")
+            absent = f"NOT EXISTS (SELECT FROM _staged s WHERE {_same(table)})"
+            touched |= self._days(table, f"{table.full_name} AS t WHERE {where} AND {absent}")
+            self._take_out(table, where, absent)
         if updated:
             found = f"EXISTS (SELECT FROM _diff s WHERE s._known AND {_same(table)})"
+            touched |= self._days(table, f"{table.full_name} AS t WHERE {where} AND {found}")
             self._take_out(table, where, found)
         if changed:
             self._put_in(table)
-        return Counts(inserted, updated, staged.height - changed, removed)
+        return Counts(inserted, updated, staged.height - changed, removed, touched)
+
+    def _days(self, table: Table, source: str) -> frozenset[date]:
+        if table.day is None:
+            return frozenset()
+        sql = f'SELECT DISTINCT t."{table.day}" FROM {source}'  # noqa: S608
+        found = self._connection.execute(sql.encode()).fetchall()
+        return frozenset(d for (d,) in found if isinstance(d, date))
 
     def _fit_chunks(self, table: Table, frame: pl.DataFrame) -> None:
         """Shorter chunks from the first intraday bar on: a year of minutes is too much for one."""

@@ -5,12 +5,13 @@ No Dagster and no SQL: asset names, slices and a `Writer` come in, counts go out
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import polars as pl
 
 from fundplatform import tables
 from fundplatform.errors import SchemaError
+from fundplatform.storage import change_record
 from fundplatform.storage.base import Counts, Slice, Writer
 from fundplatform.storage.outputs import Derived, Load
 from fundplatform.storage.syncs import write_attempt
@@ -21,15 +22,20 @@ _BARS_READ_AGAIN = replace(
     tables.OHLCV, stamps=tuple(n for n in tables.OHLCV.stamps if n != "fetched_at")
 )
 _NOT_FINAL = "V11"
+_NOT_LISTED = "V12"
 
 
 @dataclass(frozen=True)
 class Target:
-    """Who writes what: the run, the asset's name and the slice of its partition range."""
+    """Who writes what: the run, the asset's name and the slice of its partition range.
+
+    `seen`: the newest change when the asset's inputs were read (`change_record`).
+    """
 
     run_id: str
     asset: str
     part: Slice
+    seen: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Written:
 def write_load(writer: Writer, load: Load, target: Target) -> Written:
     """Register the listings, store the rows, the rejects and the payloads of one fetch."""
     source_id = writer.source_id(load.spec)
+    listed = writer.read(tables.LISTINGS, Slice({"source_id": source_id}))
     mapping = writer.register(source_id, load.listings)
     rows = attach_instruments(load, mapping).with_columns(source_id=pl.lit(source_id))
     within = Slice({"source_id": source_id}, load.first, load.last)
@@ -59,8 +66,35 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     rows_in = rows.height + rejected
     record = _Record(load.kind.table, counts, rows_in, rejected)
     _write_record(writer, target, record, within)
-    facts = {"rejected_at_load": rejected, **_facts(counts)}
-    return Written(rows, {**facts, **_write_sync(writer, load, counts, rejected)})
+    facts: dict[str, int | float | str] = {"rejected_at_load": rejected, **_facts(counts)}
+    facts |= _write_sync(writer, load, counts, rejected)
+    touched = _days(load.kind.table, counts) | _widened(writer, listed, mapping, source_id)
+    if load.first is None and load.kind.table.dated is None:
+        touched = change_record.since(touched)
+    change_record.record(writer, target.asset, touched)
+    return Written(rows, facts)
+
+
+def _days(table: Table, counts: Counts) -> frozenset[date]:
+    """The days that a write touched; all of them, where the table has no dates."""
+    if table.day is None and counts.changed:
+        return frozenset({change_record.ALWAYS})
+    return counts.touched
+
+
+def _widened(
+    writer: Writer, before: pl.DataFrame, after: pl.DataFrame, source_id: int
+) -> frozenset[date]:
+    """The sessions of stored bars that were refused as not listed, where listings are wider now."""
+    keys = ["vendor_symbol", "valid_from", "valid_to", "instrument_id"]
+    other = after.select(keys).join(before.select(keys), on=keys, how="anti")
+    if before.is_empty() or other.is_empty():
+        return frozenset()
+    refused = writer.read(
+        tables.REJECTED, Slice({"source_id": source_id}), ["instrument_id", "session", "rules"]
+    )
+    theirs = refused.filter(pl.col("rules").str.split(",").list.contains(_NOT_LISTED))
+    return frozenset(theirs.join(other, on="instrument_id", how="semi")["session"])
 
 
 def _write_sync(
@@ -165,23 +199,31 @@ def write_derived(writer: Writer, derived: Derived, target: Target) -> Written:
     if derived.register:
         spec, listings = derived.register
         writer.register(writer.source_id(spec), listings)
-    facts: dict[str, int | float | str] = dict(_touched(writer, derived, target.part))
-    own = len(facts)
+    part = _reaching(target.part, derived.reach_days)
+    facts: dict[str, int | float | str] = {}
+    touched: frozenset[date] = frozenset()
+    since = _touched(writer, derived, part)
     for table, frame in derived.frames.items():
-        counts = writer.write(table, frame, target.part)
-        _write_record(writer, target, _Record(table, counts, frame.height, 0), target.part)
-        if len(facts) == own:
-            facts |= _facts(counts)
+        counts = writer.write(table, frame, part)
+        if counts.updated or counts.removed or derived.additions_touch:
+            touched |= _days(table, counts)
+        _write_record(writer, target, _Record(table, counts, frame.height, 0), part)
+        facts = facts or dict(_facts(counts))
     if derived.settle:
-        derived.settle(writer, target.part)
-    return Written(next(iter(derived.frames.values())), facts)
+        derived.settle(writer, part)
+    if target.seen is not None:
+        _note(writer, target, touched if derived.dated is None else since)
+    own = next(iter(derived.frames.values()))
+    if derived.reach_days and target.part.first:
+        own = own.filter(pl.col("session") >= target.part.first)
+    return Written(own, facts)
 
 
-def _touched(writer: Writer, derived: Derived, part: Slice) -> dict[str, str]:
-    """`touched_from`: the earliest date of a row of the own table that is new, other, or gone."""
+def _touched(writer: Writer, derived: Derived, part: Slice) -> frozenset[date]:
+    """The earliest `dated` of a row of the own table that is new, other, or gone; none without."""
     table, frame = next(iter(derived.frames.items()))
     if derived.dated is None:
-        return {}
+        return frozenset()
     columns = [n for n in table.column_names if n not in table.stamps]
     before = writer.read(table, part, columns)
     after = frame.select(pl.col(n).cast(table.polars_schema[n]) for n in columns)
@@ -192,8 +234,22 @@ def _touched(writer: Writer, derived: Derived, part: Slice) -> dict[str, str]:
         .min()
         for one, other in ((after, before), (before, after))
     ]
-    days = [day.isoformat() for day in news if isinstance(day, date)]
-    return {"touched_from": min(days)} if days else {}
+    days = [day for day in news if isinstance(day, date)]
+    return frozenset({min(days)}) if days else frozenset()
+
+
+def _reaching(part: Slice, days: int) -> Slice:
+    return replace(part, first=part.first - timedelta(days=days)) if part.first else part
+
+
+def _note(writer: Writer, target: Target, touched: frozenset[date]) -> None:
+    """What the write changed, and that it saw all changes up to `seen`."""
+    first, last = target.part.first, target.part.last
+    if first is None or last is None:
+        touched, made = change_record.since(touched), {change_record.ALWAYS}
+    else:
+        made = {first + timedelta(days=n) for n in range((last - first).days + 1)}
+    change_record.record(writer, target.asset, touched, made, target.seen)
 
 
 def _facts(counts: Counts) -> dict[str, int]:

@@ -16,6 +16,7 @@ from fundplatform.errors import WarehouseError
 from fundplatform.storage.base import Counts, Slice, Store
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.duckdb_open import opened
+from fundplatform_tests.storage.change_suite import ChangeSuite
 from fundplatform_tests.storage.frames import FIRST, KEPT, MONDAY, THREE, WEEK, bars, closes, put
 from fundplatform_tests.storage.processes import child, holding
 from fundplatform_tests.storage.suite import StoreSuite
@@ -26,7 +27,7 @@ def store(duckdb_store: DuckDBStore) -> DuckDBStore:
     return duckdb_store
 
 
-class TestDuckDBStore(StoreSuite):
+class TestDuckDBStore(StoreSuite, ChangeSuite):
     """The suite on DuckDB."""
 
     def reopen(self, store: Store) -> str:

@@ -4,6 +4,7 @@ import pytest
 
 from fundplatform.storage.base import Store
 from fundplatform.storage.timescale import TimescaleStore
+from fundplatform_tests.storage.change_suite import ChangeSuite
 from fundplatform_tests.storage.suite import StoreSuite
 
 
@@ -12,7 +13,7 @@ def store(warehouse_url: str) -> TimescaleStore:
     return TimescaleStore(warehouse_url, lock_timeout=30)
 
 
-class TestTimescaleStore(StoreSuite):
+class TestTimescaleStore(StoreSuite, ChangeSuite):
     """The suite on PostgreSQL."""
 
     @pytest.fixture(autouse=True)

@@ -16,6 +16,8 @@ from fundplatform.sources.drop.config import DropConfig
 
 _TRIES = 3
 _IGNORED = {".md", ".part", ".tmp", ".crdownload", ".swp"}
+ASIDE = "set-aside"
+"""The folder, within a drop folder, of files that cannot be used."""
 _PACKED = {".gz", ".zip"}
 _TABLES = {".csv", ".txt", ".tsv", ".parquet", ".xlsx"}
 
@@ -28,7 +30,7 @@ def listed(config: DropConfig) -> list[Path]:
     """The folder's data files, sorted by path.
 
     Without `files` in the source.yaml: everything but it, the symbol map, hidden files, notes
-    (.md) and unfinished downloads (.part, .tmp, .crdownload).
+    (.md) and unfinished downloads (.part, .tmp, .crdownload). Never what was set aside.
     """
     folder = config.folder
     found = {path for pattern in config.files or ("**/*",) for path in folder.glob(pattern)}
@@ -37,6 +39,7 @@ def listed(config: DropConfig) -> list[Path]:
         path
         for path in found - own
         if path.is_file()
+        and path.relative_to(folder).parts[0] != ASIDE
         and (config.files or path.suffix.lower() not in _IGNORED)
         and not any(part.startswith(".") for part in path.relative_to(folder).parts)
     )

@@ -95,6 +95,26 @@ class Inventory:
         """
         return sum(self._status(path).st_size // least_bytes(path) for path in listed(self._config))
 
+    def stamps(self) -> dict[str, tuple[int, int]]:
+        """File name -> size and modification time; nothing is read.
+
+        Raises:
+            SourceError: A file cannot be looked at.
+        """
+        return {self._name(p): stamp(self._status(p)) for p in listed(self._config)}
+
+    def unusable(self) -> dict[Path, str]:
+        """The files that were read as they are now, and of which nothing can be used -> why."""
+        noted, found = self._cache.hashes(), {}
+        for path in listed(self._config):
+            name = self._name(path)
+            *mark, content_hash = noted.get(name) or [None]
+            if mark == [*stamp(self._status(path))]:
+                kept = self._cache.find(_folder(str(content_hash), self._how(name)))
+                if kept and kept.facts.get("unreadable"):
+                    found[path] = str(kept.facts["unreadable"])
+        return found
+
     def _name(self, path: Path) -> str:
         return path.relative_to(self._config.folder).as_posix()
 

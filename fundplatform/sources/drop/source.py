@@ -11,6 +11,7 @@ import polars as pl
 
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import LISTING_SCHEMA, Batch, Kind, SourceSpec, batch_schema
+from fundplatform.sources.drop.aside import put_aside
 from fundplatform.sources.drop.changed import touched
 from fundplatform.sources.drop.config import WHOLE_KINDS, DropConfig
 from fundplatform.sources.drop.inventory import Inventory
@@ -95,6 +96,17 @@ class DropSource:
         self._demand(kind)
         self._inventory.current(now)
         return touched(self._cache, before, set(self._inventory.marks().values()))
+
+    def stamps(self) -> Mapping[str, tuple[int, int]]:
+        """Every file and how large and new it is; see `sources.base.Watched.stamps`."""
+        return self._inventory.stamps()
+
+    def set_aside(self) -> list[str]:
+        """Move what was read and cannot be used; see `sources.base.Watched.set_aside`."""
+        return [
+            put_aside(self.config, path, reason).relative_to(self.config.folder).as_posix()
+            for path, reason in self._inventory.unusable().items()
+        ]
 
     def _demand(self, kind: Kind) -> None:
         if kind != self.config.kind:
