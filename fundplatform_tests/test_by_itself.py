@@ -45,7 +45,7 @@ SAME = (tables.OHLCV, tables.VALIDATED, tables.REJECTED, tables.GATES, tables.CO
         tables.PERFORMANCE, tables.LEVELS, tables.METRICS, tables.RISK, tables.TIERS)  # fmt: skip
 STAMPS = ("recorded_from", "run_id", "fetched_at")
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 def vendors() -> list[World]:

@@ -1,11 +1,13 @@
 """The gap ledger's states, ranges and next tries, by hand; no warehouse here."""
 
+import random
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 import pytest
 
+from fundplatform import calendars
 from fundplatform.gaps import (
     ATTEMPTS,
     CELLS,
@@ -168,3 +170,40 @@ def test_symbols_with_the_same_gap_are_asked_for_together() -> None:
     ]
     assert requests(wanted, sessions, frozenset("ABC"), most=1) == [Request(tuple(days), None)]
     assert requests(wanted.clear(), sessions, frozenset("ABC")) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_deleted_at_random_is_named_and_nothing_else(seed: int) -> None:
+    """Rows, days, a symbol and a month of twelve years; an IPO and a delisting within them."""
+    dice = random.Random(seed)  # noqa: S311
+    sessions = calendars.get("XNYS").sessions(date(2012, 10, 1), date(2025, 1, 31))
+    first, last = sessions[0], sessions[-1]
+    lives = [
+        ("OLD", first, last),
+        ("IPO", date(2018, 12, 6), last),
+        ("GONE", first, date(2018, 12, 4)),
+    ]
+    held = [(name, day) for name, a, b in lives for day in sessions if a <= day <= b]
+    lost = set(dice.sample(held, 40))
+    days = set(dice.sample(sessions, 5))
+    lost |= {(s, d) for s, d in held if d in days or (d.year, d.month) == (2020, 3)}
+    symbol = dice.choice(["IPO", "GONE"])
+    lost |= {(s, d) for s, d in held if s == symbol and d.year == 2018}
+    there = pl.DataFrame([c for c in held if c not in lost], CELLS, orient="row")
+    listings = pl.DataFrame([(*life, life[1]) for life in lives], LISTED, orient="row")
+    evidence = Evidence(sessions, sessions[-1], listings, there, frozenset(sessions))
+    found = cells(evidence)
+    named = found.filter(pl.col("state").is_in(["vendor_missing", "unfetched", "rejected"]))
+    assert set(named.select("vendor_symbol", "session").iter_rows()) == lost
+    closed = {date(2012, 10, 29), date(2012, 10, 30), date(2018, 12, 5), date(2025, 1, 9)}
+    assert not closed & set(found["session"])
+    assert {date(2012, 11, 23), date(2018, 12, 24)} <= set(found["session"]), "half days count"
+
+
+def test_christmas_is_no_gap_of_exchange_rates() -> None:
+    sessions = calendars.get("TARGET").sessions(date(2023, 12, 20), date(2023, 12, 29))
+    there = [date(2023, 12, n) for n in (20, 21, 22, 27, 28, 29)]
+    listings = pl.DataFrame([("EURUSD", there[0], there[-1], there[0])], LISTED, orient="row")
+    present = pl.DataFrame([("EURUSD", day) for day in there], CELLS, orient="row")
+    evidence = Evidence(sessions, there[-1], listings, present, frozenset(there))
+    assert set(cells(evidence)["state"]) == {"present"}
