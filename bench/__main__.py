@@ -21,6 +21,7 @@ from bench import (
     one_more_day,
     pg_load,
     pg_marts,
+    ticks,
 )
 from bench.result import LeftOut, Line, at_most, repeated, table
 from bench.yardstick import yardstick
@@ -55,6 +56,7 @@ CASES: dict[str, Callable[..., list[Line]]] = {
     "pg_day": pg_load.day,
     "pg_memory": pg_load.memory,
     "pg_marts": pg_marts.run,
+    "ticks": ticks.run,
 }
 
 

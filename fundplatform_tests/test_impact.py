@@ -1,0 +1,95 @@
+"""A corrected price: what `impact` shows is what runs, and the levels are those of a new build."""
+
+from datetime import UTC, date, datetime
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from fundplatform import calendars, tables
+from fundplatform.cli import cli
+from fundplatform.impact import chain_of
+from fundplatform.settings import Settings
+from fundplatform.tables import Table
+from fundplatform_tests.dropped import bar, folder, table
+from fundplatform_tests.pipeline import Pipeline, make
+from fundplatform_tests.worlds import price
+
+FIRST, LAST = date(2023, 1, 3), date(2023, 12, 29)
+CORRECTED = date(2023, 3, 15)
+NOW = datetime(2024, 2, 10, 12, tzinfo=UTC)
+SYMBOLS = ("AAA", "BBB", "CCC")
+ASSET = "raw/mine/ohlcv"
+INDEX = """
+name: mine
+title: Mine
+universe: {asset_classes: [equity]}
+n: 2
+rank_by: dollar_volume
+window: 3
+"""
+SAME = (tables.VALIDATED, tables.COMPOSITIONS, tables.PERFORMANCE, tables.LEVELS, tables.METRICS,
+        tables.RISK, tables.TIERS)  # fmt: skip
+
+pytestmark = pytest.mark.slow
+
+
+def home(settings: Settings, corrected: dict[tuple[str, date], float]) -> Pipeline:
+    settings.indices.mkdir(parents=True, exist_ok=True)
+    (settings.indices / "mine.yaml").write_text(INDEX)
+    put(settings, corrected)
+    made = make(Settings(home=settings.home, sources=(), lock_timeout=20))
+    made.clock = lambda: NOW
+    return made
+
+
+def put(settings: Settings, corrected: dict[tuple[str, date], float]) -> None:
+    rows = [
+        bar(day.isoformat(), symbol, corrected.get((symbol, day), price(symbol, day)))
+        for day in calendars.get("XNYS").sessions(FIRST, LAST)
+        for symbol in SYMBOLS
+    ]
+    yaml = f"start: {FIRST}\nend: {LAST}\n"
+    (folder(settings, "mine", yaml) / "bars.csv").write_text(table(rows))
+
+
+def content(made: Pipeline, one: Table) -> pl.DataFrame:
+    stamps = ["fetched_at", "payload_hash", *one.stamps]
+    return made.store.read(one).drop(stamps, strict=False)
+
+
+def test_a_correction_rebuilds_what_impact_shows_and_equals_a_build_from_scratch(
+    settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    made = home(settings, {})
+    made.backfill(FIRST, LAST)
+    assert [o.errors for o in made.outcomes if o.errors] == []
+    again = home(settings, {})
+    assert again.backfill(FIRST, LAST, refetch=True)[-1].label == ASSET, "nothing downstream"
+    told = CliRunner().invoke(
+        cli, ["impact", "raw/mine", "AAA", str(CORRECTED)],
+        env={"FUNDPLATFORM_HOME": str(settings.home), "FUNDPLATFORM_SOURCES": ""},
+    )  # fmt: skip
+    assert told.exit_code == 0, told.output
+    # 100 days after the 15th of March is the 23rd of June.
+    assert "prices   2023-03-15..2023-06-23    101 days" in told.output
+    assert "metrics  2023-03-15..2023-12-29    290 days" in told.output
+    assert "of: mine" in told.output
+    job = again.job(FIRST, LAST)
+    predicted = chain_of(job.standing(), made.sources, ASSET, CORRECTED, (FIRST, LAST))
+
+    correction = {("AAA", CORRECTED): round(price("AAA", CORRECTED) * 1.02, 4)}
+    put(settings, correction)
+    after = make(Settings(home=settings.home, sources=(), lock_timeout=20))
+    after.clock = lambda: NOW
+    ran = after.backfill(FIRST, LAST)
+    assert [o.errors for o in after.outcomes if o.errors] == []
+    chain = [c for c in ran if c.label.split(" ")[0] in ("prices", "indices", "metrics")]
+    assert [(c.label, c.first, c.last) for c in chain] == [
+        (c.label, c.first, c.last) for c in predicted
+    ]
+    assert after.backfill(FIRST, LAST) == []
+    fresh = home(Settings(home=tmp_path_factory.mktemp("fresh"), sources=()), correction)
+    fresh.backfill(FIRST, LAST)
+    for one in SAME:
+        assert content(after, one).equals(content(fresh, one)), one.full_name
