@@ -2,8 +2,9 @@
 
     python -m bench.pystock_days [FOLDER] [HOW_MANY]
 
-Every archive is put into a drop folder and taken in, as the sensor of drop folders does each day.
-Printed: rows, revisions, and the sessions that are marked as changed. Not a part of `make bench`.
+Every archive is put into a drop folder in place of the one before, and taken in, as the sensor of
+drop folders does each day. Printed: rows, revisions, and the sessions that are marked as changed.
+Not a part of `make bench`.
 """
 
 import os
@@ -44,7 +45,7 @@ def main(archives: Path, most: int) -> None:
         init(settings, open_store(settings))
         print(f"{'archive':<10}{_HEADS}")
         for path in paths:
-            _put(path, folder / f"{path.name[:8]}.csv")
+            _put(path, folder)
             print(f"{path.name[:8]:<10}{_day(settings, refetch=False)}", flush=True)
         print(f"{'the same':<10}{_day(settings, refetch=True)}")
         store = open_store(settings)
@@ -54,7 +55,9 @@ def main(archives: Path, most: int) -> None:
             print(f"{name}: {store.query(count.format(name))['n'][0]:,} rows")
 
 
-def _put(archive: Path, target: Path) -> None:
+def _put(archive: Path, folder: Path) -> None:
+    """The archive's prices as the only file: what was taken in stays in the warehouse."""
+    before, target = [*folder.glob("*.csv")], folder / f"{archive.name[:8]}.csv"
     with tarfile.open(archive) as packed:
         prices = packed.extractfile("prices.csv")
         if prices is None:
@@ -62,6 +65,8 @@ def _put(archive: Path, target: Path) -> None:
         new = target.with_suffix(".part")
         new.write_bytes(prices.read())
         new.rename(target)
+    for old in before:
+        old.unlink()
 
 
 def _day(settings: Settings, *, refetch: bool) -> str:
