@@ -160,7 +160,11 @@ def by_hand(data: Path, session: pd.Timestamp) -> tuple[set[str], float]:
     caps["cap"] = pd.to_numeric(caps["Market Cap"], errors="coerce") * 1e9
     caps["symbol"] = caps["Symbol"].str.replace("-", ".")
     cutoff = (before.tz_localize("America/New_York") + pd.Timedelta(hours=20)).tz_convert("UTC")
-    known = caps[(caps.cap > 0) & (caps.commit_utc <= cutoff)].sort_values("commit_utc")
+    caps = caps[(caps.cap > 0) & (caps.symbol != "BRK.B")].sort_values(["symbol", "commit_utc"])
+    # A file that repeats the one before tells nothing new; Berkshire's cap is in another unit.
+    same = caps.cap == caps.groupby("symbol").cap.shift()
+    caps = caps[same.groupby(caps.commit_utc).transform("mean") < 0.95]
+    known = caps[caps.commit_utc <= cutoff].sort_values("commit_utc")
     closes_at = close.index.tz_localize("America/New_York") + pd.Timedelta(hours=16)
     moved: dict[str, float] = {}
     for symbol, row in known.groupby("symbol").tail(1).set_index("symbol").iterrows():
