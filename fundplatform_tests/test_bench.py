@@ -15,6 +15,10 @@ QUICK = {
 SLOW = {
     "all_rules": {"CPU, hand-written DuckDB query = 1", "every rule and the gate, CPU s"},
     "contracts": {"CPU of contracts and import / build", "build, CPU s"},
+    "ticks": {
+        "a tick of fill_gaps, nothing to do, CPU s",
+        "a tick of propagate, nothing to do, CPU s",
+    },
     "bookkeeping": {"Dagster per partition and asset, ms"},
     "sp_run": {"files to prices/validated, s"},
     "whole_graph": {"files to metrics, s", "the same in yardsticks"},

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from fundplatform import backfill, tables
+from fundplatform import chunk_sizes, tables
 from fundplatform.call_plan import calls
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -64,7 +64,7 @@ def installed(
         free = replace(entry, profile=replace(entry.profile, rates=()))
         monkeypatch.setitem(register.BUILT_IN, name, free)
         environment[f"FUNDPLATFORM_{name.upper()}_URL"] = vendor.url
-    monkeypatch.setattr(backfill, "CHUNK", 3)
+    monkeypatch.setattr(chunk_sizes, "MOST", 3)
     pairs = "[BTC/USD: {since: 2024-01-01}, ETH/USD: {since: 2024-03-07}]"
     settings.tracked.write_text("".join(f"{name}: {pairs}\n" for name in names))
     return replace(settings, sources=names, archive=(archive,), environment=environment)

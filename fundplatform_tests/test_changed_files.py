@@ -122,6 +122,7 @@ def test_days_outside_the_range_asked_for_stay_due(own: Settings) -> None:
     assert fetched(own) == []
 
 
+@pytest.mark.slow
 def test_a_row_on_a_closed_day_touches_the_session_before(own: Settings) -> None:
     file = folder(own, "mine", ENDED) / "bars.csv"
     write(file, flat())
@@ -163,6 +164,7 @@ def test_without_the_kept_files_everything_recorded_is_due(own: Settings) -> Non
     assert fetched(own) == []
 
 
+@pytest.mark.slow
 def test_corporate_actions_are_fetched_again_when_their_file_changed(own: Settings) -> None:
     write(folder(own, "mine", ENDED) / "bars.csv", {**flat(), **dict.fromkeys(SESSIONS[5:], 50.0)})
     put = folder(own, "splits", "kind: corporate_actions\nstart: 2024-01-02\n") / "splits.csv"

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import polars as pl
+import pytest
 
 from fundplatform import tables
 from fundplatform.settings import Settings
@@ -14,6 +15,7 @@ BEFORE = datetime(2024, 1, 2, 20, 59, tzinfo=UTC)  # XNYS closes at 21:00 UTC
 AFTER = datetime(2024, 1, 2, 22, tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_the_next_fetch_heals_a_bar_whose_values_did_not_move(settings: Settings) -> None:
     file = folder(settings, "mine", "start: 2024-01-02\nend: 2024-01-02\n") / "bars.csv"
     own = Settings(home=settings.home, sources=(), lock_timeout=20)

@@ -17,6 +17,7 @@ from fundplatform_tests.test_same_content import hashes
 FIRST, LAST = date(2003, 1, 2), date(2003, 2, 28)
 
 
+@pytest.mark.slow
 def test_the_resume_completes_and_nothing_is_doubled_or_lost(
     settings: Settings,
     tmp_path: Path,

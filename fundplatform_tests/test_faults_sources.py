@@ -50,6 +50,7 @@ def failures(pipeline: Pipeline) -> list[tuple[str, ...]]:
     return [o.errors for o in pipeline.outcomes if o.errors]
 
 
+@pytest.mark.slow
 def test_a_better_source_added_later_wins_from_its_first_day_on(own: Settings) -> None:
     put(own, "vendor", "adjustment: split\npriority: 100\n", dict(zip(DAYS, ADJUSTED, strict=True)))
     one = make(own)

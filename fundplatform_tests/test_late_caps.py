@@ -3,6 +3,7 @@
 from datetime import date
 
 import polars as pl
+import pytest
 
 from fundplatform import tables
 from fundplatform.settings import Settings
@@ -44,6 +45,7 @@ def held(of: Pipeline) -> dict[str, str]:
     return {day.isoformat(): symbol for day, symbol in found.iter_rows()}
 
 
+@pytest.mark.slow
 def test_a_late_count_builds_the_indices_it_touches(settings: Settings) -> None:
     made = prepare(settings, COUNTS)
     made.backfill(FIRST, LAST)

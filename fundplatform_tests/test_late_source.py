@@ -22,6 +22,7 @@ window: 1
 """
 
 
+@pytest.mark.slow
 def test_a_session_whose_source_is_late_waits_for_it(settings: Settings) -> None:
     own = Settings(home=settings.home, sources=(), lock_timeout=20)
     own.indices.mkdir()

@@ -54,7 +54,8 @@ def fail_once(monkeypatch: pytest.MonkeyPatch, number: int) -> Callable[[], int]
     return lambda: len(seen)
 
 
-@pytest.mark.parametrize("failing", [1, pytest.param(2, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("failing", [1, 2])
 def test_a_recomputation_that_failed_is_made_up_for(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, failing: int
 ) -> None:
@@ -87,6 +88,7 @@ def test_a_split_that_comes_later_reaches_what_was_computed(settings: Settings) 
     assert after.backfill(FIRST, LAST) == []
 
 
+@pytest.mark.slow
 def test_a_split_that_two_sources_date_differently_counts_once(settings: Settings) -> None:
     bars(settings, HALF_AWAY)
     for name, day, priority in (("splits", "2024-01-08", 10), ("others", "2024-01-09", 20)):

@@ -43,7 +43,10 @@ def asked(
     settings: Settings, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Settings]:
     """An installation with acme switched on, its key set, A and BB tracked."""
-    monkeypatch.setitem(register.BUILT_IN, "acme", Entry(acme.PROFILE, acme.Acme))
+    # Its five calls a minute would make the tests wait.
+    daily = tuple(rate for rate in acme.PROFILE.rates if rate.seconds > 60)
+    profile = replace(acme.PROFILE, rates=daily)
+    monkeypatch.setitem(register.BUILT_IN, "acme", Entry(profile, acme.Acme))
     settings.tracked.write_text("acme: [A, BB]\n")
     environment = {"ACME_API_KEY": KEY, "FUNDPLATFORM_ACME_URL": vendor.url}
     yield Settings(settings.home, ("acme",), lock_timeout=20, environment=environment)
@@ -159,19 +162,12 @@ def test_one_vendor_that_cannot_be_reached_is_named_and_the_other_finishes(
 
 
 def test_the_key_is_nowhere(
-    asked: Settings,
-    vendor: Vendor,
-    command: CliRunner,
-    caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
+    asked: Settings, vendor: Vendor, command: CliRunner, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Logs, events, metadata, the warehouse, reports: every file of the home is searched.
 
     Every keyed vendor: test_vendor_secrets.py.
     """
-    # Its limits would make it wait for a minute.
-    free = Entry(replace(acme.PROFILE, rates=()), acme.Acme)
-    monkeypatch.setitem(register.BUILT_IN, "acme", free)
     vendor.on("/status", Script(b"", 401))
     caplog.set_level(logging.DEBUG)
     vendor.on("/bars", json(body(bar(MONDAY))), Script(b"", 401))

@@ -65,6 +65,7 @@ def last_return(settings: Settings) -> float:
     return float(rows.sort("session")["session_return"][-1])
 
 
+@pytest.mark.slow
 def test_what_rests_on_a_changed_rule_is_computed_again_once(
     own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,6 +126,7 @@ def test_a_recomputation_that_was_cut_off_goes_on_where_it_stopped(
     assert again.backfill(FIRST, LAST) == []
 
 
+@pytest.mark.slow
 def test_a_home_of_a_release_without_versions_is_computed_again(
     own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
