@@ -65,6 +65,15 @@ def test_no_window_is_ever_overfull(tmp_path: Path) -> None:
     assert worst(times, 14.0) <= 25
 
 
+def test_no_window_is_overfull_with_the_count_in_postgres(warehouse_url: str) -> None:
+    """4 processes at once, as on several machines of one installation."""
+    with acme() as vendor:
+        workers = [start(vendor, warehouse_url, "5/2,25/14", 4) for _ in range(4)]
+        assert finish(workers) == 16
+        times = [asked.at for asked in vendor.asked]
+    assert worst(times, 2.0) <= 5
+
+
 @pytest.mark.slow
 def test_the_plan_says_how_long_it_takes(tmp_path: Path) -> None:
     rates = (Rate(5, 1.5), Rate(20, 9.0))
