@@ -70,6 +70,7 @@ def add(store: TimescaleStore, *symbols: str) -> None:
         assert writer.write(tables.TRACKED, rows, WHOLE).inserted == len(symbols)
 
 
+@pytest.mark.slow
 def test_a_dump_is_restored_row_for_row(cluster: Server, tmp_path: Path) -> None:
     store = TimescaleStore(cluster.url("fundplatform"))
     store.migrate()

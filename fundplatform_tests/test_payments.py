@@ -47,7 +47,8 @@ def check(of: Pipeline) -> None:
     assert total_closes(of) == pytest.approx([45.0] * 8, rel=1e-12)
 
 
-@pytest.mark.parametrize("first", [pytest.param(bars, marks=pytest.mark.slow), actions])
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [bars, actions])
 def test_any_order_of_fetching_gives_the_same_series(settings: Settings, first: object) -> None:
     second = actions if first is bars else bars
     for step in (first, second):

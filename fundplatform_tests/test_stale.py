@@ -107,6 +107,7 @@ def test_a_split_that_two_sources_date_differently_counts_once(settings: Setting
     assert "2024-01-09" in str(facts["splits to look at"].value)
 
 
+@pytest.mark.slow
 def test_tiers_in_a_run_over_one_day_keep_their_history(settings: Settings) -> None:
     days = ("2024-01-30", "2024-01-31", "2024-02-01")
     rows = [bar(session, "AAA") for session in days]

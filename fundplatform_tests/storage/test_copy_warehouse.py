@@ -213,6 +213,7 @@ def _load() -> tuple[tables.Table, pl.DataFrame, Slice]:
     return tables.LOADS, frame, WHOLE
 
 
+@pytest.mark.slow
 def test_as_a_user_does_it(source: DuckDBStore, warehouse_url: str, tmp_path: Path) -> None:
     secret = tmp_path / "url"
     secret.write_text(warehouse_url + "\n")
