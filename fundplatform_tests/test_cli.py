@@ -177,7 +177,6 @@ def test_a_plan_runs_nothing(command: Command, home: Settings) -> None:
     assert command("backfill", "mine", *SPAN, "--plan").out == answer.out
 
 
-@pytest.mark.slow
 def test_one_failing_source_makes_the_exit_code_and_the_others_finish(
     command: Command, home: Settings
 ) -> None:
