@@ -45,4 +45,8 @@ def test_rebuilt_in_two_pieces_in_the_other_database(
     rebuilt.backfill(START, END)
     for made in (first, rebuilt):
         assert [o.errors for o in made.outcomes if o.errors] == []
-    assert hashes(first.store) == hashes(rebuilt.store)
+    one, other = hashes(first.store), hashes(rebuilt.store)
+    # What tells in how many pieces it came: a name's first days were once its last.
+    for pieces in ("ops.changes", "catalog.instruments_revisions"):
+        assert one.pop(pieces) != other.pop(pieces)
+    assert one == other
