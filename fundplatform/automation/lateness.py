@@ -71,7 +71,7 @@ def loaded(source: Source, instance: dg.DagsterInstance, now: datetime) -> Itera
             newest = newest_session(source, kind, now)
         except SourceError:
             continue
-        last = max(_recorded(instance, key), default=None)
+        last = _last(instance, key)
         missing = 0
         if last is not None and newest is not None:
             start = last + timedelta(days=1)
@@ -87,9 +87,15 @@ def computed(sources: Iterable[Source], instance: dg.DagsterInstance) -> Iterato
             if kind in FEEDS:
                 brought |= _recorded(instance, raw_key(source.spec.name, kind))
     for key in COMPUTED:
-        last = max(_recorded(instance, key), default=None)
+        last = _last(instance, key)
         behind = sum(day > last for day in brought) if last else len(brought)
         yield Freshness(key, last, max(brought, default=None), behind)
+
+
+def _last(instance: dg.DagsterInstance, key: dg.AssetKey) -> date | None:
+    """The last day recorded. Partitions are named so that the greatest text is the last day."""
+    day = max(instance.get_materialized_partitions(key), default=None)
+    return date.fromisoformat(day) if day else None
 
 
 def _recorded(instance: dg.DagsterInstance, key: dg.AssetKey) -> set[date]:

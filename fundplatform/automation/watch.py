@@ -7,26 +7,23 @@ what is late is measured in sessions of the source's own calendar.
 import json
 import shutil
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
-from fundplatform import calendars
 from fundplatform.alerts import Channels, Problem, lines, news, told_after
-from fundplatform.assets.raw import raw_key
+from fundplatform.automation.lateness import loaded
 from fundplatform.clock import Clock
-from fundplatform.errors import SourceError, WarehouseError
+from fundplatform.errors import WarehouseError
 from fundplatform.settings import Settings
-from fundplatform.sources.base import Source, newest_session
+from fundplatform.sources.base import Source
 from fundplatform.storage.base import Store
 from fundplatform.storage.io_manager import run_window
 
 LOOKED_BACK = timedelta(days=2)
 FULL_DISK = 0.9
 LONG_QUEUE = 100
-LATE = 1
-"""Sessions that may be missing at the end before a source counts as late."""
 CHECKED = dg.DagsterEventType.ASSET_CHECK_EVALUATION
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE]
 
@@ -157,21 +154,12 @@ def _sources(store: Store) -> Iterator[Problem]:
 
 def late(source: Source, instance: dg.DagsterInstance, now: datetime) -> Iterator[Problem]:
     """Kinds of a growing source of which more than one published session is not recorded."""
-    for kind, coverage in source.spec.kinds.items():
-        if coverage.lag is None or coverage.end is not None or not coverage.partitioned:
-            continue
-        try:
-            newest = newest_session(source, kind, now)
-        except SourceError:
-            continue
-        have = instance.get_materialized_partitions(raw_key(source.spec.name, kind))
-        if not have or newest is None:
-            continue
-        last = date.fromisoformat(max(have))
-        behind = calendars.get(coverage.calendar).sessions(last + timedelta(days=1), newest)
-        if len(behind) > LATE:
-            name = raw_key(source.spec.name, kind).to_user_string()
-            yield Problem(f"late {name}", f"{name} ends on {last}: {len(behind)} sessions behind")
+    for found in loaded(source, instance, now):
+        if not found.fresh:
+            name = found.key.to_user_string()
+            yield Problem(
+                f"late {name}", f"{name} ends on {found.last}: {found.behind} sessions behind"
+            )
 
 
 def full_disk(

@@ -4,7 +4,7 @@ One pair a request, at most 300 bars each, so that a longer range is asked in wi
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -99,7 +99,7 @@ class Coinbase:
     @property
     def spec(self) -> SourceSpec:
         """The declaration; the tracked listings are what it is expected to deliver."""
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in self.access.tracked))
+        return self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """The tracked pairs (LISTING_SCHEMA)."""

@@ -4,7 +4,7 @@ One call per tracked symbol and page; bars of XNYS sessions, published six hours
 """
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -106,7 +106,7 @@ class Acme:
     @property
     def spec(self) -> SourceSpec:
         """What is tracked is what it is expected to deliver."""
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in self.access.tracked))
+        return self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """Each fetch says what it learnt."""

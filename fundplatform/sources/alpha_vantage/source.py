@@ -4,7 +4,7 @@ A call brings one stock's last 100 sessions (compact) or its history (full, paid
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
@@ -73,7 +73,7 @@ class AlphaVantage:
     @property
     def spec(self) -> SourceSpec:
         """The declaration."""
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in self.access.tracked))
+        return self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """Nothing: each fetch says what it learnt (`Batch.listings`)."""

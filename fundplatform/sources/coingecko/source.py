@@ -1,7 +1,7 @@
 """CoinGecko as a source: one coin a request for caps, 250 coins a request for supply."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import partial
 
@@ -40,7 +40,7 @@ class Coingecko:
     @property
     def spec(self) -> SourceSpec:
         """The declaration; the tracked listings are what it is expected to deliver."""
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in self.access.tracked))
+        return self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """The tracked coins (LISTING_SCHEMA)."""

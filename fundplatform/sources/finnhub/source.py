@@ -1,7 +1,7 @@
 """Finnhub as a source: what it has, and share counts and profiles; bars are in bars.py."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,7 @@ class Finnhub:
     @property
     def spec(self) -> SourceSpec:
         """The declaration."""
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in self.access.tracked))
+        return self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """Nothing: each fetch says what it learnt (`Batch.listings`)."""

@@ -5,7 +5,7 @@ kraken_trades); a short gap between the two is filled from trades.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 
 import polars as pl
@@ -48,7 +48,7 @@ class Kraken:
     @property
     def spec(self) -> SourceSpec:
         """The declaration; the tracked listings are what it is expected to deliver."""
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in self.access.tracked))
+        return self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """The tracked pairs (LISTING_SCHEMA)."""

@@ -4,7 +4,7 @@ Parsing is in bars.py, actions.py and reference.py; limits, retries and keys are
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import polars as pl
@@ -68,10 +68,7 @@ class Massive:
     @property
     def spec(self) -> SourceSpec:
         """The declaration; what is tracked is what it is expected to deliver."""
-        tracked = self.access.tracked
-        if whole_market(tracked):
-            return SPEC
-        return replace(SPEC, tracked=tuple(t.vendor_symbol for t in tracked))
+        return SPEC if whole_market(self.access.tracked) else self.access.expecting(SPEC)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """Nothing: each fetch says what it learnt (`Batch.listings`)."""

@@ -45,8 +45,7 @@ class CcxtSource:
     @property
     def spec(self) -> SourceSpec:
         """The declaration; the tracked listings are what it is expected to deliver."""
-        tracked = tuple(t.vendor_symbol for t in self.access.tracked)
-        return replace(self.exchange.spec, tracked=tracked)
+        return self.access.expecting(self.exchange.spec)
 
     def listings(self, kind: Kind) -> pl.DataFrame:
         """The tracked pairs (LISTING_SCHEMA)."""

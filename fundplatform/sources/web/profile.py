@@ -4,7 +4,7 @@ A vendor's file declares one `Profile`; sending requests is `client.py`'s.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -12,6 +12,8 @@ from fundplatform.sources.web.failures import Failure
 from fundplatform.sources.web.memory import InMemory, Memory
 
 if TYPE_CHECKING:
+    from fundplatform.sources.base import SourceSpec
+
     # It brings `requests` in, which a declaration does not need.
     from fundplatform.sources.web.journal import Recorder
     from fundplatform.sources.web.transport import Transport
@@ -178,6 +180,10 @@ class Access:
     profile: Profile | None = None
     journal: "Recorder | None" = field(default=None, repr=False)
     span: Span | None = None
+
+    def expecting(self, spec: "SourceSpec") -> "SourceSpec":
+        """The declaration of a source that is expected to deliver what is tracked."""
+        return replace(spec, tracked=tuple(t.vendor_symbol for t in self.tracked))
 
 
 @runtime_checkable
