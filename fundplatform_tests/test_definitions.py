@@ -260,3 +260,15 @@ def test_the_identity_check_says_which_sessions_are_held() -> None:
     assert [result.metadata[name].value for name in counts] == [12, 5, 6, 1, 1]
     (held,) = result.metadata["held"].value.records
     assert held.data == {"source_id": 1, "session": "2024-01-04", "reason": "5 of 6 rows rejected"}
+
+
+def test_each_vendor_has_a_pool_of_its_own(settings: Settings) -> None:
+    """One run at a time asks a vendor; two vendors are asked side by side."""
+    vendors = Settings(settings.home, sources=("sample", "kraken", "coinbase"))
+    graph = build_definitions(vendors).resolve_asset_graph()
+    pools = {
+        key.path[1]: graph.get(key).pools
+        for key in graph.get_all_asset_keys()
+        if key.path[0] == "raw" and key.path[2] == "ohlcv"
+    }
+    assert pools == {"sample": {"warehouse"}, "kraken": {"kraken"}, "coinbase": {"coinbase"}}
