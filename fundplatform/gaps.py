@@ -230,6 +230,12 @@ def due(found: pl.DataFrame, now: datetime) -> pl.DataFrame:
     return found.filter(wanted & (pl.col("next_try_at").is_null() | (pl.col("next_try_at") <= now)))
 
 
+def resting(found: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """The RANGES that were asked for in vain and are asked for again later."""
+    wanted = pl.col("state").is_in([str(s) for s in WANTED])
+    return found.filter(wanted & (pl.col("next_try_at") > now))
+
+
 @dataclass(frozen=True)
 class Request:
     """One thing to ask a source for: these sessions, of all symbols (None) or of some."""

@@ -96,7 +96,8 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """
     closed: list[str] = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
-        if processes.is_gone(run.tags.get(processes.TAG, "")):
+        marked = run.tags.get(processes.TAG, "")
+        if processes.is_of(marked, run.run_id) and processes.is_gone(marked):
             instance.report_run_failed(run, "The process that executed this run was killed.")
             closed.append(run.run_id)
     return closed

@@ -13,10 +13,18 @@ TAG = "fundplatform/process"
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-def mark() -> str:
-    """`host/boot/pid/start`: names this process also after its pid is given to another one."""
+def mark(run_id: str = "") -> str:
+    """`host/boot/pid/start/run`: names this process also after its pid is given to another one.
+
+    The run's id is in it because a retried run inherits the tags of the one that was killed.
+    """
     pid = os.getpid()
-    return "/".join((platform.node(), _boot(), str(pid), _start(pid) or ""))
+    return "/".join((platform.node(), _boot(), str(pid), _start(pid) or "", run_id))
+
+
+def is_of(marked: str, run_id: str) -> bool:
+    """Whether the mark is this run's own, not inherited."""
+    return marked.count("/") == 4 and marked.rpartition("/")[2] in ("", run_id)
 
 
 def is_gone(marked: str) -> bool:
@@ -25,9 +33,9 @@ def is_gone(marked: str) -> bool:
     A process of another host, or a text that is no mark, is left alone.
     """
     parts = marked.split("/")
-    if len(parts) != 4 or parts[0] != platform.node() or not parts[2].isdecimal():
+    if len(parts) != 5 or parts[0] != platform.node() or not parts[2].isdecimal():
         return False
-    _, boot, pid, start = parts
+    _, boot, pid, start, _ = parts
     # Without /proc the start is unknown, and only a free pid proves the end.
     return boot != _boot() or _start(int(pid)) != start
 

@@ -15,6 +15,11 @@ from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 
 _SECONDS_TO_END = 15
+# What ends so soon cannot be started at all: a wrong port, a broken configuration.
+_TOO_SOON = 60
+# The outer process of a code server starts a new inner one within these.
+_LOOK_SECONDS = 5
+_MISSES = 6
 # Ours is the only command that starts it; the hint to use another one is no news to the user.
 _NO_HINT = "ignore:Function `dev_command` is superseded"
 
@@ -22,22 +27,40 @@ _NO_HINT = "ignore:Function `dev_command` is superseded"
 def serve(settings: Settings, host: str, port: int) -> int:
     """Run until SIGINT or SIGTERM; every process it started has ended when it returns.
 
+    What dies by itself is started again; the run monitor then closes the runs that were lost, and
+    they are retried (dagster.yaml).
+
     Args:
         settings: The home; `init` has made it.
         host: Interface to listen on.
         port: TCP port.
 
     Returns:
-        The exit code: 0 after a signal, else that of `dagster dev`.
+        The exit code: 0 after a signal; not 0 where it ended in its first minute.
 
     Raises:
         ConfigError: Another program listens on the port.
     """
     _require_free(host, port)
+    stop = _Stop()
+    while True:
+        began = time.monotonic()
+        child = _start(settings, host, port)
+        try:
+            why = _watch(child, stop)
+        finally:
+            end_group(child)
+        if stop.asked:
+            return 0
+        if time.monotonic() - began < _TOO_SOON:
+            return child.returncode or 1
+        print(f"fundplatform ui: {why}; starting again", file=sys.stderr, flush=True)
+
+
+def _start(settings: Settings, host: str, port: int) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-W", _NO_HINT, "-m", "dagster", "dev"]
     command += ["-w", "workspace.yaml", "-h", host, "-p", str(port)]
-    stop = _Stop()
-    child = subprocess.Popen(  # noqa: S603
+    return subprocess.Popen(  # noqa: S603
         command,
         cwd=settings.dagster_home,
         env={
@@ -47,12 +70,38 @@ def serve(settings: Settings, host: str, port: int) -> int:
         },
         start_new_session=True,
     )
+
+
+def _watch(child: subprocess.Popen[bytes], stop: "_Stop") -> str:
+    """Until something ends it: a signal, `dagster dev` itself, or the loss of the definitions.
+
+    `dagster dev` ends where the webserver or the daemon does. Of the two processes of a code server
+    it replaces the outer one alone: without the inner one nothing would run again.
+    """
+    seen, missed, looked = False, 0, time.monotonic()
+    while child.poll() is None and not stop.asked:
+        time.sleep(0.2)
+        if time.monotonic() - looked < _LOOK_SECONDS:
+            continue
+        looked = time.monotonic()
+        there = _serves_definitions(child.pid)
+        seen, missed = seen or there, 0 if there else missed + 1
+        if seen and missed >= _MISSES:
+            return "the code server's process was lost"
+    return "Dagster ended by itself"
+
+
+def _serves_definitions(group: int) -> bool:
+    """Whether the process that holds the definitions lives; True where nobody can tell."""
     try:
-        while child.poll() is None and not stop.asked:
-            time.sleep(0.2)
-    finally:
-        end_group(child)
-    return 0 if stop.asked else child.returncode
+        listed = subprocess.run(
+            ["ps", "-A", "-o", "pgid=,args="],  # noqa: S607
+            capture_output=True, text=True, check=False, timeout=_LOOK_SECONDS,
+        )  # fmt: skip
+    except (FileNotFoundError, subprocess.TimeoutExpired):
+        return True
+    own = [line for line in listed.stdout.splitlines() if line.split(maxsplit=1)[0] == str(group)]
+    return listed.returncode != 0 or any(" api grpc " in line for line in own)
 
 
 class _Stop:

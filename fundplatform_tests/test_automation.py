@@ -10,8 +10,12 @@ from typing import cast
 import dagster as dg
 import duckdb
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
+from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_FAILURE_REASON_TAG
+from dagster._core.utils import make_new_backfill_id, make_new_run_id
 
 from fundplatform.automation.gap_ledger import ledgers
+from fundplatform.automation.gap_sensor import SOONER
 from fundplatform.automation.heat_map import heat_map
 from fundplatform.automation.ledger_asset import table
 from fundplatform.chunks import Chunk, run_chunk
@@ -59,23 +63,31 @@ def loaded(settings: Settings, loaded_home: Path) -> Pipeline:
     return made
 
 
-def location(made: Pipeline, now: datetime) -> dg.Definitions:
-    return build_definitions(
-        made.settings, sources=made.sources, store=made.store, clock=lambda: now
-    )
+_BUILT: dict[Path, tuple[dg.RepositoryDefinition, list[datetime]]] = {}
 
 
-def tick(made: Pipeline, name: str, now: datetime, cursor: str | None = None) -> dg.SensorResult:
-    found = location(made, now)
+def tick(
+    made: Pipeline, name: str, now: datetime, cursor: str | None = None
+) -> dg.SensorResult | dg.SkipReason:
+    """One evaluation; the location is built once a home, and told what time it is."""
+    home = made.settings.home
+    if home not in _BUILT:
+        clock = [now]
+        found = build_definitions(
+            made.settings, sources=made.sources, store=made.store, clock=lambda: clock[0]
+        )
+        _BUILT[home] = found.get_repository_def(), clock
+    repository, clock = _BUILT[home]
+    clock[0] = now
     context = dg.build_sensor_context(
-        instance=made.instance, repository_def=found.get_repository_def(), cursor=cursor
+        instance=made.instance, repository_def=repository, cursor=cursor
     )
-    assert context.repository_def is not None
-    return cast(dg.SensorResult, context.repository_def.get_sensor_def(name)(context))
+    return cast(dg.SensorResult | dg.SkipReason, repository.get_sensor_def(name)(context))
 
 
-def asked(result: dg.SensorResult) -> dict[str, list[str]]:
+def asked(result: dg.SensorResult | dg.SkipReason) -> dict[str, list[str]]:
     """Partitions by asset of every request."""
+    assert isinstance(result, dg.SensorResult), result
     found: dict[str, list[str]] = {}
     for one in result.run_requests or []:
         subset = one.asset_graph_subset
@@ -134,6 +146,112 @@ def test_holes_are_named_filled_and_gone(loaded: Pipeline) -> None:
     assert isinstance(tick(loaded, "fill_gaps", LATER), dg.SkipReason)
 
 
+HOLE = "2012-08-15"
+
+
+@pytest.fixture
+def with_a_hole(loaded: Pipeline) -> Pipeline:
+    """One day is gone; the ledger has one thing to ask for."""
+    with duckdb.connect(str(loaded.settings.warehouse)) as connection:
+        connection.execute("delete from raw.ohlcv where session = ?", [HOLE])
+    loaded.store.publish()
+    return loaded
+
+
+def hand_over(made: Pipeline, result: dg.SensorResult | dg.SkipReason) -> PartitionBackfill:
+    """What the daemon makes of the first request."""
+    assert isinstance(result, dg.SensorResult), result
+    (one, _) = result.run_requests or []
+    assert one.asset_graph_subset is not None
+    made.instance.add_backfill(
+        PartitionBackfill.from_asset_graph_subset(
+            backfill_id=make_new_backfill_id(), backfill_timestamp=LATER.timestamp(),
+            tags=dict(one.tags), dynamic_partitions_store=made.instance,
+            asset_graph_subset=one.asset_graph_subset, title=None, description=None,
+            run_config=None,
+        )
+    )  # fmt: skip
+    return made.instance.get_backfills()[0]
+
+
+def cursor_of(result: dg.SensorResult | dg.SkipReason) -> str | None:
+    assert isinstance(result, dg.SensorResult), result
+    return result.cursor
+
+
+def ended(made: Pipeline, backfill: PartitionBackfill, status: str, reason: str = "") -> None:
+    """The backfill is over; where a reason is given, because a run of it failed."""
+    if reason:
+        tags = {BACKFILL_ID_TAG: backfill.backfill_id, RUN_FAILURE_REASON_TAG: reason}
+        failed = dg.DagsterRunStatus.FAILURE
+        made.instance.add_run(
+            dg.DagsterRun("j", run_id=make_new_run_id(), status=failed, tags=tags)
+        )
+    made.instance.update_backfill(backfill.with_status(BulkActionStatus[status]))
+
+
+def said(result: dg.SensorResult | dg.SkipReason) -> str:
+    assert isinstance(result, dg.SkipReason), asked(result)
+    return result.skip_message or ""
+
+
+def test_what_is_under_way_is_said_and_not_asked_for(with_a_hole: Pipeline) -> None:
+    first = tick(with_a_hole, "fill_gaps", LATER)
+    backfill = hand_over(with_a_hole, first)
+    fetched = f"1 session of raw/sample/ohlcv being fetched by backfill {backfill.backfill_id}"
+    assert said(tick(with_a_hole, "fill_gaps", LATER)) == fetched
+    soon = said(tick(with_a_hole, "fill_gaps", LATER + timedelta(minutes=1), cursor_of(first)))
+    assert soon == (
+        f"1 session of raw/sample/ohlcv asked for; under way: backfill {backfill.backfill_id} "
+        "(looked at 00:00, next look at 01:00 UTC)"
+    )
+
+
+DIED = [
+    ("COMPLETED_FAILED", "UNEXPECTED_TERMINATION", True),
+    ("COMPLETED_FAILED", "START_TIMEOUT", True),
+    ("FAILED", "", True),
+    ("COMPLETED_FAILED", "STEP_FAILURE", False),
+    ("CANCELED", "", False),
+]
+
+
+def test_what_died_is_asked_for_again_at_once(with_a_hole: Pipeline) -> None:
+    """What the vendor refused, or a person cancelled, is asked for again after the hour."""
+    for status, reason, again in DIED:
+        first = tick(with_a_hole, "fill_gaps", LATER)
+        ended(with_a_hole, hand_over(with_a_hole, first), status, reason)
+        soon = tick(with_a_hole, "fill_gaps", LATER + timedelta(minutes=1), cursor_of(first))
+        assert isinstance(soon, dg.SensorResult) is again, (status, reason)
+        late = tick(with_a_hole, "fill_gaps", LATER + timedelta(hours=1), cursor_of(first))
+        assert asked(late)["raw/sample/ohlcv"] == [HOLE]
+
+
+def test_what_dies_every_time_is_not_started_for_ever(with_a_hole: Pipeline) -> None:
+    result, starts = tick(with_a_hole, "fill_gaps", LATER), 0
+    cursor = cursor_of(result)
+    for minute in range(1, 30):
+        if isinstance(result, dg.SensorResult):
+            starts, cursor = starts + 1, cursor_of(result)
+            ended(with_a_hole, hand_over(with_a_hole, result), "FAILED")
+        result = tick(with_a_hole, "fill_gaps", LATER + timedelta(minutes=minute), cursor)
+    assert starts == 1 + SOONER
+
+
+def test_after_a_good_end_it_looks_and_what_did_not_come_waits(with_a_hole: Pipeline) -> None:
+    """The backfill says that all went well and the session is still not there."""
+    first = tick(with_a_hole, "fill_gaps", LATER)
+    ended(with_a_hole, hand_over(with_a_hole, first), "COMPLETED_SUCCESS")
+    soon = tick(with_a_hole, "fill_gaps", LATER + timedelta(minutes=1), cursor_of(first))
+    assert said(soon) == "1 session of raw/sample/ohlcv asked for within the hour and not there"
+    job, day = with_a_hole.job(FIRST, LAST), date.fromisoformat(HOLE)
+    key = dg.AssetKey(["raw", "sample", "ohlcv"])
+    assert not run_chunk(Chunk("again", (key,), day, day), job.job, with_a_hole.instance).errors
+    with_a_hole.store.publish()
+    now = LATER + timedelta(minutes=2)
+    assert said(tick(with_a_hole, "fill_gaps", now, cursor_of(first))) == "no gaps"
+
+
 def test_the_ledger_is_a_table(loaded: Pipeline) -> None:
     job = loaded.job(FIRST, LAST)
     for _ in range(2):
@@ -158,9 +276,9 @@ def test_new_data_flows_downstream_once(settings: Settings) -> None:
     assert found["catalog/instruments"] == found["catalog/tiers"] == []
     assert "raw/sample/ohlcv" not in found
     # What was asked for is not asked for every minute, should it fail.
-    again = tick(made, "propagate", LATER, result.cursor)
+    again = tick(made, "propagate", LATER, cursor_of(result))
     assert isinstance(again, dg.SkipReason)
-    late = tick(made, "propagate", LATER + timedelta(hours=1), result.cursor)
+    late = tick(made, "propagate", LATER + timedelta(hours=1), cursor_of(result))
     assert asked(late) == found
     made.backfill(FIRST, FIRST + timedelta(days=8))
     done = tick(made, "propagate", LATER)

@@ -1,7 +1,7 @@
 """The sensors: gaps are filled, files are taken in, and what is new flows downstream.
 
 Each is off until someone switches it on. They read the published state and Dagster's record, ask
-for native backfills, and ask for nothing that is under way or at rest.
+for native backfills, and ask for nothing that is under way or at rest. Which gaps: gap_sensor.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -11,22 +11,18 @@ import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 
-from fundplatform import gaps
-from fundplatform.assets.raw import SYMBOLS, raw_key
-from fundplatform.automation.gap_ledger import Ledger, ledgers
-from fundplatform.automation.ledger_asset import GAPS
+from fundplatform.automation.gap_sensor import Tick, fill
 from fundplatform.automation.requests import Asked, request, subset, under_way
 from fundplatform.backfill import Backfill
 from fundplatform.chunks import Chunk
 from fundplatform.clock import Clock
-from fundplatform.errors import SourceError, WarehouseError
+from fundplatform.errors import SourceError
 from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Changing, Kind, Source, Watched
 from fundplatform.staleness import FEEDS, LAST_OF_CHAIN
 from fundplatform.storage.base import Store
 
 _MINUTE = 60
-Tick = dg.SkipReason | dg.SensorResult
 
 
 def sensors(sources: Sequence[Source], store: Store, clock: Clock) -> Iterator[dg.SensorDefinition]:
@@ -35,7 +31,7 @@ def sensors(sources: Sequence[Source], store: Store, clock: Clock) -> Iterator[d
         yield _sensor(
             "fill_gaps",
             "Asks for exactly the missing sessions, backs off, and rests where a vendor has none.",
-            60 * _MINUTE,
+            _MINUTE,
             lambda context: fill(context, sources, store, clock()),
         )
     if any(isinstance(s, Watched) for s in sources):
@@ -67,36 +63,6 @@ def _sensor(
         return tick(context)
 
     return look
-
-
-def fill(
-    context: dg.SensorEvaluationContext, sources: Sequence[Source], store: Store, now: datetime
-) -> Tick:
-    """Native backfills of the gaps that are due."""
-    try:
-        found = list(ledgers(store, context.instance, sources, now))
-    except WarehouseError as error:
-        return dg.SkipReason(f"nothing to compare yet: {error}")
-    asked = [r for ledger in found for r in _requests(context, ledger, now)]
-    if not asked:
-        return dg.SkipReason("no gaps")
-    graph = _graph(context)
-    return dg.SensorResult(
-        run_requests=[*asked, request(subset(graph, [Chunk("", (GAPS,))]), "gaps")]
-    )
-
-
-def _requests(
-    context: dg.SensorEvaluationContext, ledger: Ledger, now: datetime
-) -> Iterator[dg.RunRequest]:
-    key = raw_key(ledger.source.spec.name, ledger.kind)
-    wanted = gaps.due(ledger.ranges, now)
-    graph = _graph(context)
-    for asked in gaps.requests(wanted, ledger.evidence.sessions, ledger.symbols):
-        target = subset(graph, [Chunk("", (key,), day, day) for day in asked.sessions])
-        if not under_way(context.instance, graph, target):
-            tags = {SYMBOLS: ",".join(asked.symbols)} if asked.symbols else {}
-            yield request(target, "gaps", tags)
 
 
 def take_in(context: dg.SensorEvaluationContext, sources: Sequence[Source], now: datetime) -> Tick:

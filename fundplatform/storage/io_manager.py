@@ -81,7 +81,8 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Note on the run which process executes it, so that a killed one can be told."""
         if context.instance and context.run_id and context.instance.has_run(context.run_id):
-            context.instance.add_run_tags(context.run_id, {processes.TAG: processes.mark()})
+            own = {processes.TAG: processes.mark(context.run_id)}
+            context.instance.add_run_tags(context.run_id, own)
 
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """The slice of the upstream asset that this step needs."""
