@@ -87,8 +87,8 @@ def _digits(values: pl.Series) -> tuple[pl.Series, int] | None:
     if not isinstance(low, int) or not isinstance(high, int) or high - low > _ROOM:
         return None
     whole = whole - low
-    if values.dtype == pl.Datetime("us"):
+    if isinstance(values.dtype, pl.Datetime) and values.dtype.time_unit == "us":
         for step in _STEPS_US:
-            if not (whole % step).any():
+            if not (whole % step != 0).any():
                 return whole // step, (high - low) // step + 1
     return whole, high - low + 1

@@ -57,6 +57,15 @@ def test_what_cannot_be_packed_is_sorted_as_it_is(values: list[object]) -> None:
     )
 
 
+@pytest.mark.parametrize("step", [timedelta(days=1), timedelta(seconds=1)])
+def test_instants_take_the_room_of_their_steps(step: timedelta) -> None:
+    """As microseconds, six thousand instants of ten years of bars would not fit beside the rest."""
+    instants = [datetime(2013, 2, 8, 14, 30, tzinfo=UTC) + step * n for n in (0, 1, 86_400 * 30)]
+    place = packing.packed(_frame(instants=instants[::-1]), ["instants"])
+    assert place is not None
+    assert place.unique().sort().to_list() == [0, 1, 86_400 * 30]
+
+
 def test_too_wide_together_is_not_packed() -> None:
     wide = [0, 2**40]
     assert packing.packed(_frame(a=wide), ["a"]) is not None

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -265,3 +266,11 @@ def test_v25_ticks_intervals_and_bases() -> None:
 def test_a_row_carries_all_its_rules_in_order() -> None:
     rows = [*calm(20), bar(20, 10_010.0, open=100.0, high=101.0, low=99.0), bar(21, 100.0)]
     assert found(rows) == {20: "rejected V04,V17,V22"}
+
+
+def test_one_number_for_all_where_no_class_among_them_has_its_own() -> None:
+    bars = pl.DataFrame({"asset_class": ["equity", "commodity"], "instrument_id": [1, 2]})
+    both = Limits().among({"equity", "commodity"}).of("V03", "any_sign", bars)
+    assert isinstance(both, np.ndarray)
+    assert both.tolist() == [0.0, 1.0]
+    assert Limits().among({"equity"}).of("V03", "any_sign", bars.head(1)) == 0.0

@@ -4,8 +4,8 @@ Precedence: instrument, class in the file, the file's own value, the rule's defa
 the rule's default. Text and numbers in, expressions and arrays out. Nothing is judged here.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
 from typing import Any
@@ -32,12 +32,14 @@ class Limits:
         by_class: (rule, parameter) -> asset class -> value.
         by_symbol: (rule, parameter) -> (asset class, symbol) -> value.
         by_instrument: The same with the instruments' ids; see `resolved`.
+        present: The classes that occur in what is judged; None: any. See `among`.
     """
 
     general: Mapping[Parameter, float] = field(default_factory=dict)
     by_class: Mapping[Parameter, Mapping[str, float]] = field(default_factory=dict)
     by_symbol: Mapping[Parameter, Mapping[tuple[str, str], float]] = field(default_factory=dict)
     by_instrument: Mapping[Parameter, Mapping[int, float]] = field(default_factory=dict)
+    present: frozenset[str] | None = None
 
     def default(self, rule: str, name: str) -> float:
         """The value where neither class nor instrument says otherwise."""
@@ -48,7 +50,8 @@ class Limits:
         own = {c: v[name] for c, v in BY_ID[rule].by_class.items() if name in v}
         if (rule, name) in self.general:
             own = {}
-        return {**own, **self.by_class.get((rule, name), {})}
+        own = {**own, **self.by_class.get((rule, name), {})}
+        return own if self.present is None else {c: own[c] for c in own if c in self.present}
 
     def expr(self, rule: str, name: str) -> pl.Expr:
         """The parameter per row of a frame with asset_class and instrument_id."""
@@ -86,7 +89,11 @@ class Limits:
             key: {n: value for name, value in named.items() for n in ids.get(name, ())}
             for key, named in self.by_symbol.items()
         }
-        return Limits(self.general, self.by_class, self.by_symbol, found)
+        return replace(self, by_instrument=found)
+
+    def among(self, classes: Iterable[str]) -> "Limits":
+        """The same for rows of these classes only: no look-up per row where none has its own."""
+        return replace(self, present=frozenset(classes))
 
 
 DEFAULTS = Limits()

@@ -118,6 +118,7 @@ def judge(
     _require(bars)
     decided = decide(bars, overrides)
     bars = decided.bars.with_columns(_copies=packing.copies(decided.bars, BAR_KEY))
+    limits = limits.among(bars["asset_class"].unique())
     marks = _by_row(bars, limits)
     decided.forgiven(marks.bad)
     sound = (marks.bad == 0) & ~places(decided.excluded, bars.height)

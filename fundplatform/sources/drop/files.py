@@ -3,7 +3,6 @@
 Paths in, named byte strings out. What the bytes say is for `cells.py`.
 """
 
-import gzip
 import io
 import os
 import zipfile
@@ -11,6 +10,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
+
+from zlib_ng import gzip_ng, zlib_ng
 
 from fundplatform.sources.drop.config import DropConfig
 
@@ -91,8 +92,8 @@ def unpacked(name: str, content: bytes, members: Sequence[str] = ()) -> Iterator
         raise Unreadable("is empty (zero bytes). Fetch it again or remove it")
     if name.lower().endswith(".gz") or content.startswith(b"\x1f\x8b"):
         try:
-            content = gzip.decompress(content)
-        except (EOFError, OSError, zlib.error) as error:
+            content = gzip_ng.decompress(content)  # type: ignore[no-untyped-call]
+        except (EOFError, OSError, zlib_ng.error) as error:  # type: ignore[misc]
             raise Unreadable(f"is no whole gzip file: {error}. Fetch it again") from error
         yield from unpacked(name.removesuffix(".gz"), content, members)
     elif name.lower().endswith(".xlsx"):
