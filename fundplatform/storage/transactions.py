@@ -164,8 +164,8 @@ def attach_instruments(load: Load, mapping: pl.DataFrame) -> pl.DataFrame:
     several = mapping.filter(meanings > 1)
     if several.height:
         rows = _by_date(rows, several, _date_column(load.kind.table))
-    lost = rows.filter(pl.col("instrument_id").is_null())["vendor_symbol"].unique().sort()
-    if len(lost):
+    if rows["instrument_id"].null_count():
+        lost = rows.filter(pl.col("instrument_id").is_null())["vendor_symbol"].unique().sort()
         raise SchemaError(
             load.kind.table.full_name,
             f"no listing for {lost.head(5).to_list()} of source {load.spec.name}",
