@@ -144,7 +144,7 @@ def _assets(
         catalog.market_caps(sources),
         catalog.classified(settings.tiers),
         catalog.payment_factors(),
-        indices.built(sources, definitions, days),
+        indices.built(sources, definitions, days, clock),
         indices.levels(definitions),
         funds.metrics(days, settings.risk_free_rate, clock, rules, sources),
         *_reconciled(settings.risk_free_rate, rules),

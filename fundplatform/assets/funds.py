@@ -23,7 +23,7 @@ from fundplatform.assets.indices import INDEX_SOURCE, LEVELS
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.assets.series import PRICE_COLUMNS, TOTAL, returns_by_basis, with_calendar
 from fundplatform.clock import Clock
-from fundplatform.finance import frames
+from fundplatform.finance import frames, fund_history
 from fundplatform.finance.fund_scores import fund_scores
 from fundplatform.finance.measured import Terms
 from fundplatform.finance.metric_rules import MetricRules
@@ -84,7 +84,10 @@ def metrics(
         if window is None:
             raise dg.Failure("metrics are computed for a partition or a range of partitions")
         returns = returns_by_basis(prices, factors, known_sources)
-        paid = metric_terms.total_series(prices, actions, factors, instruments, known_sources)
+        today = clock().date()
+        paid = metric_terms.total_series(
+            prices, actions, factors, instruments, known_sources, today
+        )
         # Where a source's prices carry its dividends, they are the total return.
         stated = returns.filter(pl.col("return_basis") == TOTAL)
         paid = paid.join(stated, on="instrument_id", how="anti").select(returns.columns)
@@ -92,10 +95,11 @@ def metrics(
         series = pl.concat([own, level_returns(levels, instruments)])
         rates = metric_terms.rates(rules, given.get(str(Kind.RATES)), instruments, risk_free_rate)
         days = rules.daily_days
-        daily_from = date.min if days is None else clock().date() - timedelta(days=days)
+        daily_from = date.min if days is None else today - timedelta(days=days)
         policy = Policy(*window, daily_from, ends_of(known_sources), rates)
         found = all_metrics(series, instruments, rules, policy)
-        facts = given.get(str(Kind.FUND_FACTS), tables.FUND_FACTS.empty())
+        stated = given.get(str(Kind.FUND_FACTS), tables.FUND_FACTS.empty())
+        facts = fund_history.trusted(stated, known_sources)
         found[tables.SCORES] = fund_scores(
             found[tables.METRICS], found[tables.RISK], facts, instruments, rules
         )

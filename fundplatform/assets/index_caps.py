@@ -6,6 +6,7 @@ universe, exchange rates. Out: caps in the index's currency, trusted and refused
 
 import polars as pl
 
+from fundplatform.finance.caps import PRICED_ON
 from fundplatform.finance.index.lines import KNOWN
 from fundplatform.finance.index.market_cap import TOLD
 from fundplatform.finance.index_definition import IndexDefinition
@@ -86,14 +87,17 @@ def usable_caps(
     away = own.filter(pl.col("currency") != definition.currency)
     if away.is_empty() or rates.is_empty():
         return home.select(columns)
-    dated = away.sort("session").join_asof(
-        rates.sort("session").with_columns(rated="session"),
-        on="session",
+    # A count is priced when it becomes known, months after the day that it was measured on.
+    dated = away.with_columns(priced_on=PRICED_ON).sort("priced_on").join_asof(
+        rates.select("currency", "rate", rated="session").sort("rated"),
+        left_on="priced_on",
+        right_on="rated",
         by="currency",
         strategy="backward",
+        coalesce=False,
         check_sortedness=False,
-    )
-    age = (pl.col("session") - pl.col("rated")).dt.total_days()
+    )  # fmt: skip
+    age = (pl.col("priced_on") - pl.col("rated")).dt.total_days()
     moved = dated.filter(age <= definition.max_fx_age_days).with_columns(
         market_cap=pl.col("market_cap") * pl.col("rate")
     )

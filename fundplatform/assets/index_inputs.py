@@ -10,10 +10,11 @@ from datetime import date, timedelta
 
 import polars as pl
 
-from fundplatform import calendars
+from fundplatform import calendars, tables
 from fundplatform.assets import index_caps, universe
 from fundplatform.assets.series import price_returns
 from fundplatform.finance import index
+from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition, in_order
 from fundplatform.finance.payments import payments
@@ -55,6 +56,7 @@ class Known:
         securities: catalog.securities.
         begun: (index_name, session) of indices.performance there: an index that has a row and no
             composition held nothing.
+        today: By the clock; see `adjustment.newest_sessions`.
     """
 
     prices: pl.DataFrame
@@ -71,6 +73,7 @@ class Known:
     state: pl.DataFrame | None = None
     begun: pl.DataFrame | None = None
     securities: pl.DataFrame | None = None
+    today: date = date.max
     _returns: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -96,7 +99,7 @@ class Known:
             return None
         if only not in self._paid:
             prices, returns = self.returns(only)
-            own = returns.join(self.actions, on="instrument_id", how="semi")
+            own = returns.filter(pl.col("instrument_id").is_in(self._named().implode()))
             keys = ["source_id", "instrument_id", "session"]
             daily = prices.filter(pl.col("interval") == "1d").select(*keys, "adjustment")
             bars = own.join(daily.unique(keys), on=keys, how="left")
@@ -105,8 +108,16 @@ class Known:
                 payments(self.actions.filter(kind), self.instruments, bars).paid
                 for kind in (~spin_off, spin_off)
             )
-            self._paid[only] = index.payouts(cash, spun, self.actions, bars, self.factors)
+            newest = newest_sessions(self.instruments, self.today)
+            self._paid[only] = index.payouts(cash, spun, self.actions, bars, self.factors, newest)
         return self._paid[only]
+
+    def _named(self) -> pl.Series:
+        """The instruments that actions are of, and those that were spun off by them."""
+        actions = tables.ACTIONS.empty() if self.actions is None else self.actions
+        spun = actions.filter(pl.col("action") == "spin_off").select(symbol="other_symbol")
+        children = self.instruments.join(spun, on="symbol", how="semi")
+        return pl.concat([actions["instrument_id"], children["instrument_id"]]).unique()
 
 
 def build_all(

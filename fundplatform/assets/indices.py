@@ -24,6 +24,7 @@ from fundplatform.assets.describe import level_report, output, session_returns, 
 from fundplatform.assets.index_inputs import STATE_COLUMNS, Known, build_all, look_back_days
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.assets.series import PRICE_COLUMNS
+from fundplatform.clock import Clock
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
@@ -51,6 +52,7 @@ def built(
     sources: Iterable[Source],
     definitions: Sequence[IndexDefinition],
     partitions: dg.DailyPartitionsDefinition,
+    clock: Clock,
 ) -> dg.AssetsDefinition:
     """All indices of the YAML definitions, for the sessions of a run's range."""
     sources = list(sources)
@@ -127,6 +129,7 @@ def built(
             rates=more.get(str(Kind.FX)),
             state=state,
             begun=begun,
+            today=clock().date(),
         )
         results = build_all(definitions, known, *window)
         frames = {
@@ -231,6 +234,7 @@ def unbroken(performance: pl.DataFrame, definition: IndexDefinition) -> pl.DataF
 def listings(frame: pl.DataFrame, definitions: Sequence[IndexDefinition]) -> pl.DataFrame:
     """An index with levels is an instrument of class index, so that metrics apply to it."""
     titles = {d.name: d.title for d in definitions}
+    currencies = {d.name: d.currency for d in definitions}
     return (
         frame.group_by("index_name")
         .agg(valid_from=pl.col("session").min(), valid_to=pl.col("session").max())
@@ -239,7 +243,7 @@ def listings(frame: pl.DataFrame, definitions: Sequence[IndexDefinition]) -> pl.
             symbol="index_name",
             asset_class=pl.lit("index"),
             market=pl.lit("INDEX"),
-            quote=pl.lit("USD"),
+            quote=pl.col("index_name").replace_strict(currencies, default="USD"),
             name=pl.col("index_name").replace(titles),
             valid_from="valid_from",
             valid_to="valid_to",

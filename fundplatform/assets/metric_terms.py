@@ -4,10 +4,13 @@ In: metrics.yaml's rules, tables of the warehouse. Out: what `finance.metrics.me
 formulas are in `finance/`.
 """
 
+from datetime import date
+
 import polars as pl
 
 from fundplatform.assets.series import TOTAL, price_bars
 from fundplatform.finance import risk_free
+from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.payments import payments
@@ -69,6 +72,7 @@ def total_series(
     factors: pl.DataFrame,
     instruments: pl.DataFrame,
     sources: pl.DataFrame,
+    today: date,
 ) -> pl.DataFrame:
     """`finance.total_return.total_returns` of the instruments that have paid something.
 
@@ -78,8 +82,10 @@ def total_series(
         factors: catalog.adjustment_factors.
         instruments: catalog.instruments.
         sources: catalog.sources.
+        today: By the clock; see `adjustment.newest_sessions`.
     """
     bars = price_bars(prices, sources)
     paid = payments(actions, instruments, bars).paid
     payers = bars.join(paid.select("instrument_id").unique(), on="instrument_id", how="semi")
-    return total_returns(payers, factors, paid).with_columns(return_basis=pl.lit(TOTAL))
+    returns = total_returns(payers, factors, paid, newest_sessions(instruments, today))
+    return returns.with_columns(return_basis=pl.lit(TOTAL))

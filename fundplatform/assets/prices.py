@@ -13,6 +13,7 @@ from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.clock import Clock
 from fundplatform.desk import Desk
 from fundplatform.finance import rules, splits
+from fundplatform.finance.actions import settled
 from fundplatform.finance.consensus import weigh
 from fundplatform.finance.rules.row import INTERVALS
 from fundplatform.sources.base import Kind, Source
@@ -127,8 +128,9 @@ def counted(actions: pl.DataFrame | None, sources: pl.DataFrame) -> pl.DataFrame
     """ACTIONS of the rules: splits as they count, of other actions each event once."""
     if actions is None or actions.is_empty():
         return rules.ACTIONS.to_frame()
+    actions = settled(actions).actions
     others = (
-        actions.filter(pl.col("action") != "split")
+        actions.filter(~pl.col("action").is_in(splits.SPLITS))
         .sort("amount", descending=True, nulls_last=True)
         .unique(["instrument_id", "action", "ex_date"], keep="first", maintain_order=True)
     )

@@ -20,7 +20,7 @@ OTHERS = ("spin_off", "merger", "delisting", "rename")
 KINDS = (*SPLITS, *CASH, *OTHERS)
 """Every action that the platform understands; others stay in raw and are reported."""
 
-VERSION = 1
+VERSION = 2
 """Raised when the same statements come to give other actions."""
 
 SAME_PAYMENT = timedelta(days=3)
@@ -55,20 +55,67 @@ def as_of(actions: pl.DataFrame, superseded: pl.DataFrame, instant: datetime) ->
     return pl.concat([actions, past]).filter(pl.col("recorded_from") <= instant)
 
 
+def settled(actions: pl.DataFrame) -> Counted:
+    """Without the rows that their own source told anew later, on another day near by.
+
+    A raw table keeps what a later fetch no longer brings, so a corrected ex-date leaves two rows of
+    one event behind: splits of one ratio or other actions of one reference within `splits.NEAR`,
+    cash of one amount within `SAME_PAYMENT`. What was told at once are several events.
+
+    Args:
+        actions: Rows of raw.corporate_actions.
+
+    Returns:
+        The rows that stay, all columns in their order, and the DOUBTS.
+    """
+    rows = actions.with_row_index("row")
+    several = rows.filter(pl.len().over("source_id", "instrument_id") > 1)
+    apart = (pl.col("ex_date") - pl.col("ex_date_better")).abs()
+    again = pl.col("recorded_from_better") > pl.col("recorded_from")
+    near = (
+        pl.when(pl.col("action").is_in(SPLITS))
+        .then((apart <= splits.NEAR) & _alike("ratio"))
+        .when(pl.col("action").is_in(CASH))
+        .then((apart <= SAME_PAYMENT) & _alike("amount"))
+        .otherwise(
+            (apart <= splits.NEAR) & pl.col("reference").eq_missing(pl.col("reference_better"))
+        )
+    )
+    pairs = (
+        several.join(several, on=["source_id", "instrument_id", "action"], suffix="_better")
+        .filter(again, apart > timedelta(0), near)
+        .sort("row", "recorded_from_better", "ex_date_better")
+        .unique("row", keep="last", maintain_order=True)
+        .with_columns(source_id_better="source_id")
+    )
+    why = "the source told it anew on another day: the later statement counts"
+    parts = [
+        _doubts(pairs.filter(pl.col("action").is_in(SPLITS)), "ratio", "_better", why),
+        _doubts(pairs.filter(~pl.col("action").is_in(SPLITS)), "amount", "_better", why),
+    ]
+    return Counted(rows.join(pairs, on="row", how="anti").drop("row"), pl.concat(parts))
+
+
+def _alike(value: str) -> pl.Expr:
+    return (pl.col(value) / pl.col(f"{value}_better") - 1).abs() <= _SAME_AMOUNT
+
+
 def counted(actions: pl.DataFrame, sources: pl.DataFrame) -> Counted:
     """One row per event.
 
     Splits and stock dividends: see `splits.distinct`. Cash: on one ex-date all rows of the source
     of lowest (priority, source_id) count (income and gains are two rows); another source's row of
     the same amount (to 0.1 %) within `SAME_PAYMENT` is the same payment. Spin-offs, mergers,
-    delistings and renames: one of a kind within `splits.NEAR`. The order of rows never matters.
+    delistings and renames: one of a kind within `splits.NEAR`. What a source told anew on another
+    day: see `settled`. The order of rows never matters.
 
     Args:
         actions: raw.corporate_actions; unknown actions, and cash that is NULL, not finite or <= 0,
             do not count.
         sources: source_id and priority; a source that is not there comes last.
     """
-    ranked = _ranked(actions, sources)
+    last = settled(actions)
+    ranked = _ranked(last.actions, sources)
     found = splits.distinct(ranked.drop("rank"), sources)
     cash, cash_doubts = _cash(ranked)
     rows = pl.concat(
@@ -77,7 +124,7 @@ def counted(actions: pl.DataFrame, sources: pl.DataFrame) -> Counted:
     rows = rows.unique(TABLE.key, keep="first", maintain_order=True)
     return Counted(
         rows.select(pl.col(n).cast(t) for n, t in _SCHEMA.items()).sort(TABLE.key),
-        pl.concat([found.doubts, cash_doubts, _unknown(ranked)]),
+        pl.concat([last.doubts, found.doubts, cash_doubts, _unknown(ranked)]),
     )
 
 

@@ -102,6 +102,33 @@ def factor_of(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.Series:
     return pl.Series("split_factor", result)
 
 
+def basis_of(prices: pl.DataFrame, factors: pl.DataFrame, newest: pl.DataFrame) -> pl.Series:
+    """The split factor of the shares that each price is of, in the order of `prices`.
+
+    As-traded prices are of the shares of their own session. A vendor that adjusts does so as of its
+    newest bar, which a frame that ends earlier does not hold.
+
+    Args:
+        prices: instrument_id, session, adjustment.
+        factors: Output of `split_factors`.
+        newest: instrument_id, session: the newest bar of each instrument there is anywhere.
+    """
+    last = newest.select("instrument_id", "session", adjustment=pl.lit("none"))
+    last = last.with_columns(_base=factor_of(last, factors)).select("instrument_id", "_base")
+    own = factor_of(prices, factors)
+    base = prices.join(last, on="instrument_id", how="left", maintain_order="left")["_base"]
+    bars = pl.DataFrame({"f": own, "b": base.fill_null(1.0), "a": prices["adjustment"]})
+    return bars.select(pl.when(pl.col("a") == "none").then("f").otherwise("b")).to_series()
+
+
+def newest_sessions(instruments: pl.DataFrame, today: date) -> pl.DataFrame:
+    """instrument_id, session of the newest bar of each row of catalog.instruments.
+
+    An action that is announced may reach further than the bars do: no further than `today`.
+    """
+    return instruments.select("instrument_id", session=pl.min_horizontal("valid_to", today))
+
+
 def split_adjusted(
     prices: pl.DataFrame, factors: pl.DataFrame, columns: Sequence[str] = ("close",)
 ) -> pl.DataFrame:

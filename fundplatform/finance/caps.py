@@ -12,7 +12,7 @@ import polars as pl
 from fundplatform.finance.adjustment import factor_of
 from fundplatform.tables import CAPS
 
-VERSION = 2
+VERSION = 3
 """Raised when the same data comes to give other caps."""
 
 MAX_AGE_DAYS = 400
@@ -35,6 +35,16 @@ REPEATED = 0.95
 
 SERVES = pl.max_horizontal("session", pl.col("known_at").dt.offset_by("-28h").dt.date())
 """The first session a row may decide: known by the close + 4 h of a day that ends at midnight."""
+
+PRICED_ON = (
+    pl.col("known_at")
+    .dt.convert_time_zone("America/New_York")
+    .dt.replace_time_zone(None)
+    .dt.offset_by("-16h")
+    .dt.date()
+)
+"""The last session that had closed when a cap was known: New York's at 16:00, as
+`index/market_cap.py` places it."""
 
 _REPEATED_NAMES = 20
 _SAME_CAP, _SAME_SHARES, _MOVED = 0.02, 0.005, 0.005
@@ -82,12 +92,9 @@ def of_shares(shares: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -
     known as a cap with that close. A count that differs from the one known before by
     more than `MOST_CHANGE`, splits apart, is not trusted until the next one confirms it.
     """
-    # The last session that had closed: New York's at 16:00, as `index/market_cap.py` places it.
-    local = pl.col("known_at").dt.convert_time_zone("America/New_York").dt.replace_time_zone(None)
-    day = local.dt.offset_by("-16h").dt.date()
     usable = shares.filter(pl.col("shares").is_finite() & (pl.col("shares") > 0))
     begun = bars.group_by("instrument_id").agg(first=pl.col("session").min())
-    usable = usable.with_columns(day=day).join(begun, on="instrument_id")
+    usable = usable.with_columns(day=PRICED_ON).join(begun, on="instrument_id")
     usable = usable.with_columns(early=pl.col("day") < pl.col("first"))
     placed = usable.with_columns(day=pl.max_horizontal("day", "first")).sort("day").join_asof(
         bars.select("instrument_id", "session", "close", "quote").sort("session"),
@@ -104,15 +111,14 @@ def of_shares(shares: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -
         restated=pl.col("shares") * (priced / measured), steady=pl.col("shares") / measured
     ).sort("source_id", "instrument_id", "known_at", "measured_on")
     own = ["source_id", "instrument_id"]
+    # An old count that is filed late says nothing of the next one.
+    latest = rows.filter(pl.col("measured_on") == pl.col("measured_on").cum_max().over(own))
     step = (pl.col("steady") / pl.col("steady").shift() - 1).abs().over(own)
     bad = (step > MOST_CHANGE).fill_null(value=False)
-    rows = rows.with_columns(bad=bad)
-    problem = pl.when("bad").then(
+    problem = pl.when(bad).then(
         pl.format("count moved by {} % without a split", (step * 100).round(1))
     )
-    latest = rows.with_columns(problem=problem).filter(
-        pl.col("measured_on") == pl.col("measured_on").cum_max().over(own)
-    )
+    latest = latest.with_columns(bad=bad, problem=problem)
     closed = pl.col("first").cast(pl.Datetime("us")).dt.offset_by("16h")
     closed = closed.dt.replace_time_zone("America/New_York").dt.convert_time_zone("UTC")
     latest = latest.with_columns(known_at=pl.when("early").then(closed).otherwise("known_at"))

@@ -17,6 +17,7 @@ _CARRIED = (
     *("expense_ratio", "gross_expense_ratio", "aum", "currency", "active"),
 )
 _TOLD = (*_CARRIED, "problem")
+_ORDER = ("instrument_id", "known_at", "effective_on")
 
 
 def versions(facts: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
@@ -33,14 +34,8 @@ def versions(facts: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Columns of catalog.fund_facts without stamps, sorted by its key.
     """
-    order = ["instrument_id", "known_at", "effective_on"]
     rows = (
-        facts.join(sources.select("source_id", "priority"), on="source_id", how="left")
-        .sort(*order, "priority", "source_id", descending=[False] * 3 + [True] * 2, nulls_last=True)
-        .with_columns(stated_expense_ratio="expense_ratio")
-    )
-    rows = (
-        _trusted(rows)
+        trusted(facts, sources)
         .with_columns(
             backdated=pl.col("effective_on")
             < pl.col("effective_on").cum_max().shift(1).over("instrument_id")
@@ -49,7 +44,7 @@ def versions(facts: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     )
     one = ["instrument_id", pl.when("backdated").then(pl.int_range(pl.len())).otherwise(-1)]
     rows = rows.with_columns(pl.col(_CARRIED).forward_fill().over(one))
-    rows = rows.unique(order, keep="last", maintain_order=True)
+    rows = rows.unique(_ORDER, keep="last", maintain_order=True)
     before = pl.struct(_TOLD).shift(1).over("instrument_id")
     fresh = before.is_null() | pl.struct(_TOLD).ne_missing(before) | pl.col("backdated")
     after_backdated = pl.col("backdated").shift(1).over("instrument_id").fill_null(False)
@@ -64,6 +59,23 @@ def versions(facts: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
                 if n not in FACTS.stamps)
         .sort(FACTS.key)
     )  # fmt: skip
+
+
+def trusted(facts: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
+    """The statements in the order in which they became known, ratios in a wrong unit left out.
+
+    Args:
+        facts: Rows of raw.fund_facts.
+        sources: catalog.sources; of statements of one instant the lower priority stands last.
+
+    Returns:
+        `facts`, expense ratios that are doubted NULL, with `priority`, `stated_expense_ratio` and
+        `problem`.
+    """
+    rows = facts.join(sources.select("source_id", "priority"), on="source_id", how="left").sort(
+        *_ORDER, "priority", "source_id", descending=[False] * 3 + [True] * 2, nulls_last=True
+    )
+    return _trusted(rows.with_columns(stated_expense_ratio="expense_ratio"))
 
 
 def _ends(rows: pl.DataFrame) -> pl.DataFrame:

@@ -34,7 +34,7 @@ def fund_scores(
     Args:
         metrics: Rows of funds.metrics of whole sessions: percentiles need all the peers.
         risk: The rows of funds.risk beside them.
-        facts: Rows of raw.fund_facts.
+        facts: Rows of raw.fund_facts as `fund_history.trusted` gives them.
         instruments: catalog.instruments.
         rules: Weights.
 
@@ -72,11 +72,10 @@ def _with_peers(
 ) -> pl.DataFrame:
     """The metrics of funds with fund_type, category, expense_ratio and peer_group."""
     stated = (
-        facts.select("instrument_id", "session", "effective_on", *_FACTS)
-        .sort("instrument_id", "session", "effective_on")
+        facts.select("instrument_id", "session", *_FACTS)
+        .sort("instrument_id", "session", maintain_order=True)
         .with_columns(pl.col(_FACTS).forward_fill().over("instrument_id"))
         .unique(["instrument_id", "session"], keep="last", maintain_order=True)
-        .drop("effective_on")
         .sort("session")
     )
     classes = instruments.select("instrument_id", "asset_class")

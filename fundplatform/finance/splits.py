@@ -13,7 +13,7 @@ import polars as pl
 SPLITS = ("split", "stock_dividend")
 """Actions that change the number of shares by a ratio of new to old."""
 
-VERSION = 2
+VERSION = 3
 """Raised when the same actions come to give other factors."""
 
 NEAR = timedelta(days=8)
@@ -58,7 +58,7 @@ def distinct(actions: pl.DataFrame, sources: pl.DataFrame) -> Splits:
 
     Another source's split of the same instrument is the same event where it has the same ex-date,
     or the same ratio (to 0.1 %) within `NEAR`. One within `NEAR` with another ratio counts by
-    itself and is a doubt. Two splits of one source are always two events.
+    itself and is a doubt. Two splits of one source are two events.
 
     Args:
         actions: instrument_id, source_id, action, ex_date, ratio, and any more columns. Other

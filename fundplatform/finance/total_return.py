@@ -7,7 +7,7 @@ catalog.total_return_factors. Price returns are made in `returns.py`.
 
 import polars as pl
 
-from fundplatform.finance.adjustment import FIRST_SESSION, LAST_SESSION, factor_of
+from fundplatform.finance.adjustment import FIRST_SESSION, LAST_SESSION, basis_of, factor_of
 from fundplatform.finance.returns import SCHEMA as RETURNS
 from fundplatform.finance.returns import session_returns
 from fundplatform.tables import TOTAL_RETURN_FACTORS
@@ -20,7 +20,12 @@ SCHEMA = pl.Schema({**RETURNS, "price_ret": pl.Float64(), "paid_ret": pl.Float64
 paid_ret = D / P_prev."""
 
 
-def total_returns(prices: pl.DataFrame, factors: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
+def total_returns(
+    prices: pl.DataFrame,
+    factors: pl.DataFrame,
+    paid: pl.DataFrame,
+    newest: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """`session_returns` with payments: ret = price return + D / P(u), u the row before.
 
     A payment counts in the row of the first session at or after its ex-date. Ex-dates between two
@@ -33,12 +38,15 @@ def total_returns(prices: pl.DataFrame, factors: pl.DataFrame, paid: pl.DataFram
         prices: As for `session_returns`; no split_div beside other bases of one instrument.
         factors: Output of `adjustment.split_factors`.
         paid: instrument_id, ex_date, amount (per old share, in the quote's units).
+        newest: See `adjustment.basis_of`; None: the newest bars are among `prices`.
 
     Returns:
         SCHEMA, the rows and order of `session_returns`.
     """
     series = session_returns(prices, factors)
-    yields = _yields(series, prices, factors, paid)
+    if newest is None:
+        newest = series.group_by("instrument_id").agg(pl.col("session").max())
+    yields = _yields(series, prices, factors, paid, newest)
     ret = pl.col("price_ret") + pl.col("paid_ret")
     merged = (
         series.rename({"ret": "price_ret"})
@@ -52,12 +60,16 @@ def total_returns(prices: pl.DataFrame, factors: pl.DataFrame, paid: pl.DataFram
 
 
 def _yields(
-    series: pl.DataFrame, prices: pl.DataFrame, factors: pl.DataFrame, paid: pl.DataFrame
+    series: pl.DataFrame,
+    prices: pl.DataFrame,
+    factors: pl.DataFrame,
+    paid: pl.DataFrame,
+    newest: pl.DataFrame,
 ) -> pl.DataFrame:
     """instrument_id, session, paid_ret: what was paid into each row, over the close before."""
     own = paid.join(series.select("instrument_id").unique(), on="instrument_id", how="semi")
     rows = series.join(own.select("instrument_id").unique(), on="instrument_id", how="semi")
-    before = _with_close_before(rows, prices, factors)
+    before = _with_close_before(rows, prices, factors, newest)
     placed = own.sort("ex_date").join_asof(
         before.sort("session"),
         left_on="ex_date",
@@ -82,7 +94,7 @@ def _yields(
 
 
 def _with_close_before(
-    rows: pl.DataFrame, prices: pl.DataFrame, factors: pl.DataFrame
+    rows: pl.DataFrame, prices: pl.DataFrame, factors: pl.DataFrame, newest: pl.DataFrame
 ) -> pl.DataFrame:
     """instrument_id, session, close_before (as traded), factor_before; NULL without a return."""
     basis = prices.filter("selected").select("instrument_id", "session", "adjustment")
@@ -90,11 +102,11 @@ def _with_close_before(
         basis, on=["instrument_id", "session"], how="left", maintain_order="left"
     )
     as_traded = based.select("instrument_id", "session", adjustment=pl.lit("none"))
-    newest = as_traded.with_columns(pl.col("session").max().over("instrument_id"))
     based = based.with_columns(
-        factor_of(as_traded, factors).alias("factor"), factor_of(newest, factors).alias("base")
+        factor_of(as_traded, factors).alias("factor"),
+        basis_of(based, factors, newest).alias("base"),
     )
-    # A vendor adjusts as of its newest bar: price = as traded x factor / factor of that bar.
+    # A vendor's price = as traded x factor / factor of its newest bar.
     raw = (
         pl.when(pl.col("adjustment") == "none")
         .then("close")

@@ -49,6 +49,20 @@ def test_an_index_ranks_by_caps_in_usd_alone() -> None:
     assert both["market_cap"].to_list() == [3e13, 2.1e11]
 
 
+def test_a_count_takes_the_rate_of_the_day_it_was_priced_on() -> None:
+    """Measured at the end of the year, priced when it was filed: the close is of that day too."""
+    index = IndexDefinition("top", "Top", Universe(), 1, "market_cap")
+    filed = caps("JPY").with_columns(
+        session=pl.lit(date(2023, 12, 29)), known_at=pl.lit(datetime(2024, 3, 1, 22, tzinfo=UTC))
+    )
+    days = {date(2023, 12, 29): 0.008, date(2024, 3, 1): 0.007, date(2024, 3, 4): 0.009}
+    rates = pl.DataFrame(
+        [("JPY", day, rate) for day, rate in days.items()], schema=NO_RATES.schema, orient="row"
+    )
+    found = usable_caps(filed, members(index, ONE), index, rates)
+    assert found["market_cap"].to_list() == [3e13 * 0.007]
+
+
 def tier_caps(currency: str, instruments: pl.DataFrame = ONE) -> list[float | None]:
     """The caps that the tiers of 25 sessions with a volume rest on."""
     days = pl.date_range(date(2023, 12, 20), DAY, eager=True)

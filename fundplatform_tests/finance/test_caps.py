@@ -89,6 +89,17 @@ def test_a_count_that_leaps_without_a_split_waits_for_the_next() -> None:
     assert "21.0 % without a split" in got["problem"][1]
 
 
+def test_an_old_count_that_is_filed_late_says_nothing_of_the_next() -> None:
+    """150 of two years ago, filed between 100 and 98: 98 moved by 2 %, not by 34.7 %."""
+    bars = closes(*((7, d, 10.0) for d in DAYS))
+    old = DAYS[0] - timedelta(days=730)
+    filed = counts(
+        (7, DAYS[0], DAYS[1], 100.0), (7, old, DAYS[2], 150.0), (7, DAYS[3], DAYS[4], 98.0)
+    )
+    got = market_caps(filed, NO_CAPS, bars, NO_FACTORS, NOBODY)
+    assert got.select("market_cap", "trusted").rows() == [(1000.0, True), (980.0, True)]
+
+
 def test_counts_go_before_snapshots_until_they_are_too_old() -> None:
     old = DAYS[0] - timedelta(days=500)
     bars = closes((7, DAYS[0], 10.0), (8, DAYS[0], 10.0), (8, old, 10.0))

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from fundplatform.errors import ConfigError
+from fundplatform.finance.fund_history import trusted
 from fundplatform.finance.fund_scores import HEADLINE, fund_scores
 from fundplatform.finance.metric_rules import RULES_FILE, load_metric_rules
 from fundplatform.tables import FUND_FACTS, INSTRUMENTS, METRICS, RISK, SCORES, Table
@@ -15,6 +16,10 @@ from fundplatform.tables import FUND_FACTS, INSTRUMENTS, METRICS, RISK, SCORES, 
 DAY = date(2024, 6, 28)
 RETURNS = [0.12, 0.10, 0.10, 0.07, 0.03]
 RULES = load_metric_rules()
+# The second source goes first.
+SOURCES = pl.DataFrame({"source_id": [1, 2], "priority": [100, 10]}).cast(
+    {"source_id": pl.Int16, "priority": pl.Int32}
+)
 
 
 def rows(table: Table, *given: dict[str, Any]) -> pl.DataFrame:
@@ -38,8 +43,9 @@ def scored(metrics: list[dict[str, Any]], facts: pl.DataFrame | None = None) -> 
     instruments = rows(
         INSTRUMENTS, *({"instrument_id": n, "asset_class": c} for n, c in classes.items())
     )
-    empty = rows(FUND_FACTS)
-    return fund_scores(measured, risk, empty if facts is None else facts, instruments, RULES)
+    stated = rows(FUND_FACTS) if facts is None else facts
+    given = trusted(stated, SOURCES)
+    return fund_scores(measured, risk, given, instruments, RULES)
 
 
 def score_of(found: pl.DataFrame, number: int, frame: str) -> tuple[int | None, str | None]:
@@ -106,6 +112,27 @@ def test_a_fee_counts_from_the_day_it_was_known() -> None:
     partial = fact(1, "2024-06-20", category=None, expense_ratio=None)
     same = scored(metrics, rows(FUND_FACTS, *fees, partial))
     assert same.equals(found)
+
+
+def test_a_fee_in_the_wrong_unit_moves_no_score() -> None:
+    """The cheapest fund's 0.001 comes as 0.1 the day after: percent and fraction mixed up."""
+    metrics = [of("1Y", 0.1, n) for n in range(1, 6)]
+    fees = [fact(n, "2024-06-01", expense_ratio=n / 1000) for n in range(1, 6)]
+    found = scored(metrics, rows(FUND_FACTS, *fees, fact(1, "2024-06-02", expense_ratio=0.1)))
+    assert found.equals(scored(metrics, rows(FUND_FACTS, *fees)))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_sources_on_a_day_the_one_that_goes_first_counts(turned: bool) -> None:
+    metrics = [of("1Y", 0.1, n) for n in range(1, 6)]
+    fees = [
+        fact(n, "2024-06-01", expense_ratio=fee, source_id=source)
+        for n in range(1, 6)
+        for source, fee in ((1, n / 1000), (2, (6 - n) / 1000))
+    ]
+    year = scored(metrics, rows(FUND_FACTS, *(fees[::-1] if turned else fees)))
+    wanted = year.filter(pl.col("frame") == "1Y")["expense_ratio_percentile"]
+    assert wanted.to_list() == [10, 30, 50, 70, 90]
 
 
 def test_the_headline_weighs_the_frames_that_there_are() -> None:

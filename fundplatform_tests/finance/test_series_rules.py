@@ -101,6 +101,14 @@ def test_v17_a_special_dividend_explains_the_fall() -> None:
     assert "V17" not in found(rows, actions=actions((day(20), "spin_off", None, None)))[20]
 
 
+@pytest.mark.parametrize("action", ["split", "stock_dividend"])
+def test_a_stock_dividend_explains_its_jump_as_a_split_does(action: str) -> None:
+    """One new share for each, on double the volume; without it on record a bar like that waits."""
+    rows = [*calm(20), *(bar(n, 50.0 + n % 2 / 10, volume=4000.0 + n) for n in range(20, 26))]
+    assert found(rows)[20] == "rejected V20"
+    assert found(rows, actions=actions((day(20), action, 2.0, None))) == {}
+
+
 def test_v17_wti_below_zero_is_no_fault() -> None:
     """FRED: 18.31 on 2020-04-17, -36.98 on the 20th, 8.91 on the 21st."""
     closes = [20.0 + n % 3 / 10 for n in range(20)] + [18.31, -36.98, 8.91]

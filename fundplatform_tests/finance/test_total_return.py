@@ -1,13 +1,13 @@
 """Total returns, payments and their factors; expected values by hand and from methodology 0, A5."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from itertools import permutations
 
 import polars as pl
 import pytest
 
 from fundplatform.finance.actions import as_of, counted, known_by
-from fundplatform.finance.adjustment import split_factors
+from fundplatform.finance.adjustment import newest_sessions, split_factors
 from fundplatform.finance.payments import payments
 from fundplatform.finance.total_return import total_factors, total_returns
 from fundplatform.tables import CORPORATE_ACTIONS, revisions_of
@@ -105,6 +105,22 @@ def test_as_traded_prices_of_an_adjusted_series_are_reconstructed() -> None:
     assert returns_of(raw, actions)["ret"].to_list() == pytest.approx([None, 0.03, 103 / 102 - 1])
 
 
+def test_a_range_that_ends_before_a_split_pays_as_the_whole_does() -> None:
+    """The vendor's 50 is of the new share: 2 on 100 as traded are 2 %, wherever a range ends."""
+    actions = acts({"amount": 2.0, "ex_date": D1}, {"action": "split", "ratio": 2.0, "ex_date": D3})
+    whole = bars((7, D0, 50.0), (7, D1, 50.0), (7, D2, 50.0), (7, D3, 50.0), adjustment="split")
+    found = counted(actions, SOURCES).actions
+    paid = payments(found, names((7, "A", "USD")), whole).paid
+    known = names((7, "A", "USD")).with_columns(valid_to=pl.lit(D3))
+    newest = newest_sessions(known, D3)
+    for rows in (2, 3, 4):
+        got = total_returns(whole.head(rows), split_factors(found), paid, newest)
+        assert got["ret"].to_list() == pytest.approx([None, 0.02, 0.0, 0.0][:rows])
+    # A split that is only announced changed no price yet.
+    told = total_returns(whole.head(3), split_factors(found), paid, newest_sessions(known, D2))
+    assert told["paid_ret"][1] == pytest.approx(2.0 / 50.0)
+
+
 def test_bars_that_carry_dividends_are_paid_nothing() -> None:
     got = returns_of(
         bars((7, D1, 102.0), (7, D2, 102.0), adjustment="split_div"), acts({"amount": 1.0})
@@ -182,6 +198,43 @@ def test_sources_that_state_one_payment_pay_once() -> None:
     ]
     paid = payments(found.actions, names((7, "A", "USD"))).paid
     assert paid.row(0) == (7, D2, pytest.approx(1.2005), 0.2)
+
+
+@pytest.mark.parametrize("first", [D1, D3])
+def test_a_day_that_a_source_corrected_counts_once(first: date) -> None:
+    """The raw table keeps both days; what was told at once are two events."""
+    later = NOW + timedelta(days=1)
+    for event in (
+        {"action": "split", "ratio": 2.0},
+        {"amount": 1.0},
+        {"action": "delisting", "reference": "a page"},
+    ):
+        old, new = acts({**event, "ex_date": first}), acts({**event, "recorded_from": later})
+        found = counted(pl.concat([new, old]), SOURCES)
+        assert found.actions["ex_date"].to_list() == [D2]
+        (doubt,) = found.doubts.rows(named=True)
+        assert (doubt["ex_date"], doubt["other_ex_date"]) == (first, D2)
+        assert doubt["decision"].startswith("the source told it anew")
+        both = counted(pl.concat([new, old.with_columns(recorded_from=pl.lit(later))]), SOURCES)
+        assert both.actions.height == 2
+
+
+def test_other_amounts_ratios_and_weeks_are_events_of_their_own() -> None:
+    later = NOW + timedelta(days=1)
+    found = counted(
+        acts(
+            {"amount": 1.0, "ex_date": D0},
+            {"amount": 1.1, "ex_date": D1, "recorded_from": later},
+            {"amount": 1.1, "ex_date": D1 + timedelta(days=7), "recorded_from": later},
+            {"action": "split", "ratio": 2.0, "ex_date": D0},
+            {"action": "split", "ratio": 3.0, "ex_date": D1, "recorded_from": later},
+            {"action": "spin_off", "reference": "other=A", "ex_date": D0},
+            {"action": "spin_off", "reference": "other=B", "ex_date": D1, "recorded_from": later},
+        ),
+        SOURCES,
+    )
+    assert found.actions.height == 7
+    assert found.doubts.is_empty()
 
 
 def test_a_stock_dividend_is_a_split_by_another_name() -> None:

@@ -9,7 +9,7 @@ from fundplatform.finance.index.levels import levels
 from fundplatform.finance.index.market import Prepared
 from fundplatform.finance.index.payouts import Payouts, payouts
 
-METHOD_VERSION = 6
+METHOD_VERSION = 7
 """Raised when the same definition and data come to give other rows: all days are built again."""
 
 __all__ = [

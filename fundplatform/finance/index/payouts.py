@@ -10,7 +10,7 @@ from datetime import date
 
 import polars as pl
 
-from fundplatform.finance.adjustment import factor_of
+from fundplatform.finance.adjustment import basis_of, factor_of
 
 YIELDS = pl.Schema(
     {
@@ -59,6 +59,7 @@ def payouts(
     actions: pl.DataFrame,
     bars: pl.DataFrame,
     factors: pl.DataFrame,
+    newest: pl.DataFrame | None = None,
 ) -> Payouts:
     """The yields and ends of the names with bars.
 
@@ -73,14 +74,17 @@ def payouts(
         bars: instrument_id, session, close, ret, adjustment (none or split); the selected bar of
             each session.
         factors: catalog.adjustment_factors.
+        newest: See `adjustment.basis_of`; None: the newest bars are among `bars`.
     """
+    if newest is None:
+        newest = bars.group_by("instrument_id").agg(pl.col("session").max())
     parts = [
         _part(cash, pl.col("amount") - pl.col("special"), "dividend"),
         _part(cash, pl.col("special"), "special"),
         _part(spun, pl.col("amount"), "spin_off"),
     ]
-    rows = _first_bars(pl.concat(parts), bars, factors)
-    return Payouts(_yields(rows), _ends(actions, bars, factors))
+    rows = _first_bars(pl.concat(parts), bars, factors, newest)
+    return Payouts(_yields(rows), _ends(actions, bars, factors, newest))
 
 
 def _part(paid: pl.DataFrame, amount: pl.Expr, kind: str) -> pl.DataFrame:
@@ -88,7 +92,9 @@ def _part(paid: pl.DataFrame, amount: pl.Expr, kind: str) -> pl.DataFrame:
     return part.filter(pl.col("paid") > 0)
 
 
-def _first_bars(paid: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
+def _first_bars(
+    paid: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame, newest: pl.DataFrame
+) -> pl.DataFrame:
     """Each amount with the first bar on or after its ex-date, and the part it makes."""
     own = bars.filter(
         pl.col("instrument_id").is_in(paid["instrument_id"].unique().to_list()),
@@ -107,7 +113,7 @@ def _first_bars(paid: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -
         # The first bar of a series has no price before it to be a part of.
         .drop_nulls(["session", "ret"])
     )
-    scale = _before(found, factors) / factor_of(found, factors)
+    scale = _before(found, factors) / basis_of(found, factors, newest)
     part = pl.col("paid") * scale * (1 + pl.col("ret")) / pl.col("close")
     found = found.with_columns(part=part)
     cash = pl.col("kind") == "dividend"
@@ -130,7 +136,9 @@ def _yields(rows: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _ends(actions: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFrame:
+def _ends(
+    actions: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame, newest: pl.DataFrame
+) -> pl.DataFrame:
     """The first end of each name, with its final return from the last close before it."""
     ends = (
         actions.filter(pl.col("action").is_in(list(_ENDINGS)))
@@ -146,7 +154,7 @@ def _ends(actions: pl.DataFrame, bars: pl.DataFrame, factors: pl.DataFrame) -> p
         .sort("instrument_id", "session")
         .unique("instrument_id", keep="last", maintain_order=True)
     )
-    scale = _before(last, factors) / factor_of(last, factors)
+    scale = _before(last, factors) / basis_of(last, factors, newest)
     known = pl.col("amount").is_finite() & (pl.col("amount") >= 0) & (pl.col("close") > 0)
     last = last.with_columns(scale=scale).with_columns(
         final_return=pl.when(known).then(pl.col("amount") * pl.col("scale") / pl.col("close") - 1)

@@ -2,7 +2,7 @@
 
 from fundplatform.finance.rules.declared import NEVER, Rule
 
-RULES_VERSION = 2
+RULES_VERSION = 3
 """Raised with every change of a rule: bars are then judged again."""
 
 ANY_SIGN = ("commodity", "rate", "economic", "index")

@@ -15,7 +15,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fundplatform import packing
+from fundplatform.finance.actions import CASH
 from fundplatform.finance.rules.catalog import LOOKBACK_DAYS, LOOKBACK_SESSIONS
+from fundplatform.finance.splits import SPLITS
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -182,15 +184,16 @@ def _explained(
     at = events["place"].to_numpy()
     events = events.filter(pl.Series(series[at] == events["series"].to_numpy(), dtype=pl.Boolean))
     splits = events.filter(
-        pl.col("action") == "split", pl.col("ratio") > 0, pl.col("adjustment") == "none"
+        pl.col("action").is_in(SPLITS), pl.col("ratio") > 0, pl.col("adjustment") == "none"
     )
     for place, ratio in splits.select("place", "ratio").iter_rows():
         split[place] *= ratio
-    paid = events.filter(pl.col("action").str.contains("dividend"), pl.col("amount") > 0)
-    paid = paid.filter(pl.col("adjustment") != "split_div")
+    paid = events.filter(
+        pl.col("action").is_in(CASH), pl.col("amount") > 0, pl.col("adjustment") != "split_div"
+    )
     dividend = np.zeros(size)
     np.add.at(dividend, paid["place"].to_numpy(), paid["amount"].to_numpy())
-    known = pl.col("action").is_in(["split", "dividend", "special_dividend"])
+    known = pl.col("action").is_in([*SPLITS, *CASH])
     other[events.filter(~known)["place"].to_numpy()] = True
     return _through(before, close, split, dividend, other)
 
