@@ -12,7 +12,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fundplatform.finance.panel import Bools, Days, Floats, Ints, panels
+from fundplatform.finance.panel import Bools, Days, Floats, Ints
+from fundplatform.finance.panel_blocks import panels
 
 
 @dataclass(frozen=True)

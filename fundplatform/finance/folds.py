@@ -7,17 +7,13 @@ other side is neutral. No frames, no dates.
 
 import numpy as np
 
+from fundplatform.finance.blocks import Part, Statistic
 from fundplatform.finance.panel import Bools, Floats
-from fundplatform.finance.windows import Part
 
 NOISE = 1e-12
 """A deviation of daily returns below this is rounding of the prices, and counts as zero."""
 
 INF = float("inf")
-MOMENTS, LOSSES, SHAPE, PAIR = (0.0,) * 3, (0.0,) * 4, (0.0,) * 5, (0.0,) * 6
-EXTREMES = (-INF, INF, 0.0)
-DRAWDOWN, LOCATED = (1.0, 1.0, 0.0), (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0)
-"""Neutral values of each statistic. Drawdowns: a price that stands at the first one."""
 
 
 def moments(values: Floats, present: Bools) -> Part:
@@ -142,7 +138,8 @@ def join_drawdown(a: Part, b: Part) -> Part:
 
 def located(growth: Floats, rows: Floats) -> Part:
     """Leaf of `drawdown` with the rows of highest, lowest, and the fall's peak and trough."""
-    return (*drawdown(growth), rows, rows, rows, rows)
+    row = np.broadcast_to(rows, growth.shape)
+    return (*drawdown(growth), row, row, row, row)
 
 
 def join_located(a: Part, b: Part) -> Part:
@@ -205,3 +202,20 @@ def capture(part: Part) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.expm1(own / n) / np.expm1(other / n)
     return np.where(n > 0, found, np.nan)
+
+
+def counted(present: Bools) -> Part:
+    """Leaf of a count."""
+    return (present.astype(np.float64),)
+
+
+MOMENTS = Statistic(moments, join_moments, (0.0,) * 3)
+LOSSES = Statistic(losses, join_losses, (0.0,) * 4)
+SHAPE = Statistic(shape, join_shape, (0.0,) * 5)
+PAIR = Statistic(pair, join_pair, (0.0,) * 6)
+CAPTURED = Statistic(captured, add, (0.0,) * 3)
+COUNTED = Statistic(counted, add, (0.0,))
+EXTREMES = Statistic(extremes, join_extremes, (-INF, INF, 0.0))
+# Neutral for drawdowns is a price that stands at the first one.
+DRAWDOWN = Statistic(drawdown, join_drawdown, (1.0, 1.0, 0.0))
+LOCATED = Statistic(located, join_located, (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 
 from fundplatform.finance import frames
 from fundplatform.finance.benchmark import Benchmarks
+from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
 from fundplatform.finance.frame_bases import Frame
 from fundplatform.finance.panel import Floats, Ints, Panel
 from fundplatform.finance.risk_free import RiskFree
-from fundplatform.finance.windows import Combine, Layout, Part, Windows, fold
+from fundplatform.finance.windows import fold
 from fundplatform.tables import Table
 
 Columns = dict[str, list[NDArray[np.generic]]]
@@ -61,25 +62,23 @@ class Measured:
         """With the panel's weeks."""
         return cls(panel, rows, found, Layout.weeks(panel.sessions))
 
-    def over_returns(
-        self, leaf: Part, combine: Combine, neutral: Sequence[float]
-    ) -> Iterator[Part]:
+    def over_returns(self, statistic: Statistic, *values: NDArray[np.generic]) -> Iterator[Part]:
         """For each frame the statistic of its returns, (base date, as_of]; fields [T, C]."""
-        return self._over(leaf, combine, neutral, after=1)
+        return self._over(statistic, values, after=1)
 
-    def over_prices(self, leaf: Part, combine: Combine, neutral: Sequence[float]) -> Iterator[Part]:
+    def over_prices(self, statistic: Statistic, *values: NDArray[np.generic]) -> Iterator[Part]:
         """For each frame the statistic of its prices, base price included; fields [T, C]."""
-        return self._over(leaf, combine, neutral, after=0)
+        return self._over(statistic, values, after=0)
 
     def _over(
-        self, leaf: Part, combine: Combine, neutral: Sequence[float], after: int
+        self, statistic: Statistic, values: Sequence[NDArray[np.generic]], after: int
     ) -> Iterator[Part]:
         at = [self.asked(frame) for frame in self.frames]
         wanted = [
             Windows(None if f.window is None else f.window[rows] + after, f.rows[rows])
             for f, rows in zip(self.frames, at, strict=True)
         ]
-        for rows, part in zip(at, fold(leaf, combine, neutral, self.layout, wanted), strict=True):
+        for rows, part in zip(at, fold(statistic, values, self.layout, wanted), strict=True):
             yield self.placed(part, rows)
 
     @staticmethod

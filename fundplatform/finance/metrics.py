@@ -16,11 +16,12 @@ import numpy as np
 import polars as pl
 
 from fundplatform.finance import folds, frames, risk
+from fundplatform.finance.blocks import Combine, Part
 from fundplatform.finance.frame_bases import CODE, REASONS, annualized, based
 from fundplatform.finance.measured import Columns, Measured, Terms, rows_of
-from fundplatform.finance.panel import BLOCK, MANY_BLOCK, Bools, Floats, panels
+from fundplatform.finance.panel import Bools, Floats
+from fundplatform.finance.panel_blocks import BLOCK, MANY_BLOCK, panels
 from fundplatform.finance.risk_free import RiskFree, per_period
-from fundplatform.finance.windows import Combine, Part
 from fundplatform.tables import METRICS, RISK
 
 _MANY = 32
@@ -202,14 +203,13 @@ def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
     panel, k = block.panel, terms.periods_per_year
     returns = block.layout.spread(panel.returns)
     present = block.layout.spread(panel.has_return)
-    own = block.over_returns(folds.losses(returns, present), folds.join_losses, folds.LOSSES)
+    own = block.over_returns(folds.LOSSES, returns, present)
     rates = terms.risk_free.annual(panel.sessions)
     constant = float(per_period(np.array(terms.risk_free.constant), k))
     excess = None
     if rates is not None:
         daily = block.layout.spread(panel.returns - per_period(rates, k)[:, None])
-        leaf = folds.moments(np.where(present, daily, 0.0), present)
-        excess = block.over_returns(leaf, folds.join_moments, folds.MOMENTS)
+        excess = block.over_returns(folds.MOMENTS, np.where(present, daily, 0.0), present)
     columns: Columns = {name: [] for name in (*_BASIC, "peak", "trough")}
     for frame, (*moments, loss), deepest in zip(
         block.frames, own, _drawdowns(block, located), strict=True
@@ -246,10 +246,9 @@ def _drawdowns(block: Measured, located: bool) -> Iterator[Part]:
     """The deepest fall of each frame; with the rows of its peak and trough where wanted."""
     growth = block.layout.carried(block.panel.growth)
     if not located:
-        for part in block.over_prices(folds.drawdown(growth), folds.join_drawdown, folds.DRAWDOWN):
+        for part in block.over_prices(folds.DRAWDOWN, growth):
             yield part[2:3]
         return
     row = block.layout.carried(np.arange(len(block.panel.sessions), dtype=np.float64)[:, None])
-    leaf = folds.located(growth, np.broadcast_to(row, growth.shape))
-    for part in block.over_prices(leaf, folds.join_located, folds.LOCATED):
+    for part in block.over_prices(folds.LOCATED, growth, row):
         yield (part[2], part[5], part[6])

@@ -9,13 +9,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fundplatform.finance import folds
 from fundplatform.finance.benchmark import Beside
+from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
 from fundplatform.finance.frame_bases import Frame
 from fundplatform.finance.measured import Columns, Measured
 from fundplatform.finance.panel import Bools, Floats, Ints
-from fundplatform.finance.windows import Combine, Layout, Part, Windows, fold
+from fundplatform.finance.windows import fold
 
 _NAMES = ("n_months", "best_month", "worst_month", "positive_months", "up_month", "down_month")
 
@@ -49,8 +51,8 @@ def monthly(block: Measured, other: Beside | None, month_ends: Ints) -> Columns:
     months = _months(block, month_ends)
     spread = months.layout.spread
     returns, valid = spread(months.returns), spread(months.valid)
-    ends = _over(block, months, folds.extremes(returns, valid), folds.join_extremes, folds.EXTREMES)
-    counts = _over(block, months, (valid.astype(np.float64),), folds.add, (0.0,))
+    ends = _over(block, months, folds.EXTREMES, returns, valid)
+    counts = _over(block, months, folds.COUNTED, valid)
     captures = _captures(block, months, other)
     for frame, (best, worst, positive), (n,), sides in zip(
         block.frames, ends, counts, captures, strict=True
@@ -96,9 +98,10 @@ def _captures(
         _over(
             block,
             months,
-            folds.captured(spread(months.returns), spread(returns), spread(both & side)),
-            folds.add,
-            (0.0,) * 3,
+            folds.CAPTURED,
+            spread(months.returns),
+            spread(returns),
+            spread(both & side),
         )
         for side in (returns > 0, returns < 0)
     )
@@ -107,7 +110,7 @@ def _captures(
 
 
 def _over(
-    block: Measured, months: _Months, leaf: Part, combine: Combine, neutral: tuple[float, ...]
+    block: Measured, months: _Months, statistic: Statistic, *values: NDArray[np.generic]
 ) -> Iterator[Part]:
     """For each frame the statistic of the months that it holds whole; fields [T, C]."""
     at, wanted = [], []
@@ -117,7 +120,7 @@ def _over(
         own = np.flatnonzero(frame.sound.any(axis=1) & (last >= begin))
         at.append(own)
         wanted.append(Windows(None if first is None else first[own], last[own]))
-    for own, part in zip(at, fold(leaf, combine, neutral, months.layout, wanted), strict=True):
+    for own, part in zip(at, fold(statistic, values, months.layout, wanted), strict=True):
         yield block.placed(part, own)
 
 

@@ -1,15 +1,14 @@
-"""Dense [sessions x series] arrays of return series, in blocks of bounded size.
+"""Dense [sessions x series] arrays of return series, and the running values of each series.
 
-In: return rows. Out: `Panel`s, in which a missing price is a zero return marked as absent, so that
-statistics run over whole windows at once. No formulas of metrics here.
+A missing price is a zero return marked as absent, so that statistics run over whole windows at
+once. How rows become panels is `panel_blocks.py`'s. No formulas of metrics here.
 """
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from itertools import pairwise
+from typing import TypeVar
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -17,11 +16,7 @@ Ints = NDArray[np.int32]
 Bools = NDArray[np.bool_]
 Days = NDArray[np.datetime64]
 
-BLOCK = 320
-"""Series per panel where a few sessions are measured: little is said of each array."""
-
-MANY_BLOCK = 32
-"""Series per panel where many sessions are measured: a value of each fills arrays by the dozen."""
+_T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True)
@@ -54,13 +49,13 @@ class Panel:
     def __post_init__(self) -> None:
         """Derive the running values."""
         rows = np.arange(len(self.sessions), dtype=np.int32)[:, None]
-        growth = np.cumprod(1.0 + self.returns, axis=0)
-        last = np.maximum.accumulate(np.where(self.priced, rows, np.int32(-1)), axis=0)
-        low = growth <= 0
-        below = np.cumsum(low, axis=0, dtype=np.int32) if low.any() else None
+        growth = _running(np.multiply, 1.0 + self.returns)
+        last = _running(np.maximum, np.where(self.priced, rows, np.int32(-1)))
+        falls_below = growth.min(initial=1.0) <= 0
+        below = _running(np.add, (growth <= 0).astype(np.int32)) if falls_below else None
         object.__setattr__(self, "growth", growth)
         object.__setattr__(self, "_last", last)
-        object.__setattr__(self, "_counts", np.cumsum(self.has_return, axis=0, dtype=np.int32))
+        object.__setattr__(self, "_counts", _running(np.add, self.has_return.astype(np.int32)))
         object.__setattr__(self, "_below", below)
 
     @property
@@ -101,95 +96,8 @@ def row_on_or_before(sessions: Days, days: Days) -> Ints:
     return (np.searchsorted(sessions, days, side="right") - 1).astype(np.int32)
 
 
-def panels(
-    returns: pl.DataFrame, sessions: Sequence[date], last: date, block: int = BLOCK
-) -> Iterator[Panel]:
-    """The series up to `last`, `block` at a time, by instrument.
-
-    Args:
-        returns: instrument_id, session, ret; see `finance.metrics.fund_metrics`.
-        sessions: The calendar's sessions, ascending.
-        last: Rows after it are not read.
-        block: Series per panel.
-    """
-    rows = returns.select("instrument_id", "session", "ret").filter(pl.col("session") <= last)
-    days = np.array(sessions, dtype="datetime64[D]")
-    if rows.is_empty() or not len(days):
-        return
-    oldest = rows.select(pl.col("session").min().cast(pl.Int32)).item()
-    days = days[(days.astype(np.int64) >= oldest) & (days <= np.datetime64(last, "D"))]
-    rows = _series(rows, days)
-    series = rows["series"].to_numpy()
-    total = int(series[-1]) + 1 if len(series) else 0
-    for first in range(0, total, block):
-        begin, end = np.searchsorted(series, [first, first + block])
-        yield _panel(rows[int(begin) : int(end)], days, first)
-
-
-def _series(rows: pl.DataFrame, days: Days) -> pl.DataFrame:
-    """Rows with `series` (0, 1, ...) and `row` in `days`; the first of a series is `begins`."""
-    if not _in_order(rows):
-        rows = rows.sort("instrument_id", "session")
-    ids = rows["instrument_id"].to_numpy()
-    begins = ~np.isfinite(rows["ret"].to_numpy())
-    begins[:1] = True
-    begins[1:] |= ids[1:] != ids[:-1]
-    row = _rows_of(rows["session"], days)
-    rows = rows.with_columns(
-        begins=pl.Series(begins), row=pl.Series(row), series=pl.Series(np.cumsum(begins) - 1)
-    )
-    if (row >= 0).all():
-        return rows
-    growth = (1 + pl.when("begins").then(0.0).otherwise("ret")).cum_prod().over("series")
-    # A return from one session to the next stays as it is, to the last bit.
-    own = (pl.col("row").shift(1) >= 0).over("series")
-    kept = rows.with_columns(growth=growth, own=own).filter(pl.col("row") >= 0)
-    before = pl.col("growth").shift(1).over("series")
-    return kept.with_columns(
-        ret=pl.when("own").then("ret").otherwise(pl.col("growth") / before - 1),
-        begins=before.is_null(),
-        series=pl.col("series").rle_id().cast(pl.Int64),
-    )
-
-
-def _in_order(rows: pl.DataFrame) -> bool:
-    """Mostly they are, and to look costs a tenth of sorting again."""
-    ids = rows["instrument_id"].to_numpy()
-    days = rows["session"].cast(pl.Int32).to_numpy()
-    same = ids[1:] == ids[:-1]
-    return bool(np.all(np.where(same, days[1:] > days[:-1], ids[1:] > ids[:-1])))
-
-
-def _rows_of(session: pl.Series, days: Days) -> NDArray[np.int64]:
-    """The row in `days` of each session; -1 where it is none of them."""
-    number = session.cast(pl.Int32).to_numpy()
-    first = int(number.min())
-    table = np.full(int(number.max()) - first + 1, -1, dtype=np.int64)
-    offsets = days.astype(np.int64) - first
-    inside = offsets < len(table)
-    table[offsets[inside]] = np.flatnonzero(inside)
-    return np.asarray(table[number - first])
-
-
-def _panel(rows: pl.DataFrame, days: Days, first: int) -> Panel:
-    row, column = rows["row"].to_numpy(), rows["series"].to_numpy() - first
-    begins = rows["begins"].to_numpy()
-    shape = (int(column[-1]) + 1, len(days))
-    # Rows come by series: filled in that order and turned over once, memory is met in order.
-    place = column * len(days) + row
-    starts = place[begins]
-    priced = np.zeros(shape, dtype=np.bool_)
-    returns = np.zeros(shape)
-    priced.ravel()[place] = True
-    returns.ravel()[place] = rows["ret"].fill_null(0.0).to_numpy()
-    returns.ravel()[starts] = 0.0
-    has_return = priced.copy()
-    has_return.ravel()[starts] = False
-    return Panel(
-        sessions=days,
-        instruments=rows["instrument_id"].cast(pl.Int32).to_numpy()[begins],
-        start=row[begins].astype(np.int32),
-        priced=np.ascontiguousarray(priced.T),
-        returns=np.ascontiguousarray(returns.T),
-        has_return=np.ascontiguousarray(has_return.T),
-    )
+def _running(step: np.ufunc, values: NDArray[_T]) -> NDArray[_T]:
+    """`step.accumulate` down the rows, in place: a row at a time keeps to the order of memory."""
+    for before, row in pairwise(values):
+        step(before, row, out=row)
+    return values

@@ -10,13 +10,13 @@ import numpy as np
 
 from fundplatform.finance import folds, frames, months, tails
 from fundplatform.finance.benchmark import Beside, beside
+from fundplatform.finance.blocks import Part
 from fundplatform.finance.frame_bases import REASONS as BASE_REASONS
 from fundplatform.finance.frame_bases import Frame
 from fundplatform.finance.measured import Columns, Measured, Terms
 from fundplatform.finance.panel import Bools, Floats, Ints
 from fundplatform.finance.recovery import recovered
 from fundplatform.finance.risk_free import per_period
-from fundplatform.finance.windows import Part
 
 REASONS = (*BASE_REASONS, "too_few_for_tails")
 _FEW = len(BASE_REASONS)
@@ -85,8 +85,8 @@ def _shape(block: Measured) -> Columns:
     panel, layout = block.panel, block.layout
     returns, present = layout.spread(panel.returns), layout.spread(panel.has_return)
     found: Columns = {n: [] for n in ("skewness", "kurtosis", "best_day", "worst_day")}
-    parts = block.over_returns(folds.shape(returns, present), folds.join_shape, folds.SHAPE)
-    ends = block.over_returns(folds.extremes(returns, present), folds.join_extremes, folds.EXTREMES)
+    parts = block.over_returns(folds.SHAPE, returns, present)
+    ends = block.over_returns(folds.EXTREMES, returns, present)
     for frame, part, (best, worst, _) in zip(block.frames, parts, ends, strict=True):
         values = (folds.skewness(part), folds.kurtosis(part), best, worst)
         for name, value in zip(found, values, strict=True):
@@ -147,13 +147,10 @@ def _common(block: Measured, other: Beside, terms: Terms) -> Iterator[tuple[Part
     rates = np.full(len(panel.sessions), terms.risk_free.constant) if annual is None else annual
     rate = per_period(rates, terms.periods_per_year)[:, None]
     own, bench = (np.where(common, r - rate, 0.0) for r in (panel.returns, other.returns))
-    leaf = folds.pair(spread(own), spread(bench), spread(common))
-    pairs = block.over_returns(leaf, folds.join_pair, folds.PAIR)
+    pairs = block.over_returns(folds.PAIR, spread(own), spread(bench), spread(common))
     ups, downs = (
         block.over_returns(
-            folds.captured(spread(panel.returns), spread(other.returns), spread(common & side)),
-            folds.add,
-            (0.0,) * 3,
+            folds.CAPTURED, spread(panel.returns), spread(other.returns), spread(common & side)
         )
         for side in (other.returns > 0, other.returns < 0)
     )

@@ -1,114 +1,34 @@
 """Statistics of many windows of rows at once: what two neighbours have gives what both have.
 
-Rows stand in blocks (calendar weeks, or single months), so that a window is the end of a block,
-whole blocks and the beginning of a block. In: one leaf per row and how two stretches combine. Out:
-one value per window. Which statistics there are is `folds.py`'s matter; frames are `metrics.py`'s.
+In: one leaf per row and how two stretches combine (`blocks.py`). Out: one value per window. Which
+statistics there are is `folds.py`'s matter; frames are `metrics.py`'s.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fundplatform.finance.panel import Days, Floats, Ints
+from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
+from fundplatform.finance.panel import Ints
 
-Part = tuple[NDArray[np.float64], ...]
-"""The fields of a statistic, each [stretches, columns]."""
-
-Combine = Callable[[Part, Part], Part]
-"""The statistic of a stretch and the one right after it, from those of each."""
-
-_T = TypeVar("_T", bound=np.generic)
-_EPOCH = 4096
-_MONDAY = 3  # 1970-01-01, day 0, was a Thursday.
-
-
-@dataclass(frozen=True)
-class Layout:
-    """Where the rows stand in blocks.
-
-    Blocks are numbered by the calendar, not by the first row: how a window is composed, and so
-    the last bit of its statistics, depends on nothing outside of it.
-
-    Attributes:
-        width: Slots per block; a slot without a row is empty.
-        count: Number of blocks.
-        origin: Block number (0: the first block here) that lies on a fixed grid before all rows.
-        slots: [rows] slot of each row.
-    """
-
-    width: int
-    count: int
-    origin: int
-    slots: Ints
-
-    @classmethod
-    def weeks(cls, days: Days) -> "Layout":
-        """Blocks of Monday to Friday, or of whole weeks where a session falls on a weekend."""
-        number = days.astype(np.int64) + _MONDAY
-        week, weekday = np.divmod(number, 7)
-        width = 5 if weekday.max(initial=0) < 5 else 7
-        return cls._at(width, week, weekday)
-
-    @classmethod
-    def months(cls, days: Days) -> "Layout":
-        """A block of one slot per month, for rows of one day in each month."""
-        month = days.astype("datetime64[M]").astype(np.int64)
-        return cls._at(1, month, np.zeros_like(month))
-
-    @classmethod
-    def _at(cls, width: int, block: NDArray[np.int64], slot: NDArray[np.int64]) -> "Layout":
-        first = int(block[0]) if len(block) else 0
-        count = int(block[-1]) - first + 1 if len(block) else 0
-        slots = ((block - first) * width + slot).astype(np.int32)
-        return cls(width, count, first // _EPOCH * _EPOCH - first, slots)
-
-    def spread(self, values: NDArray[_T]) -> NDArray[_T]:
-        """[rows, columns] -> [slots, columns], 0 where a slot has no row."""
-        if len(values) == self.count * self.width:
-            return values
-        out = np.zeros((self.count * self.width, *values.shape[1:]), values.dtype)
-        out[self.slots] = values
-        return out
-
-    def carried(self, values: Floats) -> Floats:
-        """[rows, columns] -> [slots, columns]: an empty slot has the value of the row before."""
-        if len(values) == self.count * self.width:
-            return values
-        rows = np.searchsorted(self.slots, np.arange(self.count * self.width), side="right") - 1
-        return np.asarray(values[np.maximum(rows, 0)])
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Windows by their rows: first and last, both included.
-
-    Attributes:
-        first: [windows] None: all begin before the first row. A window that begins and ends in
-            one block of several slots has no sound value: weeks are shorter than any window that
-            risk statistics are made for.
-        last: [windows]
-    """
-
-    first: Ints | None
-    last: Ints
+_FEW = 32
+"""Windows up to which groups are looked up together: to say it costs more than to compute it."""
 
 
 def fold(
-    leaf: Part,
-    combine: Combine,
-    neutral: Sequence[float],
+    statistic: Statistic,
+    values: Sequence[NDArray[np.generic]],
     layout: Layout,
     wanted: Sequence[Windows],
 ) -> Iterator[Part]:
     """The statistic of every window.
 
     Args:
-        leaf: Fields per slot, [slots, columns].
-        combine: Must be exact where one side is neutral.
-        neutral: Value of each field for a stretch without rows.
+        statistic: What is made of the values.
+        values: What the leaf takes, per slot: [slots, columns] or [slots, 1].
         layout: Where the rows stand.
         wanted: Groups of windows.
 
@@ -116,13 +36,27 @@ def fold(
         For each group the fields, [windows, columns]; made one group after the other.
     """
     cut = [_Cut.of(w, layout) for w in wanted]
-    blocks = tuple(f.reshape(layout.count, layout.width, -1) for f in leaf)
-    nodes = _Nodes(_whole(blocks, combine), combine, neutral, cut)
-    tails = _Scan(blocks, combine, np.concatenate([c.last_block for c in cut]), backward=False)
+    blocks = _Blocks(statistic, [v.reshape(layout.count, layout.width, -1) for v in values])
+    nodes = _Nodes(blocks.whole(), statistic, cut)
+    tails = _Scan(blocks, np.concatenate([c.last_block for c in cut]), backward=False)
     heads = [c.first_block for c in cut if c.first_block is not None]
-    starts = _Scan(blocks, combine, np.concatenate(heads), backward=True) if heads else None
-    for c in cut:
-        yield _folded(c, starts, nodes, tails, combine, neutral)
+    starts = _Scan(blocks, np.concatenate(heads), backward=True) if heads else None
+    for together in _batches(cut):
+        part = _folded(_Cut.joined(together), starts, nodes, tails, statistic)
+        edges = np.cumsum([0, *(len(c.count) for c in together)]).tolist()
+        for begin, end in pairwise(edges):
+            yield part if len(together) == 1 else tuple(f[begin:end] for f in part)
+
+
+def _batches(cut: Sequence["_Cut"]) -> Iterator[list["_Cut"]]:
+    """Groups of few windows together; each group of many by itself."""
+
+    def kind(numbered: tuple[int, _Cut]) -> int:
+        number, c = numbered
+        return number if len(c.count) > _FEW else -2 if c.first_block is None else -1
+
+    for _, batch in groupby(enumerate(cut), kind):
+        yield [c for _, c in batch]
 
 
 @dataclass(frozen=True)
@@ -146,30 +80,58 @@ class _Cut:
         begin = first_block + 1
         return cls(first_block, first_slot, begin, last_block - begin, last_block, last_slot)
 
+    @classmethod
+    def joined(cls, cut: Sequence["_Cut"]) -> "_Cut":
+        """The windows of each in turn; all of them have first blocks, or none has."""
+        heads = [(c.first_block, c.first_slot) for c in cut if c.first_block is not None]
+        return cls(
+            np.concatenate([block for block, _ in heads]) if heads else None,
+            np.concatenate([slot for _, slot in heads]) if heads else None,
+            np.concatenate([c.begin for c in cut]),
+            np.concatenate([c.count for c in cut]),
+            np.concatenate([c.last_block for c in cut]),
+            np.concatenate([c.last_slot for c in cut]),
+        )
 
-def _whole(blocks: Part, combine: Combine) -> Part:
-    found = tuple(f[:, 0] for f in blocks)
-    for slot in range(1, blocks[0].shape[1]):
-        found = combine(found, tuple(f[:, slot] for f in blocks))
-    return found
+
+@dataclass(frozen=True)
+class _Blocks:
+    """Values by block and slot, [blocks, slots, columns]; leaves are made a slot at a time."""
+
+    statistic: Statistic
+    values: Sequence[NDArray[np.generic]]
+
+    @property
+    def width(self) -> int:
+        return int(self.values[0].shape[1])
+
+    def at(self, slot: int) -> Part:
+        return self.statistic.leaf(*(v[:, slot] for v in self.values))
+
+    def of(self, blocks: NDArray[np.integer]) -> "_Blocks":
+        return _Blocks(self.statistic, [v[blocks] for v in self.values])
+
+    def whole(self) -> Part:
+        found = self.at(0)
+        for slot in range(1, self.width):
+            found = self.statistic.combine(found, self.at(slot))
+        return found
 
 
 class _Scan:
     """Blocks up to each slot, or from each slot on (backward)."""
 
-    def __init__(
-        self, blocks: Part, combine: Combine, needed: NDArray[np.integer], *, backward: bool
-    ) -> None:
+    def __init__(self, blocks: _Blocks, needed: NDArray[np.integer], *, backward: bool) -> None:
         self._blocks = np.unique(needed)
         own = blocks
-        if len(self._blocks) < blocks[0].shape[0]:
-            own = tuple(f[self._blocks] for f in blocks)
-        width = blocks[0].shape[1]
-        order = range(width - 1, -1, -1) if backward else range(width)
+        if len(self._blocks) < len(blocks.values[0]):
+            own = blocks.of(self._blocks)
+        combine = blocks.statistic.combine
+        order = range(own.width - 1, -1, -1) if backward else range(own.width)
         self._by_slot: dict[int, Part] = {}
         found: Part | None = None
         for slot in order:
-            here = tuple(f[:, slot] for f in own)
+            here = own.at(slot)
             if found is None:
                 found = here
             else:
@@ -193,9 +155,7 @@ class _Scan:
 class _Nodes:
     """Stretches of 1, 2, 4, ... whole blocks, as far as the windows need them."""
 
-    def __init__(
-        self, whole: Part, combine: Combine, neutral: Sequence[float], cut: Sequence[_Cut]
-    ) -> None:
+    def __init__(self, whole: Part, statistic: Statistic, cut: Sequence[_Cut]) -> None:
         deepest = max((int(c.count.max(initial=0)) for c in cut), default=0).bit_length()
         needed = [self._asked(cut, level) for level in range(deepest)]
         for level in range(deepest - 1, 0, -1):
@@ -205,26 +165,29 @@ class _Nodes:
             needed[level - 1] = np.unique(lower[lower > -half])
         self._positions: list[NDArray[np.integer]] = []
         self._fields: list[Part] = []
+        self._neutral = statistic.neutral
         for level, positions in enumerate(needed):
             if level == 0:
-                found = tuple(f[positions] for f in whole)
+                positions, found = np.arange(len(whole[0])), whole
             else:
                 half = 2 ** (level - 1)
                 left, right = self.at(level - 1, positions), self.at(level - 1, positions + half)
-                found = combine(left, right)
+                found = statistic.combine(left, right)
             self._positions.append(positions)
-            self._fields.append(
-                tuple(
-                    np.concatenate([np.full((1, f.shape[1]), value, f.dtype), f])
-                    for f, value in zip(found, neutral, strict=True)
-                )
-            )
+            self._fields.append(found)
 
     def at(self, level: int, positions: NDArray[np.integer]) -> Part:
         """The fields of the stretches that begin at `positions`; neutral before the first block."""
-        rows = np.searchsorted(self._positions[level], positions) + 1
-        rows[positions <= -(2**level)] = 0
-        return tuple(f[rows] for f in self._fields[level])
+        before = positions <= -(2**level)
+        if before.all():
+            fields = zip(self._fields[level], self._neutral, strict=True)
+            return tuple(np.full((len(before), f.shape[1]), value) for f, value in fields)
+        rows = np.searchsorted(self._positions[level], positions)
+        found = tuple(f.take(rows, axis=0, mode="clip") for f in self._fields[level])
+        if before.any():
+            for field, value in zip(found, self._neutral, strict=True):
+                field[before] = value
+        return found
 
     @property
     def levels(self) -> range:
@@ -252,10 +215,10 @@ def _folded(
     starts: _Scan | None,
     nodes: _Nodes,
     tails: _Scan,
-    combine: Combine,
-    neutral: Sequence[float],
+    statistic: Statistic,
 ) -> Part:
     """The end of the first block, the whole blocks, the beginning of the last, in that order."""
+    combine, neutral = statistic.combine, statistic.neutral
     tail = tails.at(cut.last_block, cut.last_slot)
     if cut.first_block is not None and cut.first_slot is not None and starts is not None:
         found = starts.at(cut.first_block, cut.first_slot)

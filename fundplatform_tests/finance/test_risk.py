@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from fundplatform.finance import folds, tails
+from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
 from fundplatform.finance.recovery import recovered
-from fundplatform.finance.windows import Layout, Part, Windows, fold
+from fundplatform.finance.windows import fold
 
 R = np.array([0.02, -0.02, 0.05, -0.01, 0.0])
 B = np.array([0.01, -0.01, 0.02, 0.0, 0.005])
 ALL = np.ones(5, dtype=np.bool_)
+SUM = Statistic(lambda values: (values,), folds.add, (0.0,))
 
 
 def whole(leaf: Part, combine: object) -> list[float]:
@@ -106,7 +108,12 @@ def test_windows_are_sums_of_their_rows(width: int) -> None:
     values = np.random.default_rng(1).integers(0, 9, (len(days), 3)).astype(np.float64)
     last = np.arange(40, len(days), dtype=np.int32)
     wanted = [Windows(None, last), Windows(last - 31, last), Windows(last - 14, last)]
-    found = list(fold((layout.spread(values),), folds.add, (0.0,), layout, wanted))
+    found = list(fold(SUM, [layout.spread(values)], layout, wanted))
+    few = [Windows(None if w.first is None else w.first[-2:], w.last[-2:]) for w in wanted]
+    for whole_range, (sums,) in zip(
+        found, fold(SUM, [layout.spread(values)], layout, few), strict=True
+    ):
+        np.testing.assert_array_equal(sums, whole_range[0][-2:])
     for first, (sums,) in zip((None, 31, 14), found, strict=True):
         begin = np.zeros_like(last) if first is None else last - first
         expected = [values[a : b + 1].sum(axis=0) for a, b in zip(begin, last, strict=True)]
@@ -127,7 +134,7 @@ def test_how_rows_are_cut_changes_nothing_but_the_last_digits() -> None:
         ]
         for ours, theirs in zip(folds.join_shape(*parts), both, strict=True):
             np.testing.assert_allclose(ours, theirs, rtol=1e-9, atol=1e-15)
-    nothing = tuple(np.full(2, v) for v in folds.SHAPE)
+    nothing = tuple(np.full(2, v) for v in folds.SHAPE.neutral)
     for side in (folds.join_shape(nothing, both), folds.join_shape(both, nothing)):
         for ours, theirs in zip(side, both, strict=True):
             np.testing.assert_array_equal(ours, theirs)

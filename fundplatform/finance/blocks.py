@@ -1,0 +1,111 @@
+"""Rows in calendar blocks, windows of rows, and what a statistic is that composes over them.
+
+Rows stand in blocks (calendar weeks, or single months), so that a window is the end of a block,
+whole blocks and the beginning of a block. How windows are computed from blocks is `windows.py`'s.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fundplatform.finance.panel import Days, Floats, Ints
+
+Part = tuple[NDArray[np.float64], ...]
+"""The fields of a statistic, each [stretches, columns]."""
+
+Combine = Callable[[Part, Part], Part]
+"""The statistic of a stretch and the one right after it, from those of each."""
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What composes.
+
+    Attributes:
+        leaf: The fields of single rows, from their values.
+        combine: Must be exact where one side is neutral.
+        neutral: Value of each field for a stretch without rows.
+    """
+
+    leaf: Callable[..., Part]
+    combine: Combine
+    neutral: tuple[float, ...]
+
+
+_T = TypeVar("_T", bound=np.generic)
+_EPOCH = 4096
+_MONDAY = 3  # 1970-01-01, day 0, was a Thursday.
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the rows stand in blocks.
+
+    Blocks are numbered by the calendar, not by the first row: how a window is composed, and so
+    the last bit of its statistics, depends on nothing outside of it.
+
+    Attributes:
+        width: Slots per block; a slot without a row is empty.
+        count: Number of blocks.
+        origin: Block number (0: the first block here) that lies on a fixed grid before all rows.
+        slots: [rows] slot of each row.
+    """
+
+    width: int
+    count: int
+    origin: int
+    slots: Ints
+
+    @classmethod
+    def weeks(cls, days: Days) -> "Layout":
+        """Blocks of Monday to Friday, or of whole weeks where a session falls on a weekend."""
+        number = days.astype(np.int64) + _MONDAY
+        week, weekday = np.divmod(number, 7)
+        width = 5 if weekday.max(initial=0) < 5 else 7
+        return cls._at(width, week, weekday)
+
+    @classmethod
+    def months(cls, days: Days) -> "Layout":
+        """A block of one slot per month, for rows of one day in each month."""
+        month = days.astype("datetime64[M]").astype(np.int64)
+        return cls._at(1, month, np.zeros_like(month))
+
+    @classmethod
+    def _at(cls, width: int, block: NDArray[np.int64], slot: NDArray[np.int64]) -> "Layout":
+        first = int(block[0]) if len(block) else 0
+        count = int(block[-1]) - first + 1 if len(block) else 0
+        slots = ((block - first) * width + slot).astype(np.int32)
+        return cls(width, count, first // _EPOCH * _EPOCH - first, slots)
+
+    def spread(self, values: NDArray[_T]) -> NDArray[_T]:
+        """[rows, columns] -> [slots, columns], 0 where a slot has no row."""
+        if len(values) == self.count * self.width:
+            return values
+        out = np.zeros((self.count * self.width, *values.shape[1:]), values.dtype)
+        out[self.slots] = values
+        return out
+
+    def carried(self, values: Floats) -> Floats:
+        """[rows, columns] -> [slots, columns]: an empty slot has the value of the row before."""
+        if len(values) == self.count * self.width:
+            return values
+        rows = np.searchsorted(self.slots, np.arange(self.count * self.width), side="right") - 1
+        return values.take(np.maximum(rows, 0), axis=0)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Windows by their rows: first and last, both included.
+
+    Attributes:
+        first: [windows] None: all begin before the first row. A window that begins and ends in
+            one block of several slots has no sound value: weeks are shorter than any window that
+            risk statistics are made for.
+        last: [windows]
+    """
+
+    first: Ints | None
+    last: Ints
