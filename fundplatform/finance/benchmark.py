@@ -5,7 +5,7 @@ columns beside a panel's. Which benchmark is declared for whom stands in metrics
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -27,6 +27,16 @@ class Benchmarks:
 
     of: Mapping[int, int]
     returns: pl.DataFrame
+    _found: "dict[tuple[int, bytes], _Dense]" = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def dense(self, instrument: int, days: Days) -> "_Dense":
+        """A benchmark's columns on these days; all panels of a calendar share them."""
+        key = (instrument, days.tobytes())
+        if key not in self._found:
+            self._found[key] = _dense(self.returns, instrument, days)
+        return self._found[key]
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ def beside(benchmarks: Benchmarks | None, instruments: Ints, days: Days) -> Besi
     wanted = sorted(set(ids.tolist()) - {0})
     if not wanted:
         return None
-    series = {0: _none(len(days))} | {n: _dense(benchmarks.returns, n, days) for n in wanted}
+    series = {0: _none(len(days))} | {n: benchmarks.dense(n, days) for n in wanted}
     numbers = np.searchsorted([0, *wanted], ids)
     stacked = [np.stack(field, axis=1) for field in zip(*series.values(), strict=True)]
     returns, has, before, growth, stretch = (field[:, numbers] for field in stacked)

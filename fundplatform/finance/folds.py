@@ -186,14 +186,16 @@ def kurtosis(part: Part) -> Floats:
     return np.where((n > 3) & (deviation(n, second) > 0), found, np.nan)
 
 
-def captured(own: Floats, other: Floats, wanted: Bools) -> Part:
-    """Leaf for a capture ratio: count and log growth of both on the wanted periods."""
+def captured(own: Floats, other: Floats, present: Bools) -> Part:
+    """Leaf for capture ratios: count and log growth of both where `other` rose; where it fell."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (
-            wanted.astype(np.float64),
-            np.where(wanted, np.log1p(own), 0.0),
-            np.where(wanted, np.log1p(other), 0.0),
-        )
+        logs = np.log1p(own), np.log1p(other)
+    up, down = present & (other > 0), present & (other < 0)
+    return tuple(
+        field
+        for side in (up, down)
+        for field in (side.astype(np.float64), *(np.where(side, x, 0.0) for x in logs))
+    )
 
 
 def capture(part: Part) -> Floats:
@@ -213,7 +215,7 @@ MOMENTS = Statistic(moments, join_moments, (0.0,) * 3)
 LOSSES = Statistic(losses, join_losses, (0.0,) * 4)
 SHAPE = Statistic(shape, join_shape, (0.0,) * 5)
 PAIR = Statistic(pair, join_pair, (0.0,) * 6)
-CAPTURED = Statistic(captured, add, (0.0,) * 3)
+CAPTURED = Statistic(captured, add, (0.0,) * 6)
 COUNTED = Statistic(counted, add, (0.0,))
 EXTREMES = Statistic(extremes, join_extremes, (-INF, INF, 0.0))
 # Neutral for drawdowns is a price that stands at the first one.

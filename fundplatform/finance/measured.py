@@ -6,6 +6,7 @@ instrument, session and frame. Which statistics these are is `metrics.py`'s and 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -15,7 +16,7 @@ from fundplatform.finance import frames
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
 from fundplatform.finance.frame_bases import Frame
-from fundplatform.finance.panel import Floats, Ints, Panel
+from fundplatform.finance.panel import Bools, Floats, Ints, Panel
 from fundplatform.finance.risk_free import RiskFree
 from fundplatform.finance.windows import fold
 from fundplatform.tables import Table
@@ -61,6 +62,16 @@ class Measured:
     def of(cls, panel: Panel, rows: Ints, found: Sequence[Frame]) -> "Measured":
         """With the panel's weeks."""
         return cls(panel, rows, found, Layout.weeks(panel.sessions))
+
+    @cached_property
+    def returns(self) -> Floats:
+        """[slots, C] The panel's returns in the layout."""
+        return self.layout.spread(self.panel.returns)
+
+    @cached_property
+    def present(self) -> Bools:
+        """[slots, C] Which of them there are."""
+        return self.layout.spread(self.panel.has_return)
 
     def over_returns(self, statistic: Statistic, *values: NDArray[np.generic]) -> Iterator[Part]:
         """For each frame the statistic of its returns, (base date, as_of]; fields [T, C]."""

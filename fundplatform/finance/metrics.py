@@ -201,15 +201,14 @@ _NO_RISK = RISK.empty().drop(RISK.stamps)
 def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
     """The columns of funds.metrics; with the rows of the drawdown where `located`."""
     panel, k = block.panel, terms.periods_per_year
-    returns = block.layout.spread(panel.returns)
-    present = block.layout.spread(panel.has_return)
-    own = block.over_returns(folds.LOSSES, returns, present)
+    own = block.over_returns(folds.LOSSES, block.returns, block.present)
     rates = terms.risk_free.annual(panel.sessions)
     constant = float(per_period(np.array(terms.risk_free.constant), k))
     excess = None
     if rates is not None:
         daily = block.layout.spread(panel.returns - per_period(rates, k)[:, None])
-        excess = block.over_returns(folds.MOMENTS, np.where(present, daily, 0.0), present)
+        daily = np.where(block.present, daily, 0.0)
+        excess = block.over_returns(folds.MOMENTS, daily, block.present)
     columns: Columns = {name: [] for name in (*_BASIC, "peak", "trough")}
     for frame, (*moments, loss), deepest in zip(
         block.frames, own, _drawdowns(block, located), strict=True

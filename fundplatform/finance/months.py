@@ -94,19 +94,11 @@ def _captures(
     both = months.valid.copy()
     both[1:] &= (stretch[1:] == stretch[:-1]) & (stretch[1:] > 0)
     spread = months.layout.spread
-    ups, downs = (
-        _over(
-            block,
-            months,
-            folds.CAPTURED,
-            spread(months.returns),
-            spread(returns),
-            spread(both & side),
-        )
-        for side in (returns > 0, returns < 0)
+    sides = _over(
+        block, months, folds.CAPTURED, spread(months.returns), spread(returns), spread(both)
     )
-    for up, down in zip(ups, downs, strict=True):
-        yield folds.capture(up), folds.capture(down)
+    for side in sides:
+        yield folds.capture(side[:3]), folds.capture(side[3:])
 
 
 def _over(

@@ -82,11 +82,9 @@ def _priced(block: Measured, rows: Floats) -> Floats:
 
 
 def _shape(block: Measured) -> Columns:
-    panel, layout = block.panel, block.layout
-    returns, present = layout.spread(panel.returns), layout.spread(panel.has_return)
     found: Columns = {n: [] for n in ("skewness", "kurtosis", "best_day", "worst_day")}
-    parts = block.over_returns(folds.SHAPE, returns, present)
-    ends = block.over_returns(folds.EXTREMES, returns, present)
+    parts = block.over_returns(folds.SHAPE, block.returns, block.present)
+    ends = block.over_returns(folds.EXTREMES, block.returns, block.present)
     for frame, part, (best, worst, _) in zip(block.frames, parts, ends, strict=True):
         values = (folds.skewness(part), folds.kurtosis(part), best, worst)
         for name, value in zip(found, values, strict=True):
@@ -96,13 +94,11 @@ def _shape(block: Measured) -> Columns:
 
 def _tails(block: Measured, basic: Columns) -> Columns:
     found: Columns = {"var_95": [], "cvar_95": []}
-    order = tails.ordered(block.panel.returns, block.panel.has_return, len(block.rows))
+    observed = tails.Observed.of(block.panel.returns, block.panel.has_return, len(block.rows))
     for frame in block.frames:
         enough = frame.sound & (frame.n >= tails.MIN_RETURNS)
         first = np.zeros_like(frame.rows) if frame.window is None else frame.window + 1
-        both = tails.tails(
-            block.panel.returns, block.panel.has_return, first, frame.rows, enough, order
-        )
+        both = tails.tails(observed, first, frame.rows, enough)
         for name, value in zip(found, both, strict=True):
             found[name].append(value)
     return found
@@ -148,13 +144,9 @@ def _common(block: Measured, other: Beside, terms: Terms) -> Iterator[tuple[Part
     rate = per_period(rates, terms.periods_per_year)[:, None]
     own, bench = (np.where(common, r - rate, 0.0) for r in (panel.returns, other.returns))
     pairs = block.over_returns(folds.PAIR, spread(own), spread(bench), spread(common))
-    ups, downs = (
-        block.over_returns(
-            folds.CAPTURED, spread(panel.returns), spread(other.returns), spread(common & side)
-        )
-        for side in (other.returns > 0, other.returns < 0)
-    )
-    return zip(pairs, ups, downs, strict=True)
+    sides = block.over_returns(folds.CAPTURED, block.returns, spread(other.returns), spread(common))
+    for moments, side in zip(pairs, sides, strict=True):
+        yield moments, side[:3], side[3:]
 
 
 def _benchmarked(pair: Part, up: Part, down: Part, k: int) -> list[Floats]:

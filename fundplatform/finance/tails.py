@@ -4,7 +4,10 @@ In: dense returns and windows. Out: both as positive losses. Order statistics ar
 mean beyond them is summed in fixed point, so that no way of computing gives another last bit.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
+from numpy.typing import NDArray
 
 from fundplatform.finance.order_index import OrderIndex
 from fundplatform.finance.panel import Bools, Floats, Ints
@@ -20,32 +23,46 @@ _UNIT = 2.0**52
 """A return is P / P' - 1: a multiple of 2^-53 at the finest, so nothing is lost that was there."""
 
 
-def tails(
-    returns: Floats,
-    has_return: Bools,
-    first: Ints,
-    last: Ints,
-    wanted: Bools,
-    order: OrderIndex | None = None,
-) -> tuple[Floats, Floats]:
+@dataclass(frozen=True)
+class Observed:
+    """Returns as their tails are looked up in: made once for all frames.
+
+    Attributes:
+        counts: [S + 1, C] returns before each row.
+        index: For many sessions; None for few.
+        columns: [C, S] absent ones at infinity, for few sessions; None for many.
+    """
+
+    counts: NDArray[np.int64]
+    index: OrderIndex | None
+    columns: Floats | None
+
+    @classmethod
+    def of(cls, returns: Floats, has_return: Bools, sessions: int) -> "Observed":
+        """Of [S, C] returns, 0 where absent, for this many sessions to evaluate."""
+        none = np.zeros((1, returns.shape[1]), np.int64)
+        counts = np.concatenate([none, has_return.cumsum(axis=0)])
+        if sessions < _MANY:
+            return cls(counts, None, np.where(has_return.T, returns.T, np.inf).copy(order="C"))
+        units = np.where(has_return, np.rint(returns * _UNIT), 0.0).astype(np.int64)
+        return cls(counts, OrderIndex(np.where(has_return, returns, np.inf), units), None)
+
+
+def tails(observed: Observed, first: Ints, last: Ints, wanted: Bools) -> tuple[Floats, Floats]:
     """VaR and CVaR at 95 %: -q, q the 5 % quantile (linear), and -mean(r <= q).
 
     Args:
-        returns: [S, C], 0 where absent.
-        has_return: [S, C]
+        observed: The returns.
         first: [T] first row of each window.
         last: [T] last row.
         wanted: [T, C] where values are wanted; at least `MIN_RETURNS` returns must be there.
-        order: `ordered` of these returns, where it was made.
 
     Returns:
         Two [T, C]; NaN where not wanted.
     """
-    present = np.where(has_return, returns, np.inf)
-    counts = np.concatenate([np.zeros((1, returns.shape[1]), np.int64), has_return.cumsum(axis=0)])
-    index = order if order is not None else ordered(returns, has_return, len(last))
+    index, counts = observed.index, observed.counts
     if index is None:
-        return _one_by_one(present, counts, first, last, wanted)
+        return _one_by_one(observed, first, last, wanted)
     at, column = np.nonzero(wanted)
     begin, end = first[at].astype(np.int64), last[at].astype(np.int64) + 1
     n = counts[end, column] - counts[begin, column]
@@ -59,23 +76,15 @@ def tails(
     return var, shortfall
 
 
-def ordered(returns: Floats, has_return: Bools, sessions: int) -> OrderIndex | None:
-    """What `tails` needs for many sessions, to be made once for all frames; None for few."""
-    if sessions < _MANY:
-        return None
-    units = np.where(has_return, np.rint(returns * _UNIT), 0.0).astype(np.int64)
-    return OrderIndex(np.where(has_return, returns, np.inf), units)
-
-
 def _one_by_one(
-    present: Floats, counts: Ints, first: Ints, last: Ints, wanted: Bools
+    observed: Observed, first: Ints, last: Ints, wanted: Bools
 ) -> tuple[Floats, Floats]:
     """For a few sessions the windows are cheaper to sort than the whole is to index."""
     var, shortfall = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
-    columns = present.T.copy()
+    counts, columns = observed.counts, observed.columns
     for t in range(len(last)):
         chosen = np.flatnonzero(wanted[t])
-        if len(chosen):
+        if columns is not None and len(chosen):
             begin, end = int(first[t]), int(last[t]) + 1
             n = counts[end, chosen] - counts[begin, chosen]
             var[t, chosen], shortfall[t, chosen] = _tail(columns[chosen, begin:end], n)

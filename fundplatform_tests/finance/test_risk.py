@@ -33,8 +33,8 @@ def test_b3_beta_alpha_tracking_error_and_information_ratio() -> None:
 
 
 def test_b3_captures() -> None:
-    up = whole(folds.captured(R, B, B > 0), folds.add)
-    down = whole(folds.captured(R, B, B < 0), folds.add)
+    sides = whole(folds.captured(R, B, ALL), folds.add)
+    up, down = sides[:3], sides[3:]
     assert round(100 * float(folds.capture(tuple(np.array([v]) for v in up))[0]), 2) == 198.56
     assert round(100 * float(folds.capture(tuple(np.array([v]) for v in down))[0]), 2) == 200.00
     never = folds.capture((np.zeros(1), np.zeros(1), np.zeros(1)))
@@ -43,22 +43,16 @@ def test_b3_captures() -> None:
 
 def test_b3_value_at_risk() -> None:
     # Asked below its minimum: the figure is B3's, the minimum is risk.py's.
-    var, shortfall = tails.tails(
-        R[:, None], ALL[:, None], np.array([0]), np.array([4]), np.array([[True]])
-    )
+    observed = tails.Observed.of(R[:, None], ALL[:, None], 1)
+    var, shortfall = tails.tails(observed, np.array([0]), np.array([4]), np.array([[True]]))
     assert (round(float(var[0, 0]), 12), round(float(shortfall[0, 0]), 12)) == (0.018, 0.02)
 
 
 def test_tails_count_equal_losses_once_each() -> None:
     # 40 returns: place 1.95 between the second and third lowest, both -2 %.
     values = np.array([-0.03, -0.02, -0.02, -0.02, *[0.01] * 36])
-    var, shortfall = tails.tails(
-        values[:, None],
-        np.ones((40, 1), dtype=np.bool_),
-        np.array([0]),
-        np.array([39]),
-        np.array([[True]]),
-    )
+    observed = tails.Observed.of(values[:, None], np.ones((40, 1), dtype=np.bool_), 1)
+    var, shortfall = tails.tails(observed, np.array([0]), np.array([39]), np.array([[True]]))
     assert float(var[0, 0]) == pytest.approx(0.02, abs=1e-15)
     assert float(shortfall[0, 0]) == pytest.approx(0.09 / 4, abs=1e-15)
 
@@ -148,13 +142,14 @@ def test_many_windows_at_once_are_each_window_sorted() -> None:
     last = np.arange(200, 400, dtype=np.int32)
     first = (last - rng.integers(120, 200, 200)).astype(np.int32)
     wanted = rng.random((200, 3)) < 0.8
-    many = tails.tails(values, present, first, last, wanted)
+    many = tails.tails(tails.Observed.of(values, present, 200), first, last, wanted)
+    few = tails.Observed.of(values, present, 1)
     for t in range(200):
-        one = tails.tails(values, present, first[t : t + 1], last[t : t + 1], wanted[t : t + 1])
+        one = tails.tails(few, first[t : t + 1], last[t : t + 1], wanted[t : t + 1])
         for ours, theirs in zip(many, one, strict=True):
             np.testing.assert_array_equal(ours[t : t + 1], theirs)
     own = values[first[7] : last[7] + 1, 0][present[first[7] : last[7] + 1, 0]]
     quantile = np.quantile(own, 0.05)
-    alone = tails.tails(values, present, first[7:8], last[7:8], np.ones((1, 3), np.bool_))
+    alone = tails.tails(few, first[7:8], last[7:8], np.ones((1, 3), np.bool_))
     assert float(alone[0][0, 0]) == pytest.approx(-quantile, abs=1e-15)
     assert float(alone[1][0, 0]) == pytest.approx(-own[own <= quantile].mean(), abs=1e-15)
