@@ -28,7 +28,11 @@ _NO_CALL = "nothing cheap to ask: the first fetch will tell"
 def states(settings: Settings) -> Iterator[tuple[str, str]]:
     """Vendors that take no part: name, and the line that would make them."""
     for name, vendor in register.vendors().items():
-        lacking = missing(settings, vendor.profile)
+        try:
+            lacking = missing(settings, vendor.profile)
+        except ConfigError as error:
+            yield name, str(error)
+            continue
         if lacking:
             yield name, f"needs {lacking}"
         elif name not in settings.sources:

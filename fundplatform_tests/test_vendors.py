@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from fundplatform import cli
+from fundplatform.cli_vendors import states
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.register import Vendor as Entry
@@ -196,6 +197,21 @@ def test_a_vendor_without_its_key_waits_and_nothing_fails(
     assert [s.spec.name for s in loaded.sources] == ["sample"]
     assert loaded.waiting == (("acme", "ACME_API_KEY"),)
     assert loaded.problems == ()
+
+
+def test_a_key_too_short_to_be_one_is_refused_and_the_others_load(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Blanked in every answer, a key like `1` would change the prices in it."""
+    monkeypatch.setitem(register.BUILT_IN, "acme", Entry(acme.PROFILE, acme.Acme))
+    for key, taken in (("1", False), ("7 chars", False), ("12345678", True)):
+        own = Settings(settings.home, ("acme", "sample"), environment={"ACME_API_KEY": key})
+        loaded = register.load(own)
+        assert [s.spec.name for s in loaded.sources] == ["acme"] * taken + ["sample"]
+        if not taken:
+            (problem,) = loaded.problems
+            assert f"ACME_API_KEY: a key of {len(key)} characters is none" in problem.message
+            assert dict(states(own))["acme"] == problem.message
 
 
 @pytest.fixture

@@ -16,13 +16,14 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tenacity import RetryCallState, Retrying
 
+from fundplatform.sources.web.broken import Broken
 from fundplatform.sources.web.failures import Consequence, Failure, VendorError
 from fundplatform.sources.web.journal import Counting, Journal, Request
 from fundplatform.sources.web.limits import Limits, Unlimited
 from fundplatform.sources.web.profile import Profile, Refusal, Reply
 from fundplatform.sources.web.redact import Redactor
 from fundplatform.sources.web.status import judge
-from fundplatform.sources.web.transport import Broken, RequestsTransport, Timeouts, Transport
+from fundplatform.sources.web.transport import RequestsTransport, Timeouts, Transport
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 

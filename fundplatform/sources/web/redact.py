@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from urllib.parse import quote, quote_plus
 
 BLANK = "***"
+SHORTEST = 8
+"""Characters of a key. A shorter text stands in answers by chance: blanking it would change them,
+and no vendor gives out one."""
 # Names of the loggers below `requests` that print addresses, query and all.
 _CHATTY = ("urllib3", "urllib3.connectionpool", "urllib3.connection", "urllib3.util.retry")
 

@@ -1,11 +1,10 @@
 """One HTTP request, whole or not at all: within a deadline, within a size, never half a body.
 
 In: an address and headers. Out: status, headers and the complete, decompressed bytes, or a
-`Broken` that says what went wrong. Keys, retries, limits and the meaning of an answer are
-`client.py`'s.
+`Broken` that says what went wrong (`broken.py`). Keys, retries, limits and the meaning of an answer
+are `client.py`'s.
 """
 
-import http.client
 import threading
 import zlib
 from collections.abc import Iterator, Mapping
@@ -14,14 +13,17 @@ from dataclasses import dataclass
 from socket import SHUT_RDWR, socket
 from time import monotonic
 from typing import Protocol
+from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import BaseHTTPResponse
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError, IncompleteRead, InvalidChunkLength
+from urllib3.exceptions import HTTPError
 
+from fundplatform.sources.web.broken import Broken
+from fundplatform.sources.web.broken import broken as explained
 from fundplatform.sources.web.failures import Failure
 
 _PIECE = 2**16
@@ -43,15 +45,6 @@ class Answer:
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class Broken(Exception):
-    """No complete answer; the text may hold the address, so it is redacted before it is shown."""
-
-    def __init__(self, failure: Failure, problem: str) -> None:
-        """Say of which kind, and what happened."""
-        self.failure, self.problem = failure, problem
-        super().__init__(problem)
 
 
 class Transport(Protocol):
@@ -180,7 +173,7 @@ class RequestsTransport:
             except _CutOff as error:
                 broken = Broken(Failure.TRUNCATED, f"the body breaks off ({error})")
             except (requests.RequestException, HTTPError, OSError) as error:
-                broken = _broken(error)
+                broken = explained(error, urlsplit(url).netloc)
         # Raised here, outside the handler: the original error's text may hold the address.
         if deadline.over:
             broken = Broken(Failure.TRANSIENT, _too_slow(self._timeouts.overall))
@@ -256,19 +249,3 @@ def _no_netrc(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 def _too_slow(seconds: float) -> str:
     return f"no whole answer within {seconds:g} s"
-
-
-def _broken(error: BaseException) -> Broken:
-    """What happened, in a few words: the innermost reason of an error of `requests`."""
-    reason = error
-    for _ in range(5):
-        inner = getattr(reason, "reason", None) or next(
-            (a for a in reason.args[::-1] if isinstance(a, BaseException)), None
-        )
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    text = f"{type(reason).__name__}: {str(reason)[:200]}"
-    if isinstance(reason, IncompleteRead | http.client.IncompleteRead | InvalidChunkLength):
-        return Broken(Failure.TRUNCATED, f"the body breaks off ({text})")
-    return Broken(Failure.TRANSIENT, text)

@@ -48,7 +48,8 @@ class YfinanceTransport:
         from yfinance.data import YfData
         from yfinance.exceptions import YFException, YFRateLimitError
 
-        from fundplatform.sources.web.transport import Answer, Broken
+        from fundplatform.sources.web.broken import Broken
+        from fundplatform.sources.web.transport import Answer
 
         parts = urlsplit(url)
         params = dict(parse_qsl(parts.query, keep_blank_values=True))
