@@ -60,7 +60,8 @@ def settled(actions: pl.DataFrame) -> Counted:
 
     A raw table keeps what a later fetch no longer brings, so a corrected ex-date leaves two rows of
     one event behind: splits of one ratio or other actions of one reference within `splits.NEAR`,
-    cash of one amount within `SAME_PAYMENT`. What was told at once are several events.
+    cash of one amount within `SAME_PAYMENT`. What was told at once are several events, and so is
+    cash that comes again day after day.
 
     Args:
         actions: Rows of raw.corporate_actions.
@@ -69,7 +70,6 @@ def settled(actions: pl.DataFrame) -> Counted:
         The rows that stay, all columns in their order, and the DOUBTS.
     """
     rows = actions.with_row_index("row")
-    several = rows.filter(pl.len().over("source_id", "instrument_id") > 1)
     apart = (pl.col("ex_date") - pl.col("ex_date_better")).abs()
     again = pl.col("recorded_from_better") > pl.col("recorded_from")
     near = (
@@ -81,9 +81,14 @@ def settled(actions: pl.DataFrame) -> Counted:
             (apart <= splits.NEAR) & pl.col("reference").eq_missing(pl.col("reference_better"))
         )
     )
+    pairs = _neighbours(rows, "source_id", "instrument_id", "action").filter(
+        again, apart > timedelta(0), near
+    )
+    # Told anew and then told anew again: a fund that pays the same day after day.
+    again_and_again = pl.col("row").is_in(pairs["row_better"].implode())
+    daily = again_and_again.any().over("source_id", "instrument_id", "action")
     pairs = (
-        several.join(several, on=["source_id", "instrument_id", "action"], suffix="_better")
-        .filter(again, apart > timedelta(0), near)
+        pairs.filter(~(daily & pl.col("action").is_in(CASH)))
         .sort("row", "recorded_from_better", "ex_date_better")
         .unique("row", keep="last", maintain_order=True)
         .with_columns(source_id_better="source_id")
@@ -94,6 +99,17 @@ def settled(actions: pl.DataFrame) -> Counted:
         _doubts(pairs.filter(~pl.col("action").is_in(SPLITS)), "amount", "_better", why),
     ]
     return Counted(rows.join(pairs, on="row", how="anti").drop("row"), pl.concat(parts))
+
+
+def _neighbours(rows: pl.DataFrame, *same: str) -> pl.DataFrame:
+    """Each row beside every one within `splits.NEAR` (`_better`) that is the same in these columns.
+
+    By places on the calendar: every row beside every other would be too many.
+    """
+    place = pl.col("ex_date").to_physical() // (splits.NEAR.days + 1)
+    around = pl.concat_list(place - 1, place, place + 1)
+    others = rows.with_columns(_place=around).explode("_place")
+    return rows.with_columns(_place=place).join(others, on=[*same, "_place"], suffix="_better")
 
 
 def _alike(value: str) -> pl.Expr:
@@ -151,8 +167,7 @@ def _cash(ranked: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 def _told_again(best: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Payments of a lower source that a better one has within days; keys, and DOUBTS."""
-    several = best.filter(pl.col("rank").n_unique().over("instrument_id") > 1)
-    pairs = several.join(several, on="instrument_id", suffix="_better").filter(
+    pairs = _neighbours(best, "instrument_id").filter(
         pl.col("rank_better") < pl.col("rank"),
         (pl.col("ex_date") - pl.col("ex_date_better")).abs() <= SAME_PAYMENT,
         (pl.col("amount") / pl.col("amount_better") - 1).abs() <= _SAME_AMOUNT,
@@ -185,7 +200,7 @@ def _differing(usable: pl.DataFrame) -> pl.DataFrame:
 def _once(ranked: pl.DataFrame) -> pl.DataFrame:
     """Spin-offs, mergers, delistings, renames: the first statement of each within days."""
     rows = ranked.filter(pl.col("action").is_in(OTHERS)).with_row_index("row")
-    pairs = rows.join(rows, on=["instrument_id", "action"], suffix="_better").filter(
+    pairs = _neighbours(rows, "instrument_id", "action").filter(
         pl.col("rank_better") < pl.col("rank"),
         (pl.col("ex_date") - pl.col("ex_date_better")).abs() <= splits.NEAR,
     )

@@ -237,6 +237,12 @@ def test_other_amounts_ratios_and_weeks_are_events_of_their_own() -> None:
     assert found.doubts.is_empty()
 
 
+def test_a_fund_that_pays_the_same_every_day_is_paid_every_day() -> None:
+    """Told day by day, each payment looks like the one before on another day."""
+    days = [{"amount": 1.0, "ex_date": d, "recorded_from": NOW + (d - D0)} for d in (D0, D1, D2)]
+    assert counted(acts(*days), SOURCES).actions["ex_date"].to_list() == [D0, D1, D2]
+
+
 def test_a_stock_dividend_is_a_split_by_another_name() -> None:
     found = counted(
         acts(
