@@ -10,6 +10,8 @@ import polars as pl
 HOLDINGS = pl.Schema({"fund": pl.String(), "holding": pl.String(), "weight": pl.Float64()})
 WEIGHT_SUM = (0.95, 1.05)
 """V29: holdings outside it are incomplete, leveraged or in the wrong unit."""
+# Every holding of so many funds beside that of all others is in memory at once.
+_BLOCK = 50
 
 
 def netted(holdings: pl.DataFrame) -> pl.DataFrame:
@@ -40,27 +42,15 @@ def overlaps(holdings: pl.DataFrame) -> pl.DataFrame:
     sum |w_a - w_b| / 2 over all holdings; jaccard = holdings in both / holdings in either.
 
     Args:
-        holdings: Schema `HOLDINGS`; two to some hundred funds.
+        holdings: Schema `HOLDINGS`; any number of funds; time grows with its square.
 
     Returns:
         fund, other (fund < other), overlap, active_share, jaccard, common (count).
     """
     net = netted(holdings)
-    both = (
-        net.join(net, on="holding", suffix="_other")
-        .filter(pl.col("fund") < pl.col("fund_other"))
-        .group_by("fund", "fund_other")
-        .agg(
-            overlap=pl.min_horizontal("weight", "weight_other").clip(lower_bound=0).sum(),
-            # |a - b| summed over all = |a| + |b| summed, less what the common ones save.
-            saved=(
-                pl.col("weight").abs()
-                + pl.col("weight_other").abs()
-                - (pl.col("weight") - pl.col("weight_other")).abs()
-            ).sum(),
-            common=pl.len().cast(pl.Int64),
-        )
-    )
+    funds = net["fund"].unique(maintain_order=True)
+    blocks = [funds[n : n + _BLOCK] for n in range(0, max(len(funds), 1), _BLOCK)]
+    both = pl.concat(_shared(net.filter(pl.col("fund").is_in(b.implode())), net) for b in blocks)
     size = net.group_by("fund").agg(gross=pl.col("weight").abs().sum(), n=pl.len().cast(pl.Int64))
     pairs = size.join(size, how="cross", suffix="_other").filter(
         pl.col("fund") < pl.col("fund_other")
@@ -77,6 +67,25 @@ def overlaps(holdings: pl.DataFrame) -> pl.DataFrame:
             common="common",
         )
         .sort("fund", "other")
+    )
+
+
+def _shared(some: pl.DataFrame, every: pl.DataFrame) -> pl.DataFrame:
+    """What some of the funds have in common with those that sort after them."""
+    return (
+        some.join(every, on="holding", suffix="_other")
+        .filter(pl.col("fund") < pl.col("fund_other"))
+        .group_by("fund", "fund_other")
+        .agg(
+            overlap=pl.min_horizontal("weight", "weight_other").clip(lower_bound=0).sum(),
+            # |a - b| summed over all = |a| + |b| summed, less what the common ones save.
+            saved=(
+                pl.col("weight").abs()
+                + pl.col("weight_other").abs()
+                - (pl.col("weight") - pl.col("weight_other")).abs()
+            ).sum(),
+            common=pl.len().cast(pl.Int64),
+        )
     )
 
 
