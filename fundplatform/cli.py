@@ -40,7 +40,6 @@ from fundplatform.command_line import (
     tell_errors,
 )
 from fundplatform.errors import FundplatformError
-from fundplatform.instance import close_dead_runs, open_instance
 from fundplatform.instance import init as init_home
 from fundplatform.settings import Settings
 from fundplatform.sources import register
@@ -179,8 +178,6 @@ def ui(host: str, port: int) -> None:
 
     settings = Settings.from_env()
     init_home(settings, open_warehouse(settings))
-    for run_id in close_dead_runs(open_instance(settings)):
-        click.echo(f"run {run_id}: its process was killed; marked as failed")
     click.echo(f"Dagster UI: http://{host}:{port} (starts in some seconds; Ctrl-C ends it)")
     sys.exit(serve(settings, host, port))
 

@@ -88,19 +88,28 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
 
 
-def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark as failed every run whose process was killed; returns their ids.
+def dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """The ids of the unfinished runs whose process was killed.
 
     Dagster's default run launcher has no health check: such a run would stay "started", its
     partitions "materializing", and its pool slot taken. Processes of other hosts are not judged.
     """
-    closed: list[str] = []
+    found: list[str] = []
     for run in instance.get_runs(dg.RunsFilter(statuses=_ACTIVE)):
         marked = run.tags.get(processes.TAG, "")
         if processes.is_of(marked, run.run_id) and processes.is_gone(marked):
-            instance.report_run_failed(run, "The process that executed this run was killed.")
-            closed.append(run.run_id)
-    return closed
+            found.append(run.run_id)
+    return found
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """Mark as ended every run whose process was killed; returns their ids."""
+    found = dead_runs(instance)
+    return close_lost_runs(instance, found, KILLED) if found else []
+
+
+KILLED = "The process that executed this run was killed."
+STOPPED = "The code server that executed this run was stopped."
 
 
 def runs_of_server(instance: dg.DagsterInstance, host: str, port: int) -> list[str]:
@@ -113,20 +122,21 @@ def runs_of_server(instance: dg.DagsterInstance, host: str, port: int) -> list[s
     return found
 
 
-def close_lost_runs(instance: dg.DagsterInstance, run_ids: Sequence[str]) -> list[str]:
+def close_lost_runs(
+    instance: dg.DagsterInstance, run_ids: Sequence[str], why: str = STOPPED
+) -> list[str]:
     """Mark as ended those of the runs that are unfinished; returns their ids.
 
-    For the runs of a code server that was stopped: they were processes of the same container and
-    died with it. Dagster retries them where `run_retries` is on.
+    For the runs of a killed process, and of a code server that was stopped: they were processes of
+    the same container and died with it. Dagster retries them where `run_retries` is on.
     """
     closed: list[str] = []
     for run in instance.get_runs(dg.RunsFilter(run_ids=run_ids, statuses=_ACTIVE)):
-        text = "The code server that executed this run was stopped."
         if run.status == dg.DagsterRunStatus.CANCELING:
-            instance.report_run_canceled(run, text)
+            instance.report_run_canceled(run, why)
         else:
             reason = RunFailureReason.UNEXPECTED_TERMINATION
-            instance.report_run_failed(run, text, JobFailureData(None, failure_reason=reason))
+            instance.report_run_failed(run, why, JobFailureData(None, failure_reason=reason))
         closed.append(run.run_id)
     return closed
 

@@ -12,14 +12,14 @@ import sys
 import time
 
 from fundplatform.errors import ConfigError
+from fundplatform.instance import KILLED, close_lost_runs, dead_runs, open_instance
 from fundplatform.settings import Settings
+from fundplatform.ui_watch import Watch
 
 _SECONDS_TO_END = 15
 # What ends so soon cannot be started at all: a wrong port, a broken configuration.
 _TOO_SOON = 60
-# The outer process of a code server starts a new inner one within these.
 _LOOK_SECONDS = 5
-_MISSES = 6
 # Ours is the only command that starts it; the hint to use another one is no news to the user.
 _NO_HINT = "ignore:Function `dev_command` is superseded"
 
@@ -27,8 +27,8 @@ _NO_HINT = "ignore:Function `dev_command` is superseded"
 def serve(settings: Settings, host: str, port: int) -> int:
     """Run until SIGINT or SIGTERM; every process it started has ended when it returns.
 
-    What dies by itself is started again; the run monitor then closes the runs that were lost, and
-    they are retried (dagster.yaml).
+    What dies by itself is started again, and the runs that were lost are closed: Dagster retries
+    them (dagster.yaml).
 
     Args:
         settings: The home; `init` has made it.
@@ -46,15 +46,21 @@ def serve(settings: Settings, host: str, port: int) -> int:
     while True:
         began = time.monotonic()
         child = _start(settings, host, port)
+        watch = Watch(
+            child.pid,
+            f"http://{host}:{port}",
+            lambda: _dead(settings),
+            lambda ids: _close(settings, ids),
+        )
         try:
-            why = _watch(child, stop)
+            _watched(child, stop, watch)
         finally:
             end_group(child)
         if stop.asked:
             return 0
         if time.monotonic() - began < _TOO_SOON:
             return child.returncode or 1
-        print(f"fundplatform ui: {why}; starting again", file=sys.stderr, flush=True)
+        _say("Dagster has ended by itself: starting it again")
 
 
 def _start(settings: Settings, host: str, port: int) -> subprocess.Popen[bytes]:
@@ -72,36 +78,29 @@ def _start(settings: Settings, host: str, port: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _watch(child: subprocess.Popen[bytes], stop: "_Stop") -> str:
-    """Until something ends it: a signal, `dagster dev` itself, or the loss of the definitions.
-
-    `dagster dev` ends where the webserver or the daemon does. Of the two processes of a code server
-    it replaces the outer one alone: without the inner one nothing would run again.
-    """
-    seen, missed, looked = False, 0, time.monotonic()
+def _watched(child: subprocess.Popen[bytes], stop: "_Stop", watch: Watch) -> None:
+    """Until a signal comes, or `dagster dev` ends: so it does where webserver or daemon do."""
+    looked = time.monotonic()
     while child.poll() is None and not stop.asked:
         time.sleep(0.2)
-        if time.monotonic() - looked < _LOOK_SECONDS:
-            continue
-        looked = time.monotonic()
-        there = _serves_definitions(child.pid)
-        seen, missed = seen or there, 0 if there else missed + 1
-        if seen and missed >= _MISSES:
-            return "the code server's process was lost"
-    return "Dagster ended by itself"
+        if time.monotonic() - looked >= _LOOK_SECONDS:
+            looked = time.monotonic()
+            for line in watch.look():
+                _say(line)
 
 
-def _serves_definitions(group: int) -> bool:
-    """Whether the process that holds the definitions lives; True where nobody can tell."""
-    try:
-        listed = subprocess.run(
-            ["ps", "-A", "-o", "pgid=,args="],  # noqa: S607
-            capture_output=True, text=True, check=False, timeout=_LOOK_SECONDS,
-        )  # fmt: skip
-    except (FileNotFoundError, subprocess.TimeoutExpired):
-        return True
-    own = [line for line in listed.stdout.splitlines() if line.split(maxsplit=1)[0] == str(group)]
-    return listed.returncode != 0 or any(" api grpc " in line for line in own)
+def _dead(settings: Settings) -> list[str]:
+    with open_instance(settings) as instance:
+        return dead_runs(instance)
+
+
+def _close(settings: Settings, run_ids: list[str]) -> None:
+    with open_instance(settings) as instance:
+        close_lost_runs(instance, run_ids, KILLED)
+
+
+def _say(line: str) -> None:
+    print(f"fundplatform ui: {line}", file=sys.stderr, flush=True)
 
 
 class _Stop:

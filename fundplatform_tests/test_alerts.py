@@ -11,13 +11,31 @@ from typing import cast
 
 import dagster as dg
 import polars as pl
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
+from dagster._core.utils import make_new_run_id
 
+from fundplatform import tables
 from fundplatform.alerts import Channels, News, Problem, news, told_after
-from fundplatform.automation.watch import full_disk, late
+from fundplatform.automation.watch import (
+    broken_sources,
+    failed_runs,
+    failing_checks,
+    full_disk,
+    late,
+    long_queue,
+)
 from fundplatform.definitions import build_definitions
 from fundplatform.errors import SourceError
+from fundplatform.health import Health
 from fundplatform.settings import Settings
 from fundplatform.sources.base import LISTING_SCHEMA, Batch, Kind, batch_schema
+from fundplatform.storage.base import Slice, Stamp
+from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 from fundplatform_tests.pipeline import make
 from fundplatform_tests.sources import acme
 
@@ -37,6 +55,7 @@ class Plain:
         return Batch(batch_schema(kind).to_frame(), listings=LISTING_SCHEMA.to_frame())
 
 
+BASE = "http://ui"
 DISK = Problem("disk", "the disk of the home is 93% full")
 RUN = Problem("run x", "raw/acme/ohlcv failed: no answer", "http://127.0.0.1:3000/runs/x")
 
@@ -155,9 +174,10 @@ def test_a_holiday_is_not_late() -> None:
     key = dg.AssetKey(["raw", "acme", "ohlcv"])
     instance.report_runless_asset_event(dg.AssetMaterialization(key, partition="2024-07-03"))
     after_friday = datetime(2024, 7, 6, 12, tzinfo=UTC)
-    assert list(late(source, instance, after_friday)) == []
-    (found,) = late(source, instance, after_friday + timedelta(days=3))
+    assert list(late(source, instance, after_friday, BASE)) == []
+    (found,) = late(source, instance, after_friday + timedelta(days=3), BASE)
     assert found.text == "raw/acme/ohlcv ends on 2024-07-03: 2 sessions behind"
+    assert found.link == "http://ui/assets/raw/acme/ohlcv"
 
 
 def test_a_failed_run_is_told_with_its_reason_and_forgotten_after_success(
@@ -190,3 +210,100 @@ def test_a_failed_run_is_told_with_its_reason_and_forgotten_after_success(
     ]
     assert "raw/acme/ohlcv 2024-03-04..2024-03-05 failed" in str(posted[0]["new"])
     assert "the vendor is on holiday" in str(posted[0]["new"])
+
+
+CHECK = dg.AssetCheckKey(dg.AssetKey(["prices", "validated"]), "V01")
+
+
+def checked(instance: dg.DagsterInstance, *, passed: bool) -> None:
+    """A run of three days whose blocking check says so."""
+
+    @dg.asset(
+        key=CHECK.asset_key,
+        partitions_def=dg.DailyPartitionsDefinition("2024-01-01"),
+        backfill_policy=dg.BackfillPolicy.single_run(),
+    )
+    def validated() -> None: ...
+
+    @dg.asset_check(asset=CHECK.asset_key, name=CHECK.name, blocking=True)
+    def v01() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=passed, description="high below low in 5 of 900 rows")
+
+    job = dg.Definitions(assets=[validated], asset_checks=[v01])
+    job.resolve_implicit_global_asset_job_def().execute_in_process(
+        instance=instance, raise_on_error=False,
+        tags={RANGE_START: "2024-03-04", RANGE_END: "2024-03-06"},
+    )  # fmt: skip
+
+
+def test_a_failing_blocking_check_is_told_until_it_passes() -> None:
+    instance = dg.DagsterInstance.ephemeral()
+    checked(instance, passed=False)
+    (found,) = failing_checks(instance, [CHECK], BASE)
+    assert found.text == (
+        "check V01 of prices/validated 2024-03-04..2024-03-06 failed: "
+        "high below low in 5 of 900 rows"
+    )
+    assert found.link == "http://ui/assets/prices/validated?view=checks"
+    checked(instance, passed=True)
+    assert list(failing_checks(instance, [CHECK], BASE)) == []
+
+
+def test_a_source_without_calls_or_down_is_told(settings: Settings) -> None:
+    made = make(settings, [Plain()])
+    now = datetime.now(UTC)
+    with made.store.transaction(Stamp("by hand", now)) as writer:
+        for name, state, failure, at in (
+            ("acme", "RATE_LIMITED", "quota_exhausted", now),
+            ("other", "ERROR", "auth", now),
+            ("third", "ACTIVE", None, now),
+            ("gone", "ERROR", "auth", now - timedelta(days=8)),
+        ):
+            known = Health(name, state, 50.0, 0, None, 1, at, None, failure, None)
+            writer.write(tables.SOURCE_HEALTH, known.row(), Slice({"source": name}))
+    made.store.publish()
+    assert [(p.text, p.link) for p in broken_sources(made.store, BASE)] == [
+        ("source acme has no calls left: quota_exhausted", "http://ui/assets/raw/acme"),
+        ("source other is down: auth", "http://ui/assets/raw/other"),
+    ]
+
+
+def queued(instance: dg.DagsterInstance, number: int) -> None:
+    where = RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("fundplatform"), "__repository__")
+    for _ in range(number):
+        run = dg.DagsterRun(
+            "j",
+            run_id=make_new_run_id(),
+            status=dg.DagsterRunStatus.QUEUED,
+            remote_job_origin=RemoteJobOrigin(where, "j"),
+        )
+        instance.add_run(run)
+
+
+def test_more_than_a_hundred_queued_runs_are_told() -> None:
+    instance = dg.DagsterInstance.ephemeral()
+    queued(instance, 100)
+    assert list(long_queue(instance, BASE)) == []
+    queued(instance, 1)
+    assert [p.text for p in long_queue(instance, BASE)] == ["101 runs wait in the queue"]
+
+
+def test_a_killed_run_is_told_with_its_reason_and_not_while_it_is_retried() -> None:
+    instance = dg.DagsterInstance.ephemeral()
+    run = dg.DagsterRun(
+        "j",
+        run_id=make_new_run_id(),
+        asset_selection=frozenset({dg.AssetKey(["raw", "acme", "ohlcv"])}),
+        tags={RANGE_START: "2024-03-04", RANGE_END: "2024-03-06"},
+        status=dg.DagsterRunStatus.STARTED,
+    )
+    instance.add_run(run)
+    instance.report_run_failed(run, "The process that executed this run was killed.")
+    now = datetime.now(UTC)
+    (found,) = failed_runs(instance, now, BASE)
+    assert found.text == (
+        "raw/acme/ohlcv 2024-03-04..2024-03-06 failed: "
+        "The process that executed this run was killed."
+    )
+    instance.add_run_tags(run.run_id, {AUTO_RETRY_RUN_ID_TAG: make_new_run_id()})
+    assert list(failed_runs(instance, now, BASE)) == []

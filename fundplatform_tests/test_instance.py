@@ -12,8 +12,6 @@ import dagster as dg
 import pytest
 
 from fundplatform import processes
-from fundplatform.automation import run_launcher
-from fundplatform.automation.run_launcher import WatchedRunLauncher
 from fundplatform.instance import (
     close_dead_runs,
     close_lost_runs,
@@ -99,53 +97,6 @@ def test_a_retried_run_is_not_taken_for_the_dead_one_whose_tags_it_has(
         )
         instance.add_run(run)
     assert close_dead_runs(instance) == ["0" * 32]
-
-
-def started(instance: dg.DagsterInstance, mark: str = "") -> dg.DagsterRun:
-    """A run that has just started, with this mark."""
-    run = dg.DagsterRun("j", run_id="7" * 32, tags={processes.TAG: mark} if mark else {})
-    instance.add_run(run)
-    instance.report_dagster_event(
-        dg.DagsterEvent(dg.DagsterEventType.RUN_START.value, "j", message="started"), run.run_id
-    )
-    return run
-
-
-def health(instance: dg.DagsterInstance, run: dg.DagsterRun) -> str:
-    assert isinstance(instance.run_launcher, WatchedRunLauncher)
-    assert instance.run_launcher.supports_check_run_worker_health
-    return instance.run_launcher.check_run_worker_health(run).status.value
-
-
-DEAD = processes.mark("7" * 32).replace(f"/{os.getpid()}/", f"/{2**22 + 1}/")
-
-
-@pytest.mark.parametrize(
-    ("mark", "status"),
-    [
-        (processes.mark("7" * 32), "RUNNING"),
-        (DEAD, "FAILED"),
-        (DEAD.replace("7" * 32, "6" * 32), "RUNNING"),
-        ("", "RUNNING"),
-    ],
-)
-def test_the_run_monitor_is_told_of_a_dead_process(
-    instance: dg.DagsterInstance, mark: str, status: str
-) -> None:
-    """A mark inherited from the run that this one retries says nothing; nor does none."""
-    assert health(instance, started(instance, mark)) == status
-
-
-def test_a_run_that_no_process_has_taken_up_is_dead_after_a_while(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = started(instance)
-    record = instance.get_run_record_by_id(run.run_id)
-    assert record is not None and record.start_time is not None
-    for seconds, status in ((290, "RUNNING"), (301, "FAILED")):
-        now = datetime.fromtimestamp(record.start_time + seconds, UTC)
-        monkeypatch.setattr(run_launcher, "utc_now", lambda now=now: now)
-        assert health(instance, run) == status
 
 
 def test_runs_whose_process_was_lost_are_retried_by_themselves(

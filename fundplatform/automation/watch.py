@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster import DagsterRunStatus
+from dagster._core.storage.tags import AUTO_RETRY_RUN_ID_TAG
 
 from fundplatform.alerts import Channels, Problem, lines, news, told_after
 from fundplatform.automation.lateness import loaded
@@ -74,17 +75,18 @@ def problems(
     base = settings.environment.get("FUNDPLATFORM_UI_URL", "http://127.0.0.1:3000").rstrip("/")
     yield from failed_runs(instance, now, base)
     yield from failing_checks(instance, checks, base)
-    yield from _sources(store)
+    yield from broken_sources(store, base)
     for source in sources:
-        yield from late(source, instance, now)
+        yield from late(source, instance, now, base)
     yield from full_disk(settings)
-    queued = instance.get_runs_count(dg.RunsFilter(statuses=[DagsterRunStatus.QUEUED]))
-    if queued > LONG_QUEUE:
-        yield Problem("queue", f"{queued} runs wait in the queue", f"{base}/runs")
+    yield from long_queue(instance, base)
 
 
 def failed_runs(instance: dg.DagsterInstance, now: datetime, base: str) -> Iterator[Problem]:
-    """Runs of the last two days that failed and that no later run of the same made good."""
+    """Runs of the last two days that failed and that no later run of the same made good.
+
+    One that Dagster has already retried is judged by its retry.
+    """
     filters = dg.RunsFilter(statuses=_ENDED, updated_after=now - LOOKED_BACK)
     seen: set[tuple[object, ...]] = set()
     for record in instance.get_run_records(filters):  # the newest first
@@ -95,18 +97,19 @@ def failed_runs(instance: dg.DagsterInstance, now: datetime, base: str) -> Itera
         if same in seen:
             continue
         seen.add(same)
-        if run.status is DagsterRunStatus.FAILURE:
+        if run.status is DagsterRunStatus.FAILURE and AUTO_RETRY_RUN_ID_TAG not in run.tags:
             names = ", ".join(what[:3]) + (", ..." if len(what) > 3 else "")
-            days = f" {window[0]}..{window[1]}" if window else ""
+            days = _window(run)
             yield Problem(
                 f"run {same}",
-                f"{names or run.job_name}{days} failed: {_reason(instance, run.run_id)}",
+                f"{names or run.job_name}{f' {days}' if days else ''} failed: "
+                f"{_reason(instance, run.run_id)}",
                 f"{base}/runs/{run.run_id}",
             )
 
 
 def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
-    """The first line of the first failure of the run."""
+    """The first line of the first failure of the run; else why it ended without one."""
     failures = instance.all_logs(run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
     for entry in failures:
         data = entry.dagster_event.step_failure_data if entry.dagster_event else None
@@ -115,7 +118,9 @@ def _reason(instance: dg.DagsterInstance, run_id: str) -> str:
             error = error.cause
         if error:
             return error.message.strip().splitlines()[0][:300]
-    return "see its log"
+    ends = instance.all_logs(run_id, of_type=dg.DagsterEventType.RUN_FAILURE)
+    said = [e.dagster_event.message for e in ends if e.dagster_event and e.dagster_event.message]
+    return said[-1].strip().splitlines()[0][:300] if said else "see its log"
 
 
 def failing_checks(
@@ -131,35 +136,48 @@ def failing_checks(
         evaluation = happened.asset_check_evaluation_data
         if not evaluation.passed and evaluation.severity is dg.AssetCheckSeverity.ERROR:
             asset = check.asset_key
+            what = f"check {check.name} of {asset.to_user_string()}"
+            days = evaluation.partition or _window(instance.get_run_by_id(record.run_id))
             yield Problem(
                 f"check {check.to_user_string()}",
-                f"check {check.name} of {asset.to_user_string()} failed: "
+                f"{what}{f' {days}' if days else ''} failed: "
                 f"{evaluation.description or 'see its metadata'}",
-                f"{base}/assets/{'/'.join(asset.path)}?view=checks",
+                f"{_page(base, asset)}?view=checks",
             )
 
 
-def _sources(store: Store) -> Iterator[Problem]:
+def _window(run: dg.DagsterRun | None) -> str:
+    """`first..last` of what the run was about; empty where it has no partitions."""
+    window = run_window(run.tags) if run else None
+    return f"{window[0]}..{window[1]}" if window else ""
+
+
+def _page(base: str, asset: dg.AssetKey) -> str:
+    return f"{base}/assets/{'/'.join(asset.path)}"
+
+
+def broken_sources(store: Store, base: str) -> Iterator[Problem]:
     """Vendors that are down or out of calls."""
     try:
         rows = store.query("select source, state, last_failure from marts.source_state").iter_rows()
     except WarehouseError:
         return
+    words = {"ERROR": "is down", "RATE_LIMITED": "has no calls left"}
     for source, state, failure in rows:
-        if state == "ERROR":
-            yield Problem(f"source {source}", f"source {source} is down: {failure}")
-        elif state == "RATE_LIMITED":
-            yield Problem(f"source {source}", f"source {source} has no calls left: {failure}")
+        if state in words:
+            text = f"source {source} {words[state]}: {failure}"
+            yield Problem(f"source {source}", text, _page(base, dg.AssetKey(["raw", source])))
 
 
-def late(source: Source, instance: dg.DagsterInstance, now: datetime) -> Iterator[Problem]:
+def late(
+    source: Source, instance: dg.DagsterInstance, now: datetime, base: str
+) -> Iterator[Problem]:
     """Kinds of a growing source of which more than one published session is not recorded."""
     for found in loaded(source, instance, now):
         if not found.fresh:
             name = found.key.to_user_string()
-            yield Problem(
-                f"late {name}", f"{name} ends on {found.last}: {found.behind} sessions behind"
-            )
+            text = f"{name} ends on {found.last}: {found.behind} sessions behind"
+            yield Problem(f"late {name}", text, _page(base, found.key))
 
 
 def full_disk(
@@ -169,3 +187,10 @@ def full_disk(
     total, used, _ = usage(str(settings.home))
     if used > FULL_DISK * total:
         yield Problem("disk", f"the disk of the home is {used / total:.0%} full")
+
+
+def long_queue(instance: dg.DagsterInstance, base: str) -> Iterator[Problem]:
+    """More runs wait than will be done soon."""
+    queued = instance.get_runs_count(dg.RunsFilter(statuses=[DagsterRunStatus.QUEUED]))
+    if queued > LONG_QUEUE:
+        yield Problem("queue", f"{queued} runs wait in the queue", f"{base}/runs")

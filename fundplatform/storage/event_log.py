@@ -27,13 +27,20 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
-from fundplatform.storage.event_rows import BulkRows, asset_key, stands_for_several, use_batches
+from fundplatform.storage.event_rows import (
+    BulkRows,
+    asset_key,
+    stands_for_several,
+    use_batches,
+    wait_for_definitions,
+)
 from fundplatform.storage.event_watch import EventCallback, EventWatch
+from fundplatform.storage.pools import PoolLimits
 
 BUSY_TIMEOUT = 60.0
 
 
-class EmbeddedEventLogStorage(BulkRows, ConsolidatedSqliteEventLogStorage):
+class EmbeddedEventLogStorage(PoolLimits, BulkRows, ConsolidatedSqliteEventLogStorage):
     """Consolidated SQLite storage with pooled connections and one transaction per batch.
 
     Constructing it calls `use_batches`, so every process that opens the instance writes in
@@ -45,6 +52,7 @@ class EmbeddedEventLogStorage(BulkRows, ConsolidatedSqliteEventLogStorage):
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
         """Open, or create, `<base_dir>/event_log.db`."""
         use_batches()
+        wait_for_definitions()
         self._held = threading.local()
         self._known_tables: set[str] = set()
         self._watches: dict[tuple[str, EventCallback], EventWatch] = {}

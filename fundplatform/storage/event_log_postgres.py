@@ -24,7 +24,13 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.pool import QueuePool
 
 from fundplatform.errors import ConfigError
-from fundplatform.storage.event_rows import BulkRows, stands_for_several, use_batches
+from fundplatform.storage.event_rows import (
+    BulkRows,
+    stands_for_several,
+    use_batches,
+    wait_for_definitions,
+)
+from fundplatform.storage.pools import PoolLimits
 
 # SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3, which dagster-postgres cannot use.
 _DRIVER = "postgresql+psycopg2"
@@ -115,7 +121,7 @@ def _content(file: Path) -> str:
         ) from None
 
 
-class BulkPostgresEventLogStorage(BulkRows, PostgresEventLogStorage):
+class BulkPostgresEventLogStorage(PoolLimits, BulkRows, PostgresEventLogStorage):
     """Dagster's event log on PostgreSQL with one transaction per batch.
 
     Constructing it calls `use_batches`, so every process that opens the instance writes in batches.
@@ -124,6 +130,7 @@ class BulkPostgresEventLogStorage(BulkRows, PostgresEventLogStorage):
     def __init__(self, postgres_url: str, should_autocreate_tables: bool = True) -> None:
         """Open the event log; makes its tables where there are none."""
         use_batches()
+        wait_for_definitions()
         self._held = threading.local()
         self._known_tables: set[str] = set()
         self._pid = os.getpid()

@@ -43,6 +43,15 @@ def use_batches(size: int = BATCH_SIZE) -> None:
     os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", str(size))
 
 
+def wait_for_definitions() -> None:
+    """Let the daemon wait with a backfill while its definitions cannot be had.
+
+    Without it Dagster takes the assets of a code server that is down for assets that are gone,
+    fails every backfill under way and cancels its runs.
+    """
+    os.environ.setdefault("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", "1")
+
+
 class BulkRows(SqlEventLogStorage):
     """The part of an SQL event log that turns a batch of events into rows."""
 

@@ -204,6 +204,13 @@ def test_failure_in_the_middle_leaves_nothing(
     assert ours.get_materialized_partitions(PRICES) == {DAYS[0], DAYS[1]}
 
 
+def test_backfills_wait_for_definitions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dagster's own switch, read by its daemon, which opens the event log."""
+    monkeypatch.delenv("DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR", raising=False)
+    EmbeddedEventLogStorage(str(tmp_path)).dispose()
+    assert os.environ["DAGSTER_BACKFILL_RETRY_DEFINITION_CHANGED_ERROR"] == "1"
+
+
 def test_batches_keep_the_size_a_user_has_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DAGSTER_EVENT_BATCH_SIZE", raising=False)
     use_batches()

@@ -1,0 +1,115 @@
+"""What `dagster dev` does not look after: a lost code server, and the runs of killed processes.
+
+Of the two processes of a code server `dagster dev` replaces the outer one alone; without the inner
+one, which holds the definitions, nothing runs again. And a run whose process was killed together
+with its code server would stay "started" for ever and keep its pool's slot. Starting and ending all
+of them is ui.py's.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_SECONDS = 10
+_STATE = """{ workspaceOrError { ... on Workspace {
+  locationEntries { loadStatus locationOrLoadError { __typename } } } } }"""
+
+
+@dataclass
+class Watch:
+    """Looks every few seconds; says what it did.
+
+    Attributes:
+        group: The process group of `dagster dev`.
+        address: Of the webserver.
+        dead: The ids of unfinished runs whose process was killed.
+        close: Closes such runs.
+        listed: The processes of the group: pid -> command line; None where nobody can tell.
+        ready: Whether the definitions are served.
+    """
+
+    group: int
+    address: str
+    dead: Callable[[], list[str]]
+    close: Callable[[list[str]], object]
+    listed: Callable[[int], dict[int, str] | None] = field(default=lambda group: listed(group))
+    ready: Callable[[str], bool] = field(default=lambda address: ready(address))
+    _served: bool = False
+    _missed: int = 0
+    _ready: int = 0
+
+    def look(self) -> list[str]:
+        """One look."""
+        return [*self._code_server(), *self._runs()]
+
+    def _code_server(self) -> list[str]:
+        found = self.listed(self.group)
+        if found is None:
+            return []
+        inner = any(" api grpc " in f"{command} " for command in found.values())
+        outer = [pid for pid, command in found.items() if " code-server start " in f"{command} "]
+        self._missed = 0 if inner or not outer else self._missed + 1
+        self._served = self._served or inner
+        # Between a start and the first inner process there is none either.
+        if not self._served or self._missed < _LOST:
+            return []
+        for pid in outer:
+            os.kill(pid, signal.SIGKILL)
+        self._served, self._missed = False, 0
+        return ["the process with the definitions was lost: the code server is started again"]
+
+    def _runs(self) -> list[str]:
+        """Dead runs are closed after the definitions were served for a while.
+
+        Dagster tries once to start a closed run again; without definitions it gives it up. The
+        webserver and the daemon learn some seconds late that a code server is gone or back.
+        """
+        dead = self.dead()
+        self._ready = self._ready + 1 if dead and self.ready(self.address) else 0
+        if self._ready < _SETTLED:
+            return []
+        self._ready = 0
+        self.close(dead)
+        return [f"run {run_id}: its process was killed; closed" for run_id in dead]
+
+
+_LOST = 3
+_SETTLED = 6
+"""Looks in a row."""
+
+
+def listed(group: int) -> dict[int, str] | None:
+    """The processes of a group; None where there is no `ps`."""
+    try:
+        done = subprocess.run(
+            ["ps", "-A", "-ww", "-o", "pid=,pgid=,args="],  # noqa: S607
+            capture_output=True, text=True, check=True, timeout=_SECONDS,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return None
+    rows = (line.split(maxsplit=2) for line in done.stdout.splitlines())
+    return {int(row[0]): row[2] for row in rows if len(row) == 3 and row[1] == str(group)}
+
+
+def ready(address: str) -> bool:
+    """Whether the webserver answers and has the definitions."""
+    request = urllib.request.Request(  # noqa: S310  # our own webserver
+        f"{address}/graphql",
+        json.dumps({"query": _STATE}).encode(),
+        {"Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
+            said = json.load(answer)
+    except (OSError, ValueError):
+        return False
+    entries = ((said.get("data") or {}).get("workspaceOrError") or {}).get("locationEntries", [])
+    return bool(entries) and all(
+        entry["loadStatus"] == "LOADED"
+        and entry["locationOrLoadError"]["__typename"] == "RepositoryLocation"
+        for entry in entries
+    )

@@ -1,0 +1,125 @@
+"""What `fundplatform ui` mends: a lost code server is replaced, dead runs closed, in good time."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from fundplatform.ui_watch import Watch, listed, ready
+
+OUTER = "python -m dagster code-server start --socket /tmp/a"
+INNER = "python -m dagster api grpc --socket /tmp/b"
+
+
+def test_a_lost_inner_process_costs_the_outer_one_its_life_once() -> None:
+    outer = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    there = {1: INNER, outer.pid: OUTER}
+    watch = Watch(7, "", list, list, listed=lambda group: there, ready=lambda address: False)
+    try:
+        assert watch.look() == []
+        del there[1]
+        assert [watch.look() for _ in range(2)] == [[], []]
+        assert outer.poll() is None, "it may only have been late"
+        assert watch.look() == [
+            "the process with the definitions was lost: the code server is started again"
+        ]
+        assert outer.wait(30) == -signal.SIGKILL
+        # Its successor has no inner process yet: that is no loss.
+        there[os.getpid()] = there.pop(outer.pid)
+        assert [watch.look() for _ in range(9)] == [[]] * 9
+    finally:
+        outer.kill()
+        outer.wait()
+
+
+@pytest.mark.parametrize("found", [None, {}])
+def test_where_nobody_can_tell_nothing_is_killed(found: dict[int, str] | None) -> None:
+    watch = Watch(7, "", list, list, listed=lambda group: found, ready=lambda address: False)
+    assert [watch.look() for _ in range(9)] == [[]] * 9
+
+
+def test_dead_runs_are_closed_only_while_the_definitions_are_served() -> None:
+    """Served all along; one dies before the tenth look; then the definitions are away for one."""
+    dead: list[list[str]] = [[]] * 9 + [["r1"]] * 20
+    served = iter([True] * 3 + [False] + [True] * 6)
+    closed: list[str] = []
+    watch = Watch(
+        7,
+        "",
+        lambda: [] if closed else dead.pop(0),
+        closed.extend,
+        listed=lambda group: None,
+        ready=lambda address: next(served),
+    )
+    said = [watch.look() for _ in range(25)]
+    assert [number for number, lines in enumerate(said) if lines] == [9 + 3 + 1 + 6 - 1]
+    assert said[18] == ["run r1: its process was killed; closed"]
+    assert closed == ["r1"]
+
+
+def test_the_processes_of_a_group() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.pause()", "api", "grpc"],
+        start_new_session=True,
+    )
+    try:
+        found = listed(child.pid)
+        assert found is not None
+        assert list(found) == [child.pid]
+        assert found[child.pid].endswith("api grpc")
+    finally:
+        child.kill()
+        child.wait()
+
+
+@contextmanager
+def webserver(*entries: tuple[str, str]) -> Iterator[str]:
+    locations = [
+        {"loadStatus": status, "locationOrLoadError": {"__typename": name}}
+        for status, name in entries
+    ]
+    body = json.dumps({"data": {"workspaceOrError": {"locationEntries": locations}}}).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ([("LOADED", "RepositoryLocation")], True),
+        ([("LOADED", "PythonError")], False),
+        ([("LOADING", "RepositoryLocation")], False),
+        ([("LOADED", "RepositoryLocation"), ("LOADED", "PythonError")], False),
+        ([], False),
+    ],
+)
+def test_definitions_are_served(entries: list[tuple[str, str]], expected: bool) -> None:
+    with webserver(*entries) as address:
+        assert ready(address) is expected
+
+
+def test_no_webserver_serves_nothing() -> None:
+    assert not ready("http://127.0.0.1:9")
