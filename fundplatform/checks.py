@@ -1,9 +1,9 @@
-"""Asset checks: a blocking contract per main table, the users' suites, and the row identity.
+"""Asset checks: a blocking contract per table, the users' suites, and the row identity.
 
 What each expectation gave is shown on the check and kept in ops.quality_results.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,16 @@ import dagster as dg
 import polars as pl
 
 from fundplatform import contract_worker, tables
-from fundplatform.contracts import SPECIFIC, Expectation, Finding
-from fundplatform.quality_results import record
-from fundplatform.storage.io_manager import Warehouse
+from fundplatform.contracts import Counted, Finding, findings, summary
+from fundplatform.finance.rules import load_limits
+from fundplatform.quality_results import Judged, record
+from fundplatform.rule_clauses import rule_clauses
+from fundplatform.storage.base import Stamp
+from fundplatform.storage.io_manager import Warehouse, input_slice, table_of
 from fundplatform.suites import Suite
 from fundplatform.tables import Table
 
-_CONTRACT = "contract"
+CONTRACT = "contract"
 
 
 class Contracts(dg.ConfigurableResource[None]):
@@ -29,34 +32,59 @@ class Contracts(dg.ConfigurableResource[None]):
         """Start it; a process that lives is kept from run to run."""
         contract_worker.start()
 
-    def verify(
-        self, table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None = None
-    ) -> list[Finding]:
-        """See `contract_worker.Worker.verify`."""
-        return contract_worker.start().verify(table, batch, wanted)
+    def verify(self, suite: Suite, batch: pl.DataFrame) -> list[Finding]:
+        """Hold a batch against a user's suite; see `contract_worker.Worker.verify`."""
+        name = suite.table.full_name
+        return contract_worker.start().verify(name, batch, suite.expectations)
 
-    def keep(
-        self, run_id: str, suite: str, table: Table, batch: pl.DataFrame, found: Sequence[Finding]
-    ) -> None:
+    def broken(self, name: str, counted: Sequence[Counted]) -> list[int]:
+        """Which clauses do not hold; see `contract_worker.Worker.broken`."""
+        return contract_worker.start().broken(name, [c.unexpected for c in counted])
+
+    def batch(self, table: Table, tags: Mapping[str, str]) -> pl.DataFrame:
+        """What a run with these tags wrote to the table: its range, or the whole table."""
+        part = input_slice(table, {}, tags, {})
+        return self.warehouse.store.read(table, part, ordered=False)
+
+    def keep(self, run_id: str, suite: str, judged: Sequence[Judged]) -> None:
         """Write the findings to ops.quality_results."""
-        at = self.warehouse.clock()
-        record(self.warehouse.store, at, run_id, suite, table, batch, found)
+        stamp = Stamp(run_id, self.warehouse.clock())
+        record(self.warehouse.store, stamp, suite, judged)
 
 
 def contract_checks(
-    suites: Iterable[Suite] = (), report: Path | None = None
+    assets: Iterable[dg.AssetsDefinition],
+    suites: Iterable[Suite],
+    rules: Path,
+    report: Path | None = None,
 ) -> list[dg.AssetChecksDefinition]:
-    """A blocking contract check per main table, the users' suites, and the row identity.
+    """A blocking contract per computed table, the users' suites, and the row identity.
 
     Args:
+        assets: All of the location. Raw tables have no contract: they keep what vendors sent, bad
+            rows included, and their declaration is the writer's to hold (`Writer.write`).
         suites: The users'.
+        rules: Their limits.
         report: Where the latest quality report is, linked from the row identity.
     """
+    under = under_contract(assets)
+    known = {key for a in under for key in a.keys}
+    identity = [row_identity(report)] if dg.AssetKey(["ops", "gates"]) in known else []
     return [
-        *(contract_check(t) for t in SPECIFIC),
+        *(contract_check(a, rules) for a in under),
         *(suite_check(s) for s in suites),
-        row_identity(report),
+        *identity,
     ]
+
+
+def under_contract(assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """Those that compute something."""
+    return [a for a in assets if all(key.path[0] != "raw" for key in a.keys)]
+
+
+def checked_tables(assets: Iterable[dg.AssetsDefinition]) -> list[Table]:
+    """The tables behind them: a user's suite can be about any of these."""
+    return [table_of(key) for a in under_contract(assets) for key in sorted(a.keys)]
 
 
 def suite_check(suite: Suite) -> dg.AssetChecksDefinition:
@@ -73,7 +101,7 @@ def suite_check(suite: Suite) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, batch: pl.DataFrame, contracts: Contracts
     ) -> dg.AssetCheckResult:
         try:
-            found = contracts.verify(suite.table, batch, suite.expectations)
+            found = contracts.verify(suite, batch)
         except RuntimeError as crashed:
             # A mistake in a user's file must not stop the run.
             return dg.AssetCheckResult(
@@ -81,30 +109,61 @@ def suite_check(suite: Suite) -> dg.AssetChecksDefinition:
                 severity=dg.AssetCheckSeverity.ERROR,
                 metadata={"could not be judged": str(crashed)[:2000]},
             )
-        contracts.keep(context.run.run_id, suite.name, suite.table, batch, found)
+        contracts.keep(context.run.run_id, suite.name, [Judged.of(suite.table, batch, found)])
         return as_result(found, batch.height, dg.AssetCheckSeverity.WARN)
 
     return judge
 
 
-def contract_check(table: Table) -> dg.AssetChecksDefinition:
-    """Hold what the run wrote to `table` against its declaration."""
+def contract_check(asset: dg.AssetsDefinition, rules: Path) -> dg.AssetChecksDefinition:
+    """Hold what the run wrote to the tables of one asset definition against their declarations."""
+    keys = sorted(asset.keys)
 
-    @dg.asset_check(
-        name=_CONTRACT,
-        asset=dg.AssetKey([table.schema, table.name]),
-        blocking=True,
-        description=f"Great Expectations contract of {table.full_name}, derived from tables.py.",
+    @dg.multi_asset_check(
+        name=f"contract_of_{asset.node_def.name}",
+        specs=[
+            dg.AssetCheckSpec(
+                CONTRACT,
+                asset=key,
+                blocking=True,
+                description=f"Great Expectations contract of {table_of(key).full_name}, made of "
+                "its declaration.",
+            )
+            for key in keys
+        ],
         pool="warehouse",
     )
-    def contract(
-        context: dg.AssetCheckExecutionContext, batch: pl.DataFrame, contracts: Contracts
-    ) -> dg.AssetCheckResult:
-        found = contracts.verify(table, batch)
-        contracts.keep(context.run.run_id, _CONTRACT, table, batch, found)
-        return as_result(found, batch.height)
+    def judge(
+        context: dg.AssetCheckExecutionContext, contracts: Contracts
+    ) -> Iterator[dg.AssetCheckResult]:
+        tags = dict(context.run.tags)
+        judged = held(contracts, [table_of(key) for key in keys], tags, rules)
+        contracts.keep(context.run.run_id, CONTRACT, judged)
+        for key, one in zip(keys, judged, strict=True):
+            result = as_result(one.findings, one.rows)
+            yield result._replace(asset_key=key, check_name=CONTRACT)
 
-    return contract
+    return judge
+
+
+def held(
+    contracts: Contracts, written: Sequence[Table], tags: Mapping[str, str], rules: Path
+) -> list[Judged]:
+    """What a run wrote to these tables, held against their contracts in one go."""
+    batches = {table: contracts.batch(table, tags) for table in written}
+    counted = {table: summary(table, batch) for table, batch in batches.items()}
+    if tables.VALIDATED in counted:
+        known = contracts.batch(tables.INSTRUMENTS, {})
+        counted[tables.VALIDATED] += rule_clauses(
+            batches[tables.VALIDATED], batches[tables.REJECTED], known, load_limits(rules)
+        )
+    broken = contracts.broken(written[0].full_name, [c for own in counted.values() for c in own])
+    first, judged = 0, []
+    for table, own in counted.items():
+        places = [n - first for n in broken if first <= n < first + len(own)]
+        judged.append(Judged.of(table, batches[table], findings(own, places)))
+        first += len(own)
+    return judged
 
 
 def as_result(

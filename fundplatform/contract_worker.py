@@ -1,6 +1,6 @@
 """Contracts in a process of their own: Great Expectations' import passes beside the run's work.
 
-In: a table and a batch. Out: the findings of `contracts.verify`, which does the judging there.
+In: a summary, or a batch and a suite. Out: what `expectations.py` says of it, which judges there.
 `start` is called as early as a run is known to end in contracts; what a contract asks for is not
 decided here. The process ends with the one that started it.
 """
@@ -18,9 +18,8 @@ from typing import IO, Any
 
 import polars as pl
 
-from fundplatform import contracts, tables
+from fundplatform import expectations
 from fundplatform.contracts import Expectation, Finding
-from fundplatform.tables import Table
 
 
 class Worker:
@@ -41,41 +40,52 @@ class Worker:
         return self.owner == os.getpid() and self._process.poll() is None
 
     def verify(
-        self, table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None = None
+        self, name: str, batch: pl.DataFrame, wanted: Sequence[Expectation]
     ) -> list[Finding]:
-        """As `contracts.verify`; offenders that JSON does not know come as text.
+        """As `expectations.verify`; offenders that JSON does not know come as text.
 
         Raises:
             RuntimeError: An expectation crashed, or the process ended.
         """
+        frame = BytesIO()
+        batch.write_ipc(frame)
+        suite = [[e.type, e.kwargs] for e in wanted]
+        told = self._answer(name, {"suite": suite}, frame.getbuffer())
+        return [Finding(**f) for f in told["findings"]]
+
+    def broken(self, name: str, counts: Sequence[int | None]) -> list[int]:
+        """As `expectations.broken`; `name` says in errors what was counted.
+
+        Raises:
+            RuntimeError: The summary could not be judged, or the process ended.
+        """
+        told = self._answer(name, {"counts": list(counts)}, memoryview(b""))
+        return list(told["broken"])
+
+    def _answer(self, name: str, request: dict[str, Any], frame: memoryview) -> dict[str, Any]:
+        # YAML knows dates, JSON does not; Great Expectations compares their text all the same.
+        line = json.dumps({"name": name, "bytes": frame.nbytes, **request}, default=str)
         with self._one_at_a_time:
             try:
-                answer = self._ask(table, batch, wanted)
+                answer = self._ask(line.encode() + b"\n", frame)
             except BrokenPipeError:
                 answer = b""
         if not answer:
             raise RuntimeError(
-                f"the contract of {table.full_name} was not judged: its process ended with code "
+                f"the contract of {name} was not judged: its process ended with code "
                 f"{self._process.wait()}"
             )
-        told = json.loads(answer)
+        told: dict[str, Any] = json.loads(answer)
         if "error" in told:
             raise RuntimeError(told["error"])
-        return [Finding(**f) for f in told["findings"]]
+        return told
 
-    def _ask(
-        self, table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None
-    ) -> bytes:
+    def _ask(self, line: bytes, frame: memoryview) -> bytes:
         to, back = self._process.stdin, self._process.stdout
         if to is None or back is None:
             raise RuntimeError("the contract process has no pipes")
-        frame = BytesIO()
-        batch.write_ipc(frame)
-        own = None if wanted is None else [[e.type, e.kwargs] for e in wanted]
-        # YAML knows dates, JSON does not; Great Expectations compares their text all the same.
-        line = json.dumps([table.full_name, frame.tell(), own], default=str)
-        to.write(line.encode() + b"\n")
-        to.write(frame.getbuffer())
+        to.write(line)
+        to.write(frame)
         to.flush()
         return back.readline()
 
@@ -97,26 +107,25 @@ def start() -> Worker:
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer until the requests end: a line of JSON (table, size, suite), then Arrow IPC bytes."""
-    contracts.prepare()
+    """Answer until the requests end: a line of JSON, then as many bytes (Arrow IPC) as it says."""
+    expectations.prepare()
     for line in iter(requests.readline, b""):
-        name, size, own = json.loads(line)
-        batch = pl.read_ipc(BytesIO(requests.read(size)))
-        wanted = None if own is None else [Expectation(*one) for one in own]
-        answer = _answer(tables.BY_NAME[name], batch, wanted)
+        request = json.loads(line)
+        answer = _judged(request, requests.read(request["bytes"]))
         answers.write(json.dumps(answer, default=str).encode())
         answers.write(b"\n")
         answers.flush()
 
 
-def _answer(
-    table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None
-) -> dict[str, Any]:
+def _judged(request: dict[str, Any], frame: bytes) -> dict[str, Any]:
     try:
-        findings: Sequence[Finding] = contracts.verify(table, batch, wanted)
+        if "counts" in request:
+            return {"broken": expectations.broken(request["counts"])}
+        suite = [Expectation(*one) for one in request["suite"]]
+        batch = pl.read_ipc(BytesIO(frame))
+        return {"findings": [vars(f) for f in expectations.verify(request["name"], batch, suite)]}
     except RuntimeError as crashed:
         return {"error": str(crashed)}
-    return {"findings": [vars(f) for f in findings]}
 
 
 def main() -> None:

@@ -1,26 +1,26 @@
-"""The contract of each main table as Great Expectations, derived from `tables.py`.
+"""The contract of a table: clauses made of `tables.py` and `contract_terms.py`, and their summary.
 
-Contracts hold a batch that was just written against its declaration. They never decide which row
-is quarantined (that is `finance/rules.py`). Great Expectations is imported inside `verify` only:
-its import costs seconds.
+A batch that was just written is counted once, in polars; Great Expectations judges the counts
+(`expectations.py`), so that a contract costs the same for ten rows and ten million. What the rules
+say of stored bars is added by `rule_clauses.py`. No row is put into quarantine here.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import polars as pl
 
-from fundplatform import tables
-from fundplatform.late_imports import postponed
+from fundplatform import contract_terms, packing
 from fundplatform.tables import Table
+
+SHOWN = 5
+"""Offenders that are kept of each clause."""
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """One expectation: its Great Expectations type and arguments."""
+    """One expectation of a user's suite: its Great Expectations type and arguments."""
 
     type: str
     kwargs: dict[str, Any] = field(default_factory=dict)
@@ -31,10 +31,10 @@ class Finding:
     """How one expectation went.
 
     Attributes:
-        expectation: Type and columns, readable.
+        expectation: Great Expectations' type.
         expected: What must hold.
         actual: What was found (number of unexpected values, or the observed value).
-        offenders: Up to five offending values.
+        offenders: Up to five offending values or rows.
         unexpected: Values that broke it; None where it does not count them.
     """
 
@@ -46,154 +46,182 @@ class Finding:
     unexpected: int | None = None
 
 
-def _between(column: str, low: float | None, high: float | None) -> Expectation:
-    return Expectation(
-        "expect_column_values_to_be_between",
-        {"column": column, "min_value": low, "max_value": high},
-    )
+@dataclass(frozen=True)
+class Clause:
+    """What must hold of each row.
+
+    Attributes:
+        expectation: Great Expectations' name for it.
+        expected: The rest of it, in words or numbers.
+        columns: Columns it looks at: shown of offenders beside the key.
+        breaks: True where a row breaks it; NULL and False where not.
+        count: Values that break it, as one number.
+    """
+
+    expectation: str
+    expected: str
+    columns: tuple[str, ...]
+    breaks: pl.Expr
+    count: pl.Expr
 
 
-def _at_least(column: str, other: str) -> Expectation:
-    return Expectation(
-        "expect_column_pair_values_a_to_be_greater_than_b",
-        {"column_A": column, "column_B": other, "or_equal": True},
-    )
+@dataclass(frozen=True)
+class Counted:
+    """A clause held against a batch, not yet judged.
+
+    Attributes:
+        unexpected: Values that break it; None where it could not be counted.
+        actual: What was found, in words.
+        offenders: Up to `SHOWN` of them.
+    """
+
+    expectation: str
+    expected: str
+    unexpected: int | None
+    actual: str
+    offenders: tuple[object, ...] = ()
 
 
-def _one_of(column: str, *values: str) -> Expectation:
-    return Expectation(
-        "expect_column_values_to_be_in_set", {"column": column, "value_set": list(values)}
-    )
+def clauses(table: Table) -> list[Clause]:
+    """What rows must keep to: required values, a unique key, allowed values, ranges, pairs."""
+    made = [_required(table), _unique(table)]
+    for column in table.columns:
+        told = contract_terms.terms(table, column)
+        if told.one_of is not None:
+            made.append(_one_of(column.name, told.one_of))
+        if told.between is not None:
+            made.append(_between(column.name, *told.between))
+    pairs = contract_terms.AT_LEAST.get(table.full_name, ())
+    return [*made, *(_at_least(a, b) for a, b in pairs)]
 
 
-_BASIS = _one_of("return_basis", "price", "gross_total", "net_total")
-
-SPECIFIC: dict[Table, tuple[Expectation, ...]] = {
-    tables.VALIDATED: (
-        _at_least("high", "low"),
-        _at_least("high", "close"),
-        _at_least("close", "low"),
-        _between("volume", 0, None),
-        _one_of("adjustment", "none", "split", "split_div"),
-    ),
-    tables.COMPOSITIONS: (_between("target_weight", 0, 1), _between("rank", 1, None)),
-    tables.PERFORMANCE: (
-        _BASIS,
-        _between("session_return", -1, None),
-        _between("turnover", 0, 1 + 1e-9),
-    ),
-    tables.LEVELS: (_BASIS, _between("level", 1e-9, None), _between("drawdown", -1, 0)),
-    tables.METRICS: (
-        _BASIS,
-        _one_of("frame", "1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "10Y", "ALL"),
-        _between("max_drawdown", -1, 0),
-        _between("volatility", 0, None),
-        _between("total_return", -1, None),
-    ),
-    tables.INSTRUMENTS: (_at_least("valid_to", "valid_from"),),
-    tables.ACTIONS: (_between("ratio", 1e-9, None), _between("amount", 0, None)),
-    tables.ADJUSTMENT_FACTORS: (
-        _at_least("to_session", "from_session"),
-        _between("split_factor", 1e-9, None),
-    ),
-}
-"""The tables under contract, with what `tables.py` cannot say."""
-
-
-def expectations(table: Table) -> list[Expectation]:
-    """Columns, required values, the unique key, and the table's own rules."""
-    required = [c.name for c in table.columns if not c.nullable]
+def summary(table: Table, batch: pl.DataFrame) -> list[Counted]:
+    """The batch held against the table's columns, their types, and every clause, in one pass."""
+    if batch.height and set(table.key) <= set(batch.columns):
+        batch = batch.with_columns(packing.copies(batch, table.key).alias(_COPIES))
+    else:
+        batch = batch.with_columns(pl.lit(1).alias(_COPIES))
+    wanted = clauses(table)
+    sound = {n for n, t in table.polars_schema.items() if batch.schema.get(n) == t}
+    able = [c for c in wanted if sound.issuperset(c.columns)]
+    counts = batch.select(c.count.alias(str(n)) for n, c in enumerate(able)).row(0)
+    found = {id(c): int(n or 0) for c, n in zip(able, counts, strict=True)}
     return [
-        Expectation(
-            "expect_table_columns_to_match_set",
-            {"column_set": list(table.column_names), "exact_match": True},
-        ),
-        Expectation("expect_multicolumn_values_to_not_be_null", {"column_list": required}),
-        Expectation(
-            "expect_compound_columns_to_be_unique"
-            if len(table.key) > 1
-            else "expect_column_values_to_be_unique",
-            {"column_list": list(table.key)} if len(table.key) > 1 else {"column": table.key[0]},
-        ),
-        *SPECIFIC.get(table, ()),
+        *_structure(table, batch.drop(_COPIES)),
+        *(_counted(table, batch, c, found.get(id(c))) for c in wanted),
     ]
 
 
-def prepare() -> None:
-    """Import what `verify` needs, ahead of the first batch."""
-    _great_expectations()
+def findings(counted: Iterable[Counted], broken: Iterable[int]) -> list[Finding]:
+    """What was counted, with the verdict: `broken` are the places of those that do not hold."""
+    wrong = set(broken)
+    return [
+        Finding(c.expectation, n not in wrong, c.expected, c.actual, c.offenders, c.unexpected)
+        for n, c in enumerate(counted)
+    ]
 
 
-def verify(
-    table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None = None
-) -> list[Finding]:
-    """Hold a batch against the table's contract, or `wanted`; one finding per expectation."""
-    wanted = expectations(table) if wanted is None else wanted
-    results = _validate(table, batch, wanted)
-    return [_finding(e, r) for e, r in zip(wanted, results, strict=True)]
+def rows_of(batch: pl.DataFrame, columns: Iterable[str]) -> tuple[object, ...]:
+    """The first rows of a frame of offenders, as mappings."""
+    shown = [n for n in dict.fromkeys(columns) if n in batch.columns]
+    return tuple(batch.head(SHOWN).select(shown).iter_rows(named=True))
 
 
-@cache
-def _great_expectations() -> Any:  # noqa: ANN401  (an untyped library)
-    os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-    # For expectations that no contract has; a third of the time that the import takes.
-    with postponed("altair", "scipy.stats"):
-        import great_expectations as gx
-        from great_expectations.data_context.types.base import ProgressBarsConfig
-        from great_expectations.execution_engine import pandas_execution_engine
-
-        import fundplatform.expectations  # noqa: F401  (registers them)
-
-    # A fingerprint of the batch's values that nobody reads: half of a contract's time.
-    pandas_execution_engine.HASH_THRESHOLD = 0
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = ProgressBarsConfig(globally=False)
-    return context
+_COPIES = "_copies"
 
 
-@cache
-def _batch_definition(name: str) -> Any:  # noqa: ANN401
-    """Made once per table: it writes the whole context's configuration anew each time."""
-    source = _great_expectations().data_sources.add_or_update_pandas(name)
-    return source.add_dataframe_asset(name).add_batch_definition_whole_dataframe("batch")
+def _required(table: Table) -> Clause:
+    names = tuple(c.name for c in table.columns if not c.nullable)
+    floats = {c.name for c in table.columns if c.type == "float64"}
 
+    def missing(name: str) -> pl.Expr:
+        value = pl.col(name)
+        # NaN is no value: Great Expectations, too, takes it for a missing one.
+        return value.is_null() | value.is_nan() if name in floats else value.is_null()
 
-def _validate(table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation]) -> list[Any]:
-    definition = _batch_definition(table.full_name)
-    import great_expectations as gx
-    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+    def number(name: str) -> pl.Expr:
+        value = pl.col(name)
+        nulls = value.null_count()
+        return nulls + value.is_nan().sum() if name in floats else nulls
 
-    suite = gx.ExpectationSuite(
-        name=table.full_name,
-        expectations=[
-            ExpectationConfiguration(type=e.type, kwargs=e.kwargs, meta={"n": n}).to_domain_obj()
-            for n, e in enumerate(wanted)
-        ],
+    return Clause(
+        "expect_column_values_to_not_be_null",
+        f"columns={', '.join(names)}",
+        names,
+        pl.any_horizontal(missing(n) for n in names),
+        pl.sum_horizontal(number(n) for n in names),
     )
-    frame = definition.get_batch(batch_parameters={"dataframe": batch.to_pandas()})
-    outcome = frame.validate(
-        suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 5}
-    )
-    # Results come in an order of their own.
-    return sorted(outcome.results, key=lambda r: int(r.expectation_config.meta["n"]))
 
 
-def _finding(expectation: Expectation, result: Any) -> Finding:  # noqa: ANN401
-    info = result.exception_info or {}
-    crashed = (
-        info.get("raised_exception")
-        if "raised_exception" in info
-        else any(v.get("raised_exception") for v in info.values() if isinstance(v, dict))
+def _unique(table: Table) -> Clause:
+    several = len(table.key) > 1
+    kind = (
+        "expect_compound_columns_to_be_unique" if several else "expect_column_values_to_be_unique"
     )
-    if crashed:
-        raise RuntimeError(f"{expectation.type} {expectation.kwargs} crashed: {info}")
-    details = result.result or {}
-    wrong = details.get("unexpected_count")
-    return Finding(
-        expectation=expectation.type,
-        passed=bool(result.success),
-        expected=", ".join(f"{k}={v}" for k, v in expectation.kwargs.items() if v is not None),
-        actual=str(details.get("observed_value", f"{wrong or 0} unexpected")),
-        offenders=list(details.get("partial_unexpected_list") or [])[:5],
-        unexpected=None if wrong is None else int(wrong),
+    return _clause(kind, f"columns={', '.join(table.key)}", table.key, pl.col(_COPIES) > 1)
+
+
+def _one_of(name: str, values: tuple[str, ...]) -> Clause:
+    breaks = ~pl.col(name).is_in(list(values))
+    kind = "expect_column_values_to_be_in_set"
+    return _clause(kind, f"column={name}, value_set={list(values)}", (name,), breaks)
+
+
+def _between(name: str, low: float | None, high: float | None) -> Clause:
+    value = pl.col(name).cast(pl.Float64)
+    own: list[tuple[str, pl.Expr]] = []
+    if low is not None:
+        own.append((f"min_value={low:g}", value < low))
+    if high is not None:
+        own.append((f"max_value={high:g}", value > high))
+    expected = ", ".join([f"column={name}", *(text for text, _ in own)])
+    # polars puts NaN above every number.
+    breaks = pl.any_horizontal(b for _, b in own) & ~value.is_nan()
+    return _clause("expect_column_values_to_be_between", expected, (name,), breaks)
+
+
+def _at_least(name: str, other: str) -> Clause:
+    return _clause(
+        "expect_column_pair_values_a_to_be_greater_than_b",
+        f"column_A={name}, column_B={other}, or_equal=True",
+        (name, other),
+        pl.col(name) < pl.col(other),
     )
+
+
+def _clause(kind: str, expected: str, columns: tuple[str, ...], breaks: pl.Expr) -> Clause:
+    return Clause(kind, expected, columns, breaks, breaks.sum())
+
+
+def _structure(table: Table, batch: pl.DataFrame) -> list[Counted]:
+    """Exactly the declared columns, in the declared types."""
+    declared = table.polars_schema
+    astray = sorted(set(declared) ^ set(batch.columns))
+    other = [n for n, t in declared.items() if n in batch.columns and batch.schema[n] != t]
+    return [
+        Counted(
+            "expect_table_columns_to_match_set",
+            f"column_set={list(declared)}, exact_match=True",
+            len(astray),
+            f"{len(astray)} unexpected or missing",
+            tuple(astray[:SHOWN]),
+        ),
+        Counted(
+            "expect_column_values_to_be_of_type",
+            "the types of tables.py",
+            len(other),
+            f"{len(other)} of another type",
+            tuple(f"{n}: {batch.schema[n]}, not {declared[n]}" for n in other[:SHOWN]),
+        ),
+    ]
+
+
+def _counted(table: Table, batch: pl.DataFrame, clause: Clause, number: int | None) -> Counted:
+    said = clause.expectation, clause.expected
+    if number is None:
+        absent = [n for n in clause.columns if n not in batch.columns]
+        why = f"no column {', '.join(absent)}" if absent else "a column has another type"
+        return Counted(*said, None, f"cannot be counted: {why}")
+    broken = batch.filter(clause.breaks) if number else batch.clear()
+    offenders = rows_of(broken, [*table.key, *clause.columns])
+    return Counted(*said, number, f"{number} unexpected", offenders)

@@ -32,7 +32,7 @@ from fundplatform.automation.schedules import schedules
 from fundplatform.automation.sensors import sensors
 from fundplatform.automation.table_checks import table_checks
 from fundplatform.automation.watch import alerts
-from fundplatform.checks import Contracts, contract_checks
+from fundplatform.checks import Contracts, checked_tables, contract_checks
 from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
 from fundplatform.finance.index_definition import SHIPPED, IndexDefinition, load_definitions
@@ -97,10 +97,10 @@ def build_definitions(
     quotes = [q for q in map(quoting, sources) if q]
     wanted = load_jobs(settings.jobs)
     named = dagster_jobs(wanted, sources, store, clock, lambda: made)
+    computed = [*_assets(sources, settings, clock, store), gap_table(sources, store, clock)]
     made = dg.Definitions(
         assets=[
-            *_assets(sources, settings, clock, store),
-            gap_table(sources, store, clock),
+            *computed,
             *(raw_asset(q, Kind.QUOTES, clock, Syncs(store)) for q in quotes),
         ],
         jobs=named,
@@ -113,7 +113,12 @@ def build_definitions(
             metrics_file(sources, settings, store, clock),
         ],
         asset_checks=[
-            *contract_checks(suites.load(settings.expectations), settings.quality_report),
+            *contract_checks(
+                computed,
+                suites.load(settings.expectations, checked_tables(computed)),
+                settings.rules,
+                settings.quality_report,
+            ),
             *index_checks.index_checks(),
             proofs.adjusted_prices(),
             *freshness_checks(sources, clock),

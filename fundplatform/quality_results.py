@@ -1,8 +1,9 @@
 """Results of expectations as rows of ops.quality_results. Judging is not done here."""
 
 import json
-from collections.abc import Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
 
 import polars as pl
 
@@ -12,49 +13,44 @@ from fundplatform.storage.base import Slice, Stamp, Store
 from fundplatform.tables import Table
 
 
-def record(
-    store: Store,
-    at: datetime,
-    run_id: str,
-    suite: str,
-    table: Table,
-    batch: pl.DataFrame,
-    findings: Sequence[Finding],
-) -> None:
-    """Write one row per expectation.
+@dataclass(frozen=True)
+class Judged:
+    """A batch of a table, and what was found; the batch itself is not kept."""
+
+    table: Table
+    rows: int
+    first: date | None
+    last: date | None
+    findings: Sequence[Finding]
+
+    @classmethod
+    def of(cls, table: Table, batch: pl.DataFrame, findings: Sequence[Finding]) -> "Judged":
+        """With the batch's height and first and last session."""
+        return cls(table, batch.height, *_span(table, batch), findings)
+
+
+def record(store: Store, stamp: Stamp, suite: str, judged: Iterable[Judged]) -> None:
+    """Write one row per expectation, in one transaction.
 
     Args:
         store: The warehouse.
-        at: When it was judged, aware UTC.
-        run_id: The run that wrote the batch.
+        stamp: The run that wrote the batches, and when they were judged.
         suite: `contract`, or the name of a user's suite.
-        table: The table.
-        batch: What was judged.
-        findings: In the order of the suite.
+        judged: Findings in the order of the suite.
     """
-    frame = rows(at, run_id, suite, table, batch, findings)
-    own: dict[str, int | str] = {
-        "check_id": _check_id(run_id, at), "table_name": table.full_name, "suite": suite,
-    }  # fmt: skip
-    with store.transaction(Stamp(run_id, at)) as writer:
+    frame = pl.concat([rows(stamp, suite, one) for one in judged])
+    own: dict[str, int | str] = {"check_id": _check_id(stamp), "suite": suite}
+    with store.transaction(stamp) as writer:
         writer.write(tables.QUALITY_RESULTS, frame, Slice(own))
 
 
-def rows(
-    at: datetime,
-    run_id: str,
-    suite: str,
-    table: Table,
-    batch: pl.DataFrame,
-    findings: Sequence[Finding],
-) -> pl.DataFrame:
+def rows(stamp: Stamp, suite: str, judged: Judged) -> pl.DataFrame:
     """The frame of `record`, without the writer's stamps."""
-    first, last = _span(table, batch)
     own = [n for n in tables.QUALITY_RESULTS.column_names if n not in tables.QUALITY_RESULTS.stamps]
     told = [
         {
-            "check_id": _check_id(run_id, at),
-            "table_name": table.full_name,
+            "check_id": _check_id(stamp),
+            "table_name": judged.table.full_name,
             "suite": suite,
             "number": number,
             "expectation": f.expectation,
@@ -63,17 +59,17 @@ def rows(
             "actual": f.actual,
             "unexpected": f.unexpected,
             "offenders": json.dumps(list(f.offenders), default=str) if f.offenders else None,
-            "rows": batch.height,
-            "from_session": first,
-            "to_session": last,
+            "rows": judged.rows,
+            "from_session": judged.first,
+            "to_session": judged.last,
         }
-        for number, f in enumerate(findings, 1)
+        for number, f in enumerate(judged.findings, 1)
     ]
     return pl.DataFrame(told, {n: tables.QUALITY_RESULTS.polars_schema[n] for n in own})
 
 
-def _check_id(run_id: str, at: datetime) -> str:
-    return f"{run_id}/{at.isoformat()}"
+def _check_id(stamp: Stamp) -> str:
+    return f"{stamp.run_id}/{stamp.recorded_at.isoformat()}"
 
 
 def _span(table: Table, batch: pl.DataFrame) -> tuple[date | None, date | None]:

@@ -1,7 +1,7 @@
 """A user's own expectations: one YAML or JSON file per suite in the home's `expectations/`.
 
 In: files in Great Expectations' own form (`expectations: [{type, kwargs}]`) with the table they are
-for. Out: `Suite`s, or a `ConfigError` that names file and key. Running them is `contracts.py`'s.
+for. Out: `Suite`s, or a `ConfigError` that names file and key. Running them is `expectations.py`'s.
 """
 
 import json
@@ -13,13 +13,10 @@ from typing import Any
 
 import yaml
 
-from fundplatform import tables
-from fundplatform.contracts import SPECIFIC, Expectation
+from fundplatform.contracts import Expectation
 from fundplatform.errors import ConfigError
 from fundplatform.tables import Table
 
-CHECKED: tuple[Table, ...] = (*SPECIFIC, tables.REJECTED, tables.GATES)
-"""Tables whose batches can be held against a suite."""
 _KEYS = {"table", "title", "expectations", "name", "meta", "id", "notes", "suite_parameters"}
 _OWN_KEYS = {"type", "kwargs", "meta", "id", "severity", "description", "notes", "rendered_content"}
 _TYPE = re.compile(r"(expect|unexpected)_[a-z_]+")
@@ -43,8 +40,12 @@ class Suite:
     expectations: tuple[Expectation, ...]
 
 
-def load(folder: Path) -> list[Suite]:
+def load(folder: Path, checked: Sequence[Table]) -> list[Suite]:
     """Every suite of the folder, by name; none where the folder is missing.
+
+    Args:
+        folder: The home's.
+        checked: Tables whose batches can be held against a suite.
 
     Raises:
         ConfigError: A file is no suite.
@@ -52,7 +53,7 @@ def load(folder: Path) -> list[Suite]:
     if not folder.is_dir():
         return []
     files = [f for f in sorted(folder.iterdir()) if f.suffix in (".yaml", ".yml", ".json")]
-    made = [_suite(f) for f in files]
+    made = [_suite(f, checked) for f in files]
     names = [s.name for s in made]
     for suite in made:
         if names.count(suite.name) > 1:
@@ -60,7 +61,7 @@ def load(folder: Path) -> list[Suite]:
     return made
 
 
-def _suite(file: Path) -> Suite:
+def _suite(file: Path, checked: Sequence[Table]) -> Suite:
     told = _read(file)
     _known(file, told, _KEYS, "")
     if not _NAME.fullmatch(file.stem):
@@ -77,7 +78,7 @@ def _suite(file: Path) -> Suite:
         )
     meta = told.get("meta")
     name = told.get("table") or (meta.get("table") if isinstance(meta, Mapping) else None)
-    found = {t.full_name: t for t in CHECKED}
+    found = {t.full_name: t for t in sorted(checked, key=lambda t: t.full_name)}
     if name not in found:
         raise ConfigError(
             str(file), "table", f"{name!r} cannot be checked", f"Use one of {', '.join(found)}"

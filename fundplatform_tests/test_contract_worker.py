@@ -9,8 +9,9 @@ from datetime import UTC, date, datetime
 import polars as pl
 import pytest
 
-from fundplatform import contract_worker, contracts, tables
+from fundplatform import contract_worker, expectations, tables
 from fundplatform.contract_worker import Worker
+from fundplatform.contracts import Expectation
 
 AT = datetime(2024, 1, 3, tzinfo=UTC)
 LEVEL = {
@@ -34,12 +35,19 @@ def worker() -> Iterator[Worker]:
     started.stop()
 
 
+NAME = "indices.levels"
+SUITE = [
+    Expectation("expect_column_values_to_be_between", {"column": "level", "min_value": 0}),
+    Expectation("expect_compound_columns_to_be_unique", {"column_list": ["index_name", "session"]}),
+]
+
+
 def test_a_good_batch_passes(worker: Worker) -> None:
-    assert all(f.passed for f in worker.verify(tables.LEVELS, levels()))
+    assert all(f.passed for f in worker.verify(NAME, levels(), SUITE))
 
 
 def test_a_bad_batch_comes_back_with_its_offenders(worker: Worker) -> None:
-    failed = [f for f in worker.verify(tables.LEVELS, levels(level=-7.5)) if not f.passed]
+    failed = [f for f in worker.verify(NAME, levels(level=-7.5), SUITE) if not f.passed]
     assert [(f.expectation, f.actual, f.offenders) for f in failed] == [
         ("expect_column_values_to_be_between", "1 unexpected", [-7.5])
     ]
@@ -47,15 +55,20 @@ def test_a_bad_batch_comes_back_with_its_offenders(worker: Worker) -> None:
 
 def test_offenders_that_json_does_not_know_come_as_text(worker: Worker) -> None:
     twice = pl.concat([levels(), levels()])
-    failed = [f for f in worker.verify(tables.LEVELS, twice) if not f.passed]
+    failed = [f for f in worker.verify(NAME, twice, SUITE) if not f.passed]
     assert [f.expectation for f in failed] == ["expect_compound_columns_to_be_unique"]
     assert "2024-01-02" in json.dumps(failed[0].offenders)
 
 
-def test_a_contract_that_crashes_is_an_error_and_the_next_one_is_judged(worker: Worker) -> None:
+def test_a_summary_comes_back_as_the_clauses_that_are_broken(worker: Worker) -> None:
+    assert worker.broken(NAME, [0, 3, 0, None, 0, 1]) == [1, 3, 5]
+    assert worker.broken(NAME, [0, 0]) == []
+
+
+def test_a_suite_that_crashes_is_an_error_and_the_next_one_is_judged(worker: Worker) -> None:
     with pytest.raises(RuntimeError, match="crashed"):
-        worker.verify(tables.LEVELS, levels().drop("level"))
-    assert all(f.passed for f in worker.verify(tables.LEVELS, levels()))
+        worker.verify(NAME, levels().drop("level"), SUITE)
+    assert all(f.passed for f in worker.verify(NAME, levels(), SUITE))
 
 
 def test_a_killed_process_is_an_error_and_the_next_start_makes_another(
@@ -65,7 +78,7 @@ def test_a_killed_process_is_an_error_and_the_next_start_makes_another(
     first = contract_worker.start()
     first.stop()
     with pytest.raises(RuntimeError, match=r"contract of indices\.levels was not judged"):
-        first.verify(tables.LEVELS, levels())
+        first.broken(NAME, [0])
     second = contract_worker.start()
     assert second is not first
     assert contract_worker.start() is second
@@ -82,10 +95,12 @@ def test_a_process_that_forked_does_not_share_its_pipes(worker: Worker) -> None:
 def test_one_line_answers_one_request(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(contracts, "verify", lambda _table, _batch, _own: [])
+    monkeypatch.setattr(expectations, "verify", lambda _name, _batch, _suite: [])
     frame = io.BytesIO()
     levels().write_ipc(frame)
-    asked = json.dumps(["indices.levels", frame.tell(), None]).encode() + b"\n" + frame.getvalue()
+    asked = json.dumps({"name": NAME, "bytes": frame.tell(), "suite": []}).encode()
     answers = io.BytesIO()
-    contract_worker.serve(io.BytesIO(asked * 2), answers)
-    assert answers.getvalue() == b'{"findings": []}\n' * 2
+    counts = json.dumps({"name": NAME, "bytes": 0, "counts": []}).encode() + b"\n"
+    requests = asked + b"\n" + frame.getvalue() + counts
+    contract_worker.serve(io.BytesIO(requests * 2), answers)
+    assert answers.getvalue() == b'{"findings": []}\n{"broken": []}\n' * 2

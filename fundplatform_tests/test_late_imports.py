@@ -40,8 +40,8 @@ def test_the_first_use_executes_it(package: str) -> None:
 def test_contracts_come_without_what_they_never_use() -> None:
     program = """
 import sys
-from fundplatform import contracts
-contracts.prepare()
+from fundplatform import expectations
+expectations.prepare()
 print({"altair.vegalite", "scipy.stats.distributions"} & set(sys.modules))
 from scipy import stats
 print(round(stats.norm.cdf(0.0), 3))

@@ -1,7 +1,6 @@
 """A user's suites: read with exact errors, run by the worker, kept as rows; none stops a run."""
 
 import json
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -10,10 +9,12 @@ import polars as pl
 import pytest
 
 from fundplatform import suites, tables
-from fundplatform.checks import Contracts, contract_checks, suite_check
-from fundplatform.contracts import Expectation, Finding, verify
+from fundplatform.checks import Contracts, suite_check
+from fundplatform.contracts import Expectation, Finding
 from fundplatform.errors import ConfigError
-from fundplatform.quality_results import record, rows
+from fundplatform.expectations import verify
+from fundplatform.quality_results import Judged, record, rows
+from fundplatform.storage.base import Stamp
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.io_manager import Warehouse
 from fundplatform.tables import Table
@@ -28,6 +29,10 @@ expectations:
     kwargs: {column: level, min_value: 900}
   - {type: expect_column_values_to_not_be_null, kwargs: {column: level}}
 """
+
+
+def load(folder: Path) -> list[suites.Suite]:
+    return suites.load(folder, [tables.LEVELS, tables.VALIDATED])
 
 
 @pytest.fixture
@@ -52,11 +57,11 @@ def test_a_suite_in_yaml_and_in_great_expectations_own_json(tmp_path: Path) -> N
                           "kwargs": {"min_value": 1}, "id": "x", "meta": {}}],
     }  # fmt: skip
     written(folder, "theirs.json", json.dumps(own))
-    mine, theirs = suites.load(folder)
+    mine, theirs = load(folder)
     assert (mine.name, mine.table, len(mine.expectations)) == ("mine", tables.LEVELS, 2)
     assert mine.title == "No index of ours is below 900"
     assert theirs.table == tables.VALIDATED
-    assert suites.load(tmp_path / "nowhere") == []
+    assert load(tmp_path / "nowhere") == []
 
 
 @pytest.mark.parametrize(
@@ -75,14 +80,14 @@ def test_a_suite_in_yaml_and_in_great_expectations_own_json(tmp_path: Path) -> N
 )  # fmt: skip
 def test_a_mistake_is_named(tmp_path: Path, text: str, says: str) -> None:
     with pytest.raises(ConfigError, match=says):
-        suites.load(written(tmp_path / "expectations", "mine.yaml", text))
+        load(written(tmp_path / "expectations", "mine.yaml", text))
 
 
 def test_a_suite_passes_and_fails(tmp_path: Path) -> None:
-    (suite,) = suites.load(written(tmp_path / "expectations", "mine.yaml", GOOD))
-    good = verify(suite.table, levels({}), suite.expectations)
+    (suite,) = load(written(tmp_path / "expectations", "mine.yaml", GOOD))
+    good = verify(suite.table.full_name, levels({}), suite.expectations)
     assert [f.passed for f in good] == [True, True]
-    bad = verify(suite.table, levels({}, {"level": 850.0}), suite.expectations)
+    bad = verify(suite.table.full_name, levels({}, {"level": 850.0}), suite.expectations)
     assert [f.passed for f in bad] == [False, True]
     assert (bad[0].unexpected, list(bad[0].offenders)) == (1, [850.0])
 
@@ -93,10 +98,8 @@ class Answering(Contracts):
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Nothing to start."""
 
-    def verify(
-        self, table: Table, batch: pl.DataFrame, wanted: Sequence[Expectation] | None = None
-    ) -> list[Finding]:
-        return verify(table, batch, wanted)
+    def verify(self, suite: suites.Suite, batch: pl.DataFrame) -> list[Finding]:
+        return verify(suite.table.full_name, batch, suite.expectations)
 
 
 def judged(store: DuckDBStore, suite: suites.Suite, batch: pl.DataFrame) -> dg.AssetCheckResult:
@@ -113,7 +116,7 @@ def judged(store: DuckDBStore, suite: suites.Suite, batch: pl.DataFrame) -> dg.A
 
 
 def test_the_check_warns_and_the_rows_are_kept(tmp_path: Path, duckdb_store: DuckDBStore) -> None:
-    (suite,) = suites.load(written(tmp_path / "expectations", "mine.yaml", GOOD))
+    (suite,) = load(written(tmp_path / "expectations", "mine.yaml", GOOD))
     result = judged(duckdb_store, suite, levels({}, {"level": 850.0}))
     assert (result.passed, result.severity) == (False, dg.AssetCheckSeverity.WARN)
     assert result.metadata["unexpected values"].value == 1
@@ -129,33 +132,32 @@ def test_an_unknown_expectation_fails_its_check_and_not_the_run(
     tmp_path: Path, duckdb_store: DuckDBStore
 ) -> None:
     text = GOOD.replace("column: level, min_value", "column: lvl, min_value")
-    (suite,) = suites.load(written(tmp_path / "expectations", "mine.yaml", text))
+    (suite,) = load(written(tmp_path / "expectations", "mine.yaml", text))
     result = judged(duckdb_store, suite, levels({}))
     assert not result.passed
     assert "lvl" in str(result.metadata["could not be judged"].value)
     assert duckdb_store.count(tables.QUALITY_RESULTS) == 0
 
 
-def test_checks_are_made_of_suites(tmp_path: Path) -> None:
-    made = suites.load(written(tmp_path / "expectations", "mine.yaml", GOOD))
-    names = [s.name for c in contract_checks(made) for s in c.check_specs]
-    assert "suite_mine" in names
-    assert names.count("contract") == len(contract_checks()) - 1
+def judged_of(table: Table) -> Judged:
+    return Judged.of(table, table.empty(), [Finding("expect_x", True, "a=1", "0")])
 
 
 def test_rows_of_a_batch_without_sessions(duckdb_store: DuckDBStore) -> None:
     found = [Finding("expect_x", passed=False, expected="a=1", actual="2", offenders=["é"])]
     table = tables.INSTRUMENTS
-    told = rows(AT, "r", "contract", table, table.empty(), found).row(0, named=True)
+    judged = Judged.of(table, table.empty(), found)
+    told = rows(Stamp("r", AT), "contract", judged).row(0, named=True)
     assert (told["from_session"], told["rows"], told["offenders"]) == (None, 0, '["\\u00e9"]')
-    record(duckdb_store, AT, "r", "contract", table, table.empty(), found)
-    record(duckdb_store, AT, "r2", "contract", table, table.empty(), found)
-    assert duckdb_store.count(tables.QUALITY_RESULTS) == 2
+    record(duckdb_store, Stamp("r", AT), "contract", [judged, judged_of(tables.LEVELS)])
+    record(duckdb_store, Stamp("r", AT), "contract", [judged_of(tables.METRICS)])
+    record(duckdb_store, Stamp("r2", AT), "contract", [judged])
+    assert duckdb_store.count(tables.QUALITY_RESULTS) == 4
 
 
 def test_the_worker_takes_a_suite() -> None:
     from fundplatform import contract_worker
 
     wanted = [Expectation("expect_table_row_count_to_be_between", {"min_value": 5})]
-    found = contract_worker.start().verify(tables.LEVELS, levels({}), wanted)
+    found = contract_worker.start().verify("indices.levels", levels({}), wanted)
     assert [(f.passed, f.actual) for f in found] == [(False, "1")]

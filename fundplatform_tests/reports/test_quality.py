@@ -13,7 +13,7 @@ from fundplatform import summary, tables
 from fundplatform.cli import cli
 from fundplatform.contracts import Finding
 from fundplatform.errors import WarehouseError
-from fundplatform.quality_results import record
+from fundplatform.quality_results import Judged, record
 from fundplatform.reports import quality
 from fundplatform.sources.base import Coverage, Kind, SourceSpec
 from fundplatform.storage.base import WHOLE, Slice, Stamp
@@ -104,7 +104,8 @@ def trouble(store: DuckDBStore) -> None:
     put(store, tables.OHLCV, bars((1, LAST, 10.0)), week, Stamp("a", NOW - timedelta(hours=9)))
     put(store, tables.OHLCV, bars((1, LAST, 10.5)), week, Stamp("b", NOW - timedelta(hours=8)))
     found = [Finding("expect_x", passed=False, expected="a", actual="b", offenders=[1])]
-    record(store, NOW, "r", "contract", tables.LEVELS, tables.LEVELS.empty(), found)
+    judged = Judged.of(tables.LEVELS, tables.LEVELS.empty(), found)
+    record(store, Stamp("r", NOW), "contract", [judged])
     store.publish()
 
 
