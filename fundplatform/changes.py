@@ -17,7 +17,8 @@ from dagster import DagsterEventType
 from fundplatform import calendars
 from fundplatform.assets.raw import raw_key
 from fundplatform.errors import SourceError
-from fundplatform.sources.base import Changing, Coverage, Kind, Source
+from fundplatform.sources.abilities import Changing
+from fundplatform.sources.base import Coverage, Kind, Source
 from fundplatform.storage.notes import Notes
 
 _LONGEST_CLOSURE = timedelta(days=14)

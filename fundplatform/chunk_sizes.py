@@ -15,7 +15,8 @@ from fundplatform.assets.partitions import CHUNK
 from fundplatform.assets.raw import raw_key
 from fundplatform.chunks import Chunk
 from fundplatform.errors import SourceError
-from fundplatform.sources.base import Kind, Sized, Source
+from fundplatform.sources.abilities import Sized
+from fundplatform.sources.base import Kind, Source
 
 ROWS = 1_000_000
 """Rows that a run of more than FEWEST partitions is expected to have at most."""

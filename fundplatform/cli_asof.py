@@ -71,6 +71,9 @@ def changed(symbol: str, session: date | None, csv: Path | None) -> None:
     """
     store = open_warehouse(Settings.from_env())
     frame = revisions.changes(store, symbol, session)
+    if frame.is_empty() and not csv:
+        click.echo(f"no value of {symbol} was ever changed")
+        return
     _show(frame if csv else frame.with_columns(pl.col("payload_hash").str.head(12)), csv)
 
 

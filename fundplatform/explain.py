@@ -15,7 +15,7 @@ from fundplatform import calendars
 from fundplatform.assets.index_inputs import CUTOFF
 from fundplatform.errors import WarehouseError
 from fundplatform.explain_payloads import verified
-from fundplatform.finance.index import METHOD_VERSION
+from fundplatform.finance import index, metrics
 from fundplatform.finance.index_definition import SHIPPED, IndexDefinition, load_definitions
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Store
@@ -144,7 +144,10 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
     snapshots = caps.filter(pl.col("origin") == "snapshot")
     payloads = [(used, "ohlcv"), (snapshots, "market_caps"), (shares, "shares")]
     found.add("Payloads", verified(store, settings, payloads, found.check))
-    found.add("Rules and code", [*_rules(definition, name), *_code(rows)])
+    found.add(
+        "Rules and code",
+        [*_rules(definition, name), *_code(rows, f"index method {index.METHOD_VERSION}")],
+    )
     found.add("Computed again", _again(found, rows, held, store, name, before))
     return found
 
@@ -228,10 +231,10 @@ def _keys(definition: IndexDefinition) -> list[tuple[str, object]]:
     return [(k, f"{len(v)} lines" if k == "issuers" else v) for k, v in keys if v not in (None, ())]
 
 
-def _code(rows: pl.DataFrame) -> list[str]:
+def _code(rows: pl.DataFrame, method: str) -> list[str]:
     version = importlib.metadata.version("fundplatform")
     made = f"stored by run {rows['run_id'][0]} at {rows['recorded_from'][0]}"
-    return [f"code: fundplatform {version}, index method {METHOD_VERSION}", made]
+    return [f"code: fundplatform {version}, {method}", made]
 
 
 def _back(session: date) -> date:
@@ -279,5 +282,5 @@ def explain_metric(
     actions = store.query(_ACTIONS, [_after(start), session])
     found.add("Corporate actions", actions.filter(pl.col("instrument_id").is_in(ids.to_list())))
     found.add("Payloads", verified(store, settings, [(own, "ohlcv")], found.check))
-    found.add("Code", [*_code(rows)[:1], f"stored by run {rows['run_id'][0]}"])
+    found.add("Code", _code(rows, f"metrics method {metrics.METHOD_VERSION}"))
     return found

@@ -31,9 +31,11 @@ def raw_chunks(
     """The runs that fetch what this source has between first and last and Dagster has not.
 
     And what Dagster has, where files changed since or listings are newly tracked. A vendor's kinds
-    without partitions are fetched once a day (see `_REST`).
+    without partitions are fetched once a day (see `_REST`), and none that nothing tracked wants.
     """
     for kind, coverage in source.spec.kinds.items():
+        if not newly_tracked.is_wanted(source, kind):
+            continue
         key = raw_key(source.spec.name, kind)
         label = key.to_user_string()
         again = changes.due(source, kind, instance, now)

@@ -27,9 +27,7 @@ def due(source: Source, kind: Kind, instance: dg.DagsterInstance) -> Mapping[dat
     """
     if not isinstance(source, OnTheWeb):
         return {}
-    # Trades are of pairs that name them.
-    unasked = kind is not Kind.TRADES
-    tracked = [t for t in source.access.tracked if t.wants(kind, unasked=unasked)]
+    tracked = _wanting(source, kind)
     seen = _seen(f"tracked/{source.spec.name}/{kind}", tracked, Notes(instance))
     if not any(seen.values()):
         return {}
@@ -45,6 +43,21 @@ def due(source: Source, kind: Kind, instance: dg.DagsterInstance) -> Mapping[dat
         if lacking:
             found[day] = tuple(sorted(lacking))
     return found
+
+
+def is_wanted(source: Source, kind: Kind) -> bool:
+    """False where nothing that is tracked wants this kind; what tracks nothing has all there is.
+
+    Trades are wanted by name only.
+    """
+    if not isinstance(source, OnTheWeb) or not source.access.tracked:
+        return kind is not Kind.TRADES or not isinstance(source, OnTheWeb)
+    return bool(_wanting(source, kind))
+
+
+def _wanting(source: OnTheWeb, kind: Kind) -> list[Tracked]:
+    unasked = kind is not Kind.TRADES
+    return [t for t in source.access.tracked if t.wants(kind, unasked=unasked)]
 
 
 def begins(source: Source, kind: Kind) -> date:

@@ -2,6 +2,7 @@
 
 Every fetch that succeeded is played again in its order, with what it was asked, tracked and
 remembered then: the same rows, with the same hashes. What follows downstream is the backfill's.
+Latest quotes are left out: they were of their moment, and there is one every quarter of an hour.
 """
 
 from collections.abc import Iterator, Sequence

@@ -155,6 +155,8 @@ def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> No
     assert [title for title, _ in found.sections][:3] == [
         "Metric", "First and last prices", "Prices by source",
     ]  # fmt: skip
+    assert "metrics method" in lines(found, "Code")
+    assert "index method" not in lines(found, "Code")
     assert found.holds
     with pytest.raises(WarehouseError, match="it has 2024-01-03 to 2024-01-04"):
         explain_index(store, settings, "us_top_100_equal", date(2030, 1, 1))

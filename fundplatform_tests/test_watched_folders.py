@@ -10,7 +10,8 @@ import pytest
 from fundplatform.automation.requests import Asked
 from fundplatform.errors import SourceError
 from fundplatform.settings import Settings
-from fundplatform.sources.base import Kind, Watched
+from fundplatform.sources.abilities import Watched
+from fundplatform.sources.base import Kind
 from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import make
 from fundplatform_tests.sources.drops import FIRST, LAST, NOW, Drop

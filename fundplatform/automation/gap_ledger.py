@@ -10,7 +10,7 @@ from datetime import date, datetime
 import dagster as dg
 import polars as pl
 
-from fundplatform import calendars, gaps
+from fundplatform import calendars, gaps, newly_tracked
 from fundplatform.assets.raw import raw_key
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
@@ -83,7 +83,7 @@ def ledgers(
     """The ledger of every partitioned kind of every source that can be read."""
     for source in sources:
         for kind, coverage in source.spec.kinds.items():
-            if coverage.partitioned:
+            if coverage.partitioned and newly_tracked.is_wanted(source, kind):
                 known = evidence(store, instance, source, kind, now)
                 if known is not None:
                     cells = gaps.cells(known)

@@ -64,7 +64,7 @@ def wanted(
     chunks = raw_chunks(source, instance, session - REACH, session, refetch=refetch, now=at)
     found = [chunk for chunk in chunks if chunk.keys == (key,)]
     if not found:
-        return dg.SkipReason(f"{key.to_user_string()} has {session} already")
+        return dg.SkipReason(f"{key.to_user_string()} has {session} already, or nobody wants it")
     return [
         dg.RunRequest(run_key=f"{key.to_user_string()} {session} {chunk}", tags=chunk.tags)
         for chunk in found

@@ -18,7 +18,8 @@ from fundplatform.chunks import Chunk
 from fundplatform.clock import Clock
 from fundplatform.errors import SourceError
 from fundplatform.fetch_plan import raw_chunks
-from fundplatform.sources.base import Changing, Kind, Source, Watched
+from fundplatform.sources.abilities import Changing, Watched
+from fundplatform.sources.base import Kind, Source
 from fundplatform.staleness import FEEDS, LAST_OF_CHAIN
 from fundplatform.storage.base import Store
 

@@ -61,7 +61,8 @@ def settled(actions: pl.DataFrame) -> Counted:
     A raw table keeps what a later fetch no longer brings, so a corrected ex-date leaves two rows of
     one event behind: splits of one ratio or other actions of one reference within `splits.NEAR`,
     cash of one amount within `SAME_PAYMENT`. What was told at once are several events, and so is
-    cash that comes again day after day.
+    cash that comes again day after day. A split of ratio 1 is none: it takes back what was told
+    before it.
 
     Args:
         actions: Rows of raw.corporate_actions.
@@ -74,7 +75,7 @@ def settled(actions: pl.DataFrame) -> Counted:
     again = pl.col("recorded_from_better") > pl.col("recorded_from")
     near = (
         pl.when(pl.col("action").is_in(SPLITS))
-        .then((apart <= splits.NEAR) & _alike("ratio"))
+        .then((apart <= splits.NEAR) & (_alike("ratio") | (pl.col("ratio_better") == 1.0)))
         .when(pl.col("action").is_in(CASH))
         .then((apart <= SAME_PAYMENT) & _alike("amount"))
         .otherwise(

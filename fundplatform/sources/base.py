@@ -2,14 +2,15 @@
 
 A source turns one vendor's bytes into frames with the vendor's symbols. It knows nothing of
 Dagster, SQL, instrument ids or other sources. Rows it cannot read become `Batch.rejected`, never
-an exception; a payload it cannot read at all raises `SourceError`.
+an exception; a payload it cannot read at all raises `SourceError`. What only some sources can say
+besides stands in `abilities.py`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import polars as pl
 
@@ -212,76 +213,6 @@ class Source(Protocol):
 
         Raises:
             SourceError: The payload is truncated, empty, unreadable or changed while it was read.
-        """
-        ...
-
-
-@runtime_checkable
-class Changing(Protocol):
-    """A source whose data may change behind what was fetched: files that people put somewhere."""
-
-    def marks(self, kind: Kind) -> Mapping[str, str]:
-        """Every payload and a mark of what it holds; equal marks mean equal rows.
-
-        It costs little where nothing changed.
-
-        Raises:
-            SourceError: A payload cannot be read.
-        """
-        ...
-
-    def touched(self, kind: Kind, before: Collection[str], now: datetime) -> frozenset[date] | None:
-        """The sessions whose rows differ between the payloads of these marks and the present ones.
-
-        Args:
-            kind: A partitioned one of `spec.kinds`.
-            before: Earlier values of `marks`.
-            now: The clock; as in `Source.fetch`.
-
-        Returns:
-            Sessions (days with rows, open or not); None where it cannot be told.
-
-        Raises:
-            SourceError: As `Source.fetch`.
-        """
-        ...
-
-
-@runtime_checkable
-class Sized(Protocol):
-    """A source that can say about how many rows it has, so that a run is given enough of them."""
-
-    def about(self, kind: Kind) -> int:
-        """Rows of the kind in the whole coverage, rather too many than too few; nothing is parsed.
-
-        Raises:
-            SourceError: The source cannot be read.
-        """
-        ...
-
-
-@runtime_checkable
-class Watched(Changing, Protocol):
-    """A source whose payloads someone may be writing at this moment."""
-
-    def stamps(self) -> Mapping[str, tuple[int, int]]:
-        """Every payload with its size and modification time; reads none of them.
-
-        Two equal looks some time apart mean that nobody is writing.
-
-        Raises:
-            SourceError: A payload cannot be looked at.
-        """
-        ...
-
-    def set_aside(self) -> list[str]:
-        """Move payloads out of the way that were read and of which nothing can be used.
-
-        Returns:
-            Where they are now, each with a note beside it that says why.
-
-        Raises:
-            SourceError: They cannot be moved.
         """
         ...
 

@@ -108,7 +108,7 @@ class Sample:
         return _inventory(kind).listings
 
     def about(self, kind: Kind) -> int:
-        """Exactly; the package's file is read once. See `sources.base.Sized.about`."""
+        """Exactly; the package's file is read once. See `sources.abilities.Sized.about`."""
         return _inventory(kind).rows.height
 
     def fetch(self, kind: Kind, first: date, last: date, *, now: datetime) -> Batch:

@@ -219,6 +219,15 @@ def test_a_day_that_a_source_corrected_counts_once(first: date) -> None:
         assert both.actions.height == 2
 
 
+def test_a_ratio_of_one_takes_a_split_back_wherever_it_was_moved_to() -> None:
+    """Told for D1, then for D2, then not at all: the row of D1 must not come alive again."""
+    moved = acts(
+        {"action": "split", "ratio": 2.0, "ex_date": D1},
+        {"action": "split", "ratio": 1.0, "recorded_from": NOW + timedelta(days=2)},
+    )
+    assert split_factors(counted(moved, SOURCES).actions)["split_factor"].to_list() == [1.0, 1.0]
+
+
 def test_other_amounts_ratios_and_weeks_are_events_of_their_own() -> None:
     later = NOW + timedelta(days=1)
     found = counted(

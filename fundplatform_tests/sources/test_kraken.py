@@ -6,9 +6,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import ClassVar
 
+import dagster as dg
 import pytest
 
 from fundplatform.errors import SourceError
+from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Kind, Source
 from fundplatform.sources.kraken import PROFILE, Kraken, vendor_symbol
 from fundplatform.sources.kraken.answers import parse_ohlc, parse_trades
@@ -253,6 +255,23 @@ def test_trades_come_only_where_they_are_asked_for(wire: Wire) -> None:
     only = Kraken(wire.access(replace(BTC, kinds=frozenset({"trades"}))))
     assert only.fetch(Kind.OHLCV, day, day, now=NOW).rows.height == 0
     assert [a.path for a in wire.vendor.asked] == [OHLC]
+
+
+def test_a_backfill_plans_trades_only_where_they_are_asked_for(wire: Wire) -> None:
+    bars = pair("XBTUSD", "BTC", "USD")
+    both = replace(bars, vendor_symbol="ETHUSD", kinds=frozenset({"ohlcv", "trades"}))
+    only = replace(bars, kinds=frozenset({"trades"}))
+    day = date(2024, 3, 8)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for tracked, kinds in (
+            ((), ["ohlcv"]),
+            ((bars,), ["ohlcv"]),
+            ((bars, both), ["ohlcv", "trades"]),
+            ((only,), ["trades"]),
+        ):
+            source = Kraken(wire.access(*tracked))
+            chunks = raw_chunks(source, instance, day, day, refetch=True, now=NOW)
+            assert [c.label for c in chunks] == [f"raw/kraken/{kind}" for kind in kinds]
 
 
 def test_trades_end_when_the_id_stays(wire: Wire) -> None:

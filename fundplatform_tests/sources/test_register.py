@@ -17,7 +17,7 @@ from fundplatform.sources.register import BUILT_IN, Problem, Vendor, load
 from fundplatform.sources.sample import Sample
 from fundplatform.sources.web.profile import Access, Reply
 
-INFRASTRUCTURE = {"__init__", "base", "register", "drop", "tracked", "web"}
+INFRASTRUCTURE = {"__init__", "abilities", "base", "register", "drop", "tracked", "web"}
 CONTRACTS = ("SourceContract", "VendorContract")
 FOLDER = Path(fundplatform.sources.__file__).parent
 TESTS = Path(__file__).parent

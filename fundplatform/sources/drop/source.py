@@ -82,27 +82,27 @@ class DropSource:
         )
 
     def about(self, kind: Kind) -> int:
-        """By the size of the files; see `sources.base.Sized.about`."""
+        """By the size of the files; see `sources.abilities.Sized.about`."""
         self._demand(kind)
         return self._inventory.about()
 
     def marks(self, kind: Kind) -> Mapping[str, str]:
-        """Every file and what it holds now; see `sources.base.Changing.marks`."""
+        """Every file and what it holds now; see `sources.abilities.Changing.marks`."""
         self._demand(kind)
         return self._inventory.marks()
 
     def touched(self, kind: Kind, before: Collection[str], now: datetime) -> frozenset[date] | None:
-        """The sessions that differ since; see `sources.base.Changing.touched`."""
+        """The sessions that differ since; see `sources.abilities.Changing.touched`."""
         self._demand(kind)
         self._inventory.current(now)
         return touched(self._cache, before, set(self._inventory.marks().values()))
 
     def stamps(self) -> Mapping[str, tuple[int, int]]:
-        """Every file and how large and new it is; see `sources.base.Watched.stamps`."""
+        """Every file and how large and new it is; see `sources.abilities.Watched.stamps`."""
         return self._inventory.stamps()
 
     def set_aside(self) -> list[str]:
-        """Move what was read and cannot be used; see `sources.base.Watched.set_aside`."""
+        """Move what was read and cannot be used; see `sources.abilities.Watched.set_aside`."""
         return [
             put_aside(self.config, path, reason).relative_to(self.config.folder).as_posix()
             for path, reason in self._inventory.unusable().items()
