@@ -45,4 +45,5 @@ def fund(tickers: Sequence[str]) -> None:
     for ticker in tickers:
         path, known = write(store, settings.fund_reports, ticker, utc_now())
         days = known.given.series["session"]
-        click.echo(f"{ticker}, {days.min()!s} to {days.max()!s}: {path}")
+        ends = "no returns" if known.unpriced else f"{days.min()!s} to {days.max()!s}"
+        click.echo(f"{ticker}, {ends}: {path}")

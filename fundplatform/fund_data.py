@@ -62,6 +62,7 @@ class Known:
         scores: Rows of funds.scores of their newest session and of `given.basis`.
         twins: Funds that hold much the same for less.
         sources: Who brought the prices.
+        unpriced: Why there is no growth to show: a sentence; None where there is.
     """
 
     fund: Mapping[str, object]
@@ -73,25 +74,25 @@ class Known:
     scores: pl.DataFrame
     twins: pl.DataFrame
     sources: list[str]
+    unpriced: str | None
 
 
 def load(store: Store, ticker: str) -> Known:
     """Everything stored about the fund.
 
     Raises:
-        ConfigError: An unknown or ambiguous ticker, or fewer than two sessions with a price.
+        ConfigError: An unknown or ambiguous ticker, or nothing is known of it but its name.
     """
     listed = instruments(store)
     fund = meant(listed, ticker, "report fund")
     given = read(store, pl.DataFrame([fund], schema={**listed.schema, "fund": pl.String()}))
-    if given.series.drop_nulls("value").height < 2:
-        raise ConfigError(
-            "report fund", ticker, "there are no two sessions with prices", "Backfill it first"
-        )
-    if min(given.series["value"].drop_nulls()) <= 0:
-        raise ConfigError("report fund", ticker, "prices at or below 0 have no returns", "None")
     number = fund["instrument_id"]
     facts = store.query(_FACTS, [number]).sort("valid_from", "known_at")
+    unpriced = _unpriced(given.series.drop_nulls("value").sort("session"))
+    if unpriced and facts.is_empty() and given.holdings.is_empty():
+        raise ConfigError(
+            "report fund", ticker, f"{unpriced} No facts or holdings either", "Backfill it first"
+        )
     history = store.query(_HISTORY, [number])
     scores = store.query(_SCORES, [number, number])
     return Known(
@@ -106,7 +107,20 @@ def load(store: Store, ticker: str) -> Known:
         _of(scores, given.basis),
         store.query(_TWINS, [number]),
         store.query(_PRICES, [number])["name"].to_list(),
+        unpriced,
     )
+
+
+def _unpriced(series: pl.DataFrame) -> str | None:
+    """Why the series has no growth; None where it has."""
+    if series.is_empty():
+        return "No source has prices of it."
+    low = series.filter(pl.col("value") <= 0)
+    if low.height:
+        return f"Prices at or below 0 (first on {low['session'][0]}) have no returns."
+    if series.height == 1:
+        return f"One session has a price ({series['session'][0]}): there is no return."
+    return None
 
 
 def _of(frame: pl.DataFrame, basis: str | None) -> pl.DataFrame:

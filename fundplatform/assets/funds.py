@@ -36,6 +36,7 @@ from fundplatform.storage.outputs import Derived, Stored
 METRICS = dg.AssetKey(["funds", "metrics"])
 _TABLES = (tables.METRICS, tables.RISK, tables.SCORES)
 _KINDS = (Kind.RATES, Kind.FUND_FACTS)
+_PRICES = {"columns": PRICE_COLUMNS, "history": True, "any_order": True}
 
 
 def metrics(
@@ -53,7 +54,7 @@ def metrics(
         name="funds_metrics",
         outs={t.name: output(t, code, risk_free_rate=risk_free_rate) for t in _TABLES},
         ins={
-            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "history": True}),
+            "prices": dg.AssetIn(VALIDATED, metadata=_PRICES),
             "levels": dg.AssetIn(LEVELS, metadata={"history": True}),
             "factors": dg.AssetIn(FACTORS),
             "actions": dg.AssetIn(ACTIONS),
@@ -83,15 +84,8 @@ def metrics(
         window = run_window(context.run.tags)
         if window is None:
             raise dg.Failure("metrics are computed for a partition or a range of partitions")
-        returns = returns_by_basis(prices, factors, known_sources)
         today = clock().date()
-        paid = metric_terms.total_series(
-            prices, actions, factors, instruments, known_sources, today
-        )
-        # Where a source's prices carry its dividends, they are the total return.
-        stated = returns.filter(pl.col("return_basis") == TOTAL)
-        paid = paid.join(stated, on="instrument_id", how="anti").select(returns.columns)
-        own = pl.concat([with_calendar(r, known_sources).select(*_SERIES) for r in (returns, paid)])
+        own = price_series(prices, factors, actions, instruments, known_sources, today)
         series = pl.concat([own, level_returns(levels, instruments)])
         rates = metric_terms.rates(rules, given.get(str(Kind.RATES)), instruments, risk_free_rate)
         days = rules.daily_days
@@ -142,6 +136,32 @@ def ends_of(sources: pl.DataFrame) -> frozenset[date]:
 
 
 _SERIES = ("instrument_id", "session", "ret", "growth", "calendar", "return_basis")
+
+
+def price_series(
+    prices: pl.DataFrame,
+    factors: pl.DataFrame,
+    actions: pl.DataFrame,
+    instruments: pl.DataFrame,
+    sources: pl.DataFrame,
+    today: date,
+) -> pl.DataFrame:
+    """The return series of all priced instruments, each basis by itself.
+
+    Args:
+        prices: PRICE_COLUMNS of prices.validated, in any order.
+        factors: catalog.adjustment_factors.
+        actions: catalog.corporate_actions.
+        instruments: catalog.instruments.
+        sources: catalog.sources.
+        today: By the clock; see `adjustment.newest_sessions`.
+    """
+    returns = returns_by_basis(prices, factors, sources)
+    paid = metric_terms.total_series(prices, actions, factors, instruments, sources, today)
+    # Where a source's prices carry its dividends, they are the total return.
+    stated = returns.filter(pl.col("return_basis") == TOTAL)
+    paid = paid.join(stated, on="instrument_id", how="anti").select(returns.columns)
+    return pl.concat([with_calendar(r, sources).select(*_SERIES) for r in (returns, paid)])
 
 
 def level_returns(levels: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:

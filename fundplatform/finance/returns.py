@@ -83,8 +83,10 @@ def _with_own_previous(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFr
     bars = prices.select(columns).with_columns(
         pl.col("adjustment").cast(pl.Categorical), factor_of(prices, factors)
     )
-    # With one source this is the final order already, and the second sort costs nothing.
-    bars = bars.sort("source_id", "instrument_id", "session")
+    # By one integer it takes a sixth of the time; with one source this is the final order already.
+    bars = bars.sort(_day_key())
+    if bars["source_id"].n_unique() > 1:
+        bars = bars.sort("source_id", maintain_order=True)
     own = _same("source_id", "instrument_id", "adjustment")
     return bars.with_columns(
         pl.when(own).then(pl.col("session").shift()).alias("own_session"),
@@ -94,7 +96,7 @@ def _with_own_previous(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFr
 
 def _selected(bars: pl.DataFrame) -> pl.DataFrame:
     """The selected bars in order, with the gross return q to the row before on the same basis."""
-    series = bars.filter("selected").sort("instrument_id", "session")
+    series = bars.filter("selected").sort(_day_key())
     doubled = series.select(_same("instrument_id", "session")).to_series().fill_null(False)
     if doubled.any():
         raise SchemaError(

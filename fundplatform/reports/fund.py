@@ -40,24 +40,45 @@ def write(store: Store, folder: Path, ticker: str, now: datetime) -> tuple[Path,
 
 def render(known: Known, now: datetime) -> str:
     """The page."""
-    shared = common_history(known.given).rename({known.given.names[0]: "value"})
     name = known.facts.get("name") or known.fund["name"]
     title = f"{known.fund['symbol']}: {name}" if name else str(known.fund["symbol"])
     body = [
         f"<h1>{page.shown(title)}</h1>",
+        *(_unpriced(known, now) if known.unpriced else _priced(known, now)),
+        _score(known),
+        *holdings(known),
+        _facts(known),
+    ]
+    return page.document(title, "".join(body))
+
+
+def _priced(known: Known, now: datetime) -> list[str]:
+    shared = common_history(known.given).rename({known.given.names[0]: "value"})
+    return [
         *_dates(known, shared, now),
         page.tiles(_tiles(known)),
         _growth(shared, known),
         _drawdown(shared, known),
         _frames(known),
         _rolling(known),
-        _years(known, shared),
+        _years(known),
         fee_section(known, shared),
-        _score(known),
-        *holdings(known),
-        _facts(known),
     ]
-    return page.document(title, "".join(body))
+
+
+def _unpriced(known: Known, now: datetime) -> list[str]:
+    """What can be said without prices, and what cannot; metrics, where some are, say why not."""
+    absent = (
+        "Absent: growth, drawdown, rolling and yearly returns, and what the fee took of them"
+        + ("." if known.frames.height else "; return, volatility, Sharpe and all other metrics.")
+    )
+    return [
+        page.paragraph(f"{known.unpriced} {absent}", "warn"),
+        page.paragraph(f"Written {now:%Y-%m-%d %H:%M} UTC.", "soft"),
+        page.tiles(_tiles(known)),
+        *([_frames(known)] if known.frames.height else []),
+        fee_section(known, None),
+    ]
 
 
 def _dates(known: Known, shared: pl.DataFrame, now: datetime) -> list[str]:
@@ -154,7 +175,7 @@ def _rolling(known: Known) -> str:
     return page.section("rolling", "Rolling return", *charts)
 
 
-def _years(known: Known, shared: pl.DataFrame) -> str:
+def _years(known: Known) -> str:
     found = calendar_years(known.history)
     if not found:
         text = page.paragraph("No metrics are stored at the end of a year.")

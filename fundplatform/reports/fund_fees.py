@@ -15,28 +15,42 @@ from fundplatform.reports.lines import lines
 from fundplatform.reports.page import percent
 
 
-def fee_section(known: Known, shared: pl.DataFrame) -> str:
-    """The section; `shared` is session, value."""
+def fee_section(known: Known, shared: pl.DataFrame | None) -> str:
+    """The section; `shared` is session, value, or None where there are no prices."""
     title = "What the fee took"
     if known.fees.is_empty():
         text = page.paragraph("Its expense ratio is not known.")
         return page.section("fees", title, text)
-    changes = known.fees.filter(
-        pl.col("expense_ratio").ne_missing(pl.col("expense_ratio").shift(1))
-    )
-    ratio = float(known.fees["expense_ratio"][-1])
+    if shared is None:
+        return page.section("fees", "What the fee takes", *_by_the_fee_alone(known))
+    return page.section("fees", title, *_taken(known, shared), *_by_the_fee_alone(known))
+
+
+def _changes(known: Known) -> pl.DataFrame:
+    return known.fees.filter(pl.col("expense_ratio").ne_missing(pl.col("expense_ratio").shift(1)))
+
+
+def _taken(known: Known, shared: pl.DataFrame) -> list[str]:
+    """What the fee took of the growth there was."""
+    first = _changes(known)["valid_from"][0]
     grown = before_fees(shared, known.fees, START)
     net, gross = float(grown["net"][-1]), float(grown["gross"][-1])
     words = (
         f"{gross - net:,.2f} of every {START:,.0f} since {grown['session'][0]}: about "
         f"{gross:,.2f} before the fee, {net:,.2f} after it. Estimated by the fees in force; before "
-        f"{changes['valid_from'][0]}, the first known, by that one."
+        f"{first}, the first known, by that one."
     )
     chart = lines(
         f"Growth of {START:,.0f}, with and without the fee", grown["session"].to_list(),
         {"as it was, net of the fee": grown["net"].to_list(),
          "before the fee (estimate)": grown["gross"].to_list()},
     )  # fmt: skip
+    return [page.paragraph(words), chart]
+
+
+def _by_the_fee_alone(known: Known) -> list[str]:
+    """What can be said of a fee without a price."""
+    ratio = float(known.fees["expense_ratio"][-1])
     paid = fees.sec_example(ratio)
     example = page.table(
         f"Fees paid on {START:,.0f} growing 5 % a year (SEC Form N-1A), and the share of the final "
@@ -50,11 +64,9 @@ def fee_section(known: Known, shared: pl.DataFrame) -> str:
             )
         ],
     )
-    history = page.table("Fees known", ("from", "fee a year", "known at"),
-                         [(a, percent(r), k) for a, r, k in changes.iter_rows()])  # fmt: skip
-    return page.section(
-        "fees", title, page.paragraph(words), chart, example, history, _twins(known)
-    )
+    changes = [(a, percent(r), k) for a, r, k in _changes(known).iter_rows()]
+    history = page.table("Fees known", ("from", "fee a year", "known at"), changes)
+    return [example, history, _twins(known)]
 
 
 def _twins(known: Known) -> str:

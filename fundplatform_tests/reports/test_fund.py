@@ -39,11 +39,12 @@ CONTENT = (
     rows(tables.SOURCES, {"name": "mine"}),
     rows(tables.INSTRUMENTS, *(
         {"instrument_id": n, "symbol": s, "asset_class": "etf", "quote": "USD", "name": f"<{s}>"}
-        for n, s in enumerate(("DEAR", "CHEAP", "BARE", "ZERO"), 1))),
+        for n, s in enumerate(("DEAR", "CHEAP", "BARE", "ZERO", "HELD", "NAME"), 1))),
     rows(tables.VALIDATED,
          *(chosen(D(d), c) for d, c in PRICES.items()),
          *(chosen(D(d), 5.0, instrument_id=3) for d in PRICES),
-         *(chosen(D(d), 0.0, instrument_id=4) for d in PRICES)),
+         *(chosen(D(d), 0.0, instrument_id=4) for d in PRICES),
+         chosen(LAST, 7.0, instrument_id=5)),
     rows(tables.METRICS, metric("2022-12-30", "ALL", -0.2), metric("2022-12-30", "YTD", None),
          metric("2023-06-30", "1Y", -0.1), metric("2023-12-29", "YTD", 0.5125),
          metric("2023-12-29", "1Y", 0.5125, volatility=0.2, risk_free_rate=0.0),
@@ -58,7 +59,9 @@ CONTENT = (
                            "as_of": LAST, "other_as_of": LAST}),
     rows(tables.POSITIONS, *(
         {"instrument_id": 1, "as_of": LAST, "line": n, "security": s, "name": s, "weight": w}
-        for n, (s, w) in enumerate([("Apple", 0.6), ("Short", -0.1), ("Apple", 0.1), ("X", 0.4)]))),
+        for n, (s, w) in enumerate([("Apple", 0.6), ("Short", -0.1), ("Apple", 0.1), ("X", 0.4)])),
+         {"instrument_id": 5, "as_of": LAST, "line": 0, "security": "X", "name": "X",
+          "weight": 1.0}),
     rows(tables.EXPOSURES, {"instrument_id": 1, "as_of": LAST, "kind": "sector", "name": "Energy",
                             "weight": 0.75, "through": 0.25}),
 )  # fmt: skip
@@ -117,11 +120,38 @@ def test_what_is_missing_is_said(store: Store, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("ticker", "why", "more"),
+    [
+        (
+            "CHEAP",
+            "No source has prices of it.",
+            # The SEC's example at 0.05 %: 5, 16, 28, 64; 1 - 0.9995^30 = 1.49 %.
+            ("0.05% 5 16 28 64 1.49%", "2022-01-03 0.05%", "No report is loaded."),
+        ),
+        (
+            "HELD",
+            "One session has a price (2023-12-29): there is no return.",
+            ("1 X 100.00%", "Its expense ratio is not known.", "No source states any."),
+        ),
+    ],
+)
+def test_a_fund_without_prices_has_a_page(
+    store: Store, tmp_path: Path, ticker: str, why: str, more: tuple[str, ...]
+) -> None:
+    path, known = fund.write(store, tmp_path, ticker, NOW)
+    text = text_of(path.read_text("utf-8"))
+    assert known.unpriced == why
+    for said in (f"{why} Absent: growth, drawdown", "all other metrics", *more):
+        assert said in text, said
+    assert "nan" not in text.lower()
+
+
+@pytest.mark.parametrize(
     ("ticker", "said"),
     [
         ("DEER", "no such instrument. Did you mean DEAR"),
-        ("CHEAP", "no two sessions with prices"),
-        ("ZERO", "prices at or below 0"),
+        ("ZERO", "Prices at or below 0 .first on 2022-06-30. have no returns"),
+        ("NAME", "No source has prices of it. No facts or holdings either"),
     ],
 )
 def test_a_fund_without_a_report_is_told(
@@ -134,11 +164,14 @@ def test_a_fund_without_a_report_is_told(
 def test_the_command(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(tmp_path))
     monkeypatch.setattr(cli_report, "open_warehouse", lambda settings: store)
-    done = CliRunner().invoke(cli, ["report", "fund", "DEAR", "etf:BARE"], catch_exceptions=False)
+    done = CliRunner().invoke(
+        cli, ["report", "fund", "DEAR", "etf:BARE", "HELD"], catch_exceptions=False
+    )
     folder = tmp_path / "reports/funds"
     assert done.output.splitlines() == [
         f"DEAR, 2022-06-30 to 2023-12-29: {folder}/DEAR.html",
         f"etf:BARE, 2022-06-30 to 2023-12-29: {folder}/etf_BARE.html",
+        f"HELD, no returns: {folder}/HELD.html",
     ]
 
 
