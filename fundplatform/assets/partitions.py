@@ -41,6 +41,7 @@ def raw_partitions(coverage: Coverage, today: date) -> dg.DailyPartitionsDefinit
     return dg.DailyPartitionsDefinition(
         start_date=coverage.start.isoformat(),
         end_date=_exclusive(coverage.end),
+        end_offset=_today(coverage.end),
         exclusions=[*weekend, *holidays] or None,
     )
 
@@ -51,7 +52,18 @@ def daily_partitions(sources: Iterable[Source]) -> dg.DailyPartitionsDefinition:
     start = min((c.start for c in bars), default=date(2000, 1, 1))
     ends = [c.end for c in bars if c.end]
     end = max(ends) if ends and len(ends) == len(bars) else None
-    return dg.DailyPartitionsDefinition(start_date=start.isoformat(), end_date=_exclusive(end))
+    return dg.DailyPartitionsDefinition(
+        start_date=start.isoformat(), end_date=_exclusive(end), end_offset=_today(end)
+    )
+
+
+def _today(end: date | None) -> int:
+    """The day that goes on is a partition: New York, Frankfurt publish before UTC's midnight.
+
+    On a closed day it is the next session (dagster issue 33551), which nobody asks for before its
+    close.
+    """
+    return 0 if end else 1
 
 
 def _exclusive(end: date | None) -> str | None:

@@ -5,7 +5,7 @@ Sessions older than a few days are the gap sensor's.
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -46,7 +46,8 @@ def load_schedule(source: Source, kind: Kind) -> dg.ScheduleDefinition:
         f"{coverage.lag} for the vendor; nothing on a closed day.",
     )
     def tick(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | list[dg.RunRequest]:
-        at = context.scheduled_execution_time
+        # Dagster gives it in the schedule's own zone; frames compare instants of one zone only.
+        at = context.scheduled_execution_time.astimezone(UTC)
         session = published(coverage, at)
         if session is None:
             return dg.SkipReason(f"{coverage.calendar} had no session to publish before {at}")

@@ -1,6 +1,7 @@
 """A range of partition keys becomes the same subset as in Dagster, and is walked through once."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import dagster as dg
 import pytest
@@ -63,3 +64,25 @@ def test_what_is_added_to_a_subset_is_not_remembered(walked: list[object]) -> No
         "2024-01-12",
     ]
     assert keys(DAYS, more) == ["2024-01-10", "2024-01-11", "2024-01-12"]
+
+
+def test_all_keys_are_walked_through_once_and_grow_with_the_clock(
+    monkeypatch: pytest.MonkeyPatch, walked: list[object]
+) -> None:
+    asked: list[object] = []
+    real = partition_ranges._all_keys
+
+    def noted(definition: object) -> object:
+        asked.append(definition)
+        return real(definition)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(partition_ranges, "_all_keys", noted)
+    growing = dg.DailyPartitionsDefinition("2024-01-05", exclusions=["0 0 * * 6"])
+    for _ in range(2):
+        some = growing.get_partition_keys(datetime(2024, 1, 8, 23, tzinfo=UTC))
+        assert some == ["2024-01-05", "2024-01-07"]
+        some[:0] = ["mine"]  # What a caller does to it stays with the caller
+    assert len(asked) == 1
+    assert growing.get_partition_keys(datetime(2024, 1, 9, tzinfo=UTC))[-1] == "2024-01-08"
+    assert OTHER.get_partition_keys()[-1] == "2024-01-31"
+    assert len(asked) == 3
