@@ -17,10 +17,10 @@ from fundplatform.finance.actions import settled
 from fundplatform.finance.consensus import weigh
 from fundplatform.finance.rules.row import INTERVALS
 from fundplatform.sources.base import Kind, Source
-from fundplatform.storage.base import Stamp
+from fundplatform.storage.base import Slice, Stamp
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
-from fundplatform.storage.source_scores import settle
+from fundplatform.storage.source_scores import corrected, settle
 
 RULES = f"rules {rules.RULES_VERSION}"
 """Code version: bars are judged again when a rule changes."""
@@ -96,6 +96,8 @@ def validated(
             judged.validated,
             judged.rejected,
             tolerance=own.expr("V23", "tolerance"),
+            scored=own.expr("V23", "by_score") > 0,
+            corrected=_corrected(desk, bars) if own.says("V23", "by_score") else None,
             window=window,
         )
         held = judged.gates.filter("held")
@@ -122,6 +124,14 @@ def validated(
 def _judged_anew(window: tuple[date, date] | None) -> tuple[date, date] | None:
     """The days before the range as well: V20 judges a bar by those that come after it."""
     return window and (window[0] - timedelta(days=rules.AHEAD_DAYS), window[1])
+
+
+def _corrected(desk: Desk, bars: pl.DataFrame) -> pl.DataFrame | None:
+    """What sources corrected of these sessions, as the ledgers know it now."""
+    if bars.is_empty():
+        return None
+    (span,) = bars.select(a=pl.col("session").min(), b=pl.col("session").max()).iter_rows()
+    return corrected(desk.store, Slice({}, *span))
 
 
 def counted(actions: pl.DataFrame | None, sources: pl.DataFrame) -> pl.DataFrame:

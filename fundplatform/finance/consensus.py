@@ -2,7 +2,7 @@
 
 In: judged bars of all sources. Out: `selected` anew, rows of prices.consensus and the counts of
 ops.source_reliability (`reliability.py`). That an outlier is refused is rule V23's
-(`finance/rules/cross.py`); what is not compared has no say here.
+(`finance/rules/cross.py`); in which order others stand in is told by `fallback.py`.
 """
 
 from dataclasses import dataclass
@@ -10,11 +10,9 @@ from datetime import date
 
 import polars as pl
 
-from fundplatform.finance.reliability import SESSIONS, counts
+from fundplatform.finance.fallback import BEST, by_agreement, by_score
+from fundplatform.finance.reliability import counts
 from fundplatform.tables import BAR_KEY, CONSENSUS, VALIDATED, Table
-
-STEP = 0.05
-"""Sources whose agreement differs by less keep the declared order in the fallback."""
 
 _BAR = BAR_KEY[1:]
 _BASIS = (*_BAR, "adjustment")
@@ -42,36 +40,43 @@ def weigh(
     rejected: pl.DataFrame,
     *,
     tolerance: pl.Expr,
+    scored: pl.Expr | None = None,
+    corrected: pl.DataFrame | None = None,
     window: tuple[date, date] | None = None,
 ) -> Weighed:
     """Settle which source is used, and count.
 
     The source of lowest (priority, source_id) is used where its bar passed. Where it did not, the
-    others follow by their agreement over the `SESSIONS` sessions before (steps of `STEP`), then by
-    priority. Two sources that differ are both kept: nobody can tell which is right.
+    others follow by their agreement over the 60 sessions before, or by their whole score (in steps
+    of 5 points), then by priority. Two sources that differ are both kept: nobody can tell which is
+    right.
 
     Args:
-        bars: raw.ohlcv columns, asset_class, priority and bar_close_at; `SESSIONS` sessions before
-            the window make the order of the fallback independent of chunks.
+        bars: raw.ohlcv columns, asset_class, priority and bar_close_at; 60 sessions before the
+            window make the order of the fallback independent of chunks.
         validated: prices.validated of the window, with `selected`.
         rejected: prices.rejected of the window.
         tolerance: Of V23, per row of a frame with asset_class and instrument_id.
+        scored: True where the order goes by the score; None: nowhere.
+        corrected: source_id, session, rows_corrected, for the score; None: nothing was.
         window: First and last session judged; None: all of `bars`.
     """
     inside = pl.lit(True) if window is None else pl.col("session").is_between(*window)
-    shared = _shared(bars, tolerance)
+    shared = _shared(bars, tolerance, pl.lit(value=False) if scored is None else scored)
     agreed = _agreement(shared)
+    every = counts(bars, agreed)
     now = shared.filter(inside)
     if now.is_empty():
         choices = CONSENSUS.empty().drop(CONSENSUS.stamps)
     else:
-        choices = _choices(_with_verdict(now, validated, rejected), _trailing(agreed))
+        judged = _with_verdict(now, validated, rejected)
+        judged = judged.join(by_agreement(agreed), on=_OWN, how="left")
+        choices = _choices(judged.join(by_score(every, corrected), on=_OWN, how="left"))
         validated = _selected(validated, choices)
-    days = counts(bars, agreed).filter(inside)
-    return Weighed(validated, choices, days)
+    return Weighed(validated, choices, every.filter(inside))
 
 
-def _shared(bars: pl.DataFrame, tolerance: pl.Expr) -> pl.DataFrame:
+def _shared(bars: pl.DataFrame, tolerance: pl.Expr, scored: pl.Expr) -> pl.DataFrame:
     """Bars that several sources have, with the comparison on each basis.
 
     `_n`, `_median`, `_deviation` are of the basis, NULL where only one source has it; `_off` says
@@ -82,7 +87,7 @@ def _shared(bars: pl.DataFrame, tolerance: pl.Expr) -> pl.DataFrame:
     if found["source_id"].n_unique() < 2:
         found = found.clear()
     found = found.filter(pl.len().over(_BAR) > 1).with_columns(
-        close=pl.when(usable).then("close"), _tolerance=tolerance
+        close=pl.when(usable).then("close"), _tolerance=tolerance, _scored=scored
     )
     several = pl.col("close").count().over(_BASIS) > 1
     apart = (pl.col("close").max() / pl.col("close").min() - 1).abs().over(_BASIS)
@@ -112,16 +117,6 @@ def _agreement(shared: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _trailing(agreed: pl.DataFrame) -> pl.DataFrame:
-    """Agreement of each source over the sessions before, in steps; NULL without any."""
-    before = [
-        pl.col(n).rolling_sum(SESSIONS, min_samples=1).shift(1).over("source_id").alias(f"_{n}")
-        for n in ("rows_compared", "rows_agreeing")
-    ]
-    share = pl.col("_rows_agreeing") / pl.col("_rows_compared")
-    return agreed.sort(_OWN).select(*_OWN, *before).select(*_OWN, _step=(share / STEP).floor())
-
-
 def _with_verdict(
     shared: pl.DataFrame, validated: pl.DataFrame, rejected: pl.DataFrame
 ) -> pl.DataFrame:
@@ -137,14 +132,12 @@ def _with_verdict(
     )
 
 
-def _choices(judged: pl.DataFrame, trailing: pl.DataFrame) -> pl.DataFrame:
+def _choices(judged: pl.DataFrame) -> pl.DataFrame:
     """prices.consensus of the bars with a comparison, or whose first source did not pass."""
     order = ["_first", "_step", "priority", "source_id"]
-    ranked = (
-        judged.join(trailing, on=_OWN, how="left")
-        # A source that was never compared has done nothing wrong.
-        .with_columns(pl.col("_step").fill_null(1 / STEP))
-        .sort(*_BAR, *order, descending=[*[False] * len(_BAR), True, True, False, False])
+    place = pl.when("_scored").then("_standing").otherwise("_agreement")
+    ranked = judged.with_columns(_step=place.fill_null(BEST)).sort(
+        *_BAR, *order, descending=[*[False] * len(_BAR), True, True, False, False]
     )
     named = pl.col("source_id").cast(pl.String)
     used = pl.col("_passed").arg_max()
@@ -156,6 +149,7 @@ def _choices(judged: pl.DataFrame, trailing: pl.DataFrame) -> pl.DataFrame:
         _leader=named.first(),
         _leads=pl.col("_passed").first(),
         _refused=refused,
+        _by=_order_of("_scored", "_score").get(used),
         **{n: pl.col(c).get(used) for n, c in _OF_THE_USED.items()},
         outliers=named.filter(pl.col("_off").fill_null(False) & (pl.col("_n") > 2))
         .sort()
@@ -167,6 +161,12 @@ def _choices(judged: pl.DataFrame, trailing: pl.DataFrame) -> pl.DataFrame:
         reason=_reason(),
     )
     return _shape(CONSENSUS, told)
+
+
+def _order_of(scored: str, score: str) -> pl.Expr:
+    """By what the others follow, in words."""
+    known = pl.format("score {}", score).fill_null(pl.lit("score, of which it has none yet,"))
+    return pl.when(scored).then(known).otherwise(pl.lit("agreement"))
 
 
 _OF_THE_USED = {
@@ -205,7 +205,7 @@ def _reason() -> pl.Expr:
         .then(pl.format("no source passed; {}", compared))
         .when("_leads")
         .then(pl.format("first by priority; {}", compared))
-        .otherwise(pl.format("{}; next by agreement and priority; {}", why_not, compared))
+        .otherwise(pl.format("{}; next by {} and priority; {}", why_not, "_by", compared))
     )
 
 

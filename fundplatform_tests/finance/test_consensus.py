@@ -36,18 +36,35 @@ def context(rows: Sequence[Bar], fetched_after: timedelta = timedelta(hours=2)) 
     )  # fmt: skip
 
 
-def weighed(bars: pl.DataFrame, window: tuple[date, date] | None = None) -> "Outcome":
-    return Outcome(bars, window)
+def weighed(
+    bars: pl.DataFrame,
+    window: tuple[date, date] | None = None,
+    scored: pl.Expr | None = None,
+    corrected: pl.DataFrame | None = None,
+) -> "Outcome":
+    return Outcome(bars, window, scored, corrected)
 
 
 class Outcome:
     """The rules' verdict and what consensus makes of it."""
 
-    def __init__(self, bars: pl.DataFrame, window: tuple[date, date] | None) -> None:
+    def __init__(
+        self,
+        bars: pl.DataFrame,
+        window: tuple[date, date] | None,
+        scored: pl.Expr | None,
+        corrected: pl.DataFrame | None,
+    ) -> None:
         """Judge and weigh."""
         self.judged = judge(bars, window=window)
         found = weigh(
-            bars, self.judged.validated, self.judged.rejected, tolerance=TOLERANCE, window=window
+            bars,
+            self.judged.validated,
+            self.judged.rejected,
+            tolerance=TOLERANCE,
+            window=window,
+            scored=scored,
+            corrected=corrected,
         )
         self.consensus, self.days, self.validated = found.consensus, found.days, found.validated
 
@@ -125,6 +142,60 @@ def test_a_source_that_was_often_wrong_falls_back_behind() -> None:
     assert weighed(context(today)).used() == 2
     assert weighed(context([*history(5, bad=2), *today]), (DAY, DAY)).used() == 3
     assert weighed(context([*history(5, bad=3), *today]), (DAY, DAY)).used() == 2
+
+
+def a_wrong_leader() -> list[Bar]:
+    """On DAY source 1 is 3 % off, 2 to 4 agree."""
+    return [
+        (s, i, DAY, 103.0 if s == i == 1 else 100.0) for s in (1, 2, 3, 4) for i in (1, 2, 3, 4, 5)
+    ]
+
+
+SCORED = pl.lit(value=True)
+
+
+def test_a_source_that_is_late_stands_behind_where_the_score_counts() -> None:
+    bars = context([*history(5, bad=0), *a_wrong_leader()])
+    behind = bars.with_columns(
+        fetched_at=pl.when(pl.col("source_id") == 2)
+        .then(pl.col("fetched_at") + timedelta(days=2))
+        .otherwise("fetched_at")
+    )
+    assert weighed(behind, (DAY, DAY)).used() == 2
+    found = weighed(behind, (DAY, DAY), scored=SCORED)
+    assert found.used() == 3
+    told = found.consensus.filter(instrument_id=1)["reason"].item()
+    # All of it in time, there, agreeing and uncorrected: 100.
+    assert "was refused (V23); next by score 100.0 and priority" in told
+
+
+def test_a_source_that_lacks_bars_stands_behind_where_the_score_counts() -> None:
+    absent = {DAY - timedelta(days=n) for n in (1, 3)}
+    old = [r for r in history(5, bad=0) if r[0] != 2 or r[1] < 4 or r[2] not in absent]
+    bars = context([*old, *a_wrong_leader()])
+    assert weighed(bars, (DAY, DAY)).used() == 2
+    # Source 2: 4 of 25 bars are gone: 100 x (0.4 + 0.2 + 0.2 x 21/25 + 0.2) = 96.8; a step below.
+    assert weighed(bars, (DAY, DAY), scored=SCORED).used() == 3
+
+
+def test_a_source_that_corrects_itself_stands_behind_where_the_score_counts() -> None:
+    bars = context([*history(5, bad=0), *a_wrong_leader()])
+    corrected = pl.DataFrame(
+        {"source_id": [2], "session": [DAY - timedelta(days=2)], "rows_corrected": [5]},
+        schema={"source_id": pl.Int16, "session": pl.Date, "rows_corrected": pl.Int64},
+    )
+    assert weighed(bars, (DAY, DAY), corrected=corrected).used() == 2
+    assert weighed(bars, (DAY, DAY), corrected=corrected, scored=SCORED).used() == 3
+    # A day's correction of DAY itself is not yet known then.
+    today = corrected.with_columns(session=pl.lit(DAY))
+    assert weighed(bars, (DAY, DAY), corrected=today, scored=SCORED).used() == 2
+
+
+def test_without_any_history_the_declared_order_holds() -> None:
+    found = weighed(context(a_wrong_leader()), scored=SCORED)
+    assert found.used() == 2
+    told = found.consensus.filter(instrument_id=1)["reason"].item()
+    assert "next by score, of which it has none yet, and priority" in told
 
 
 def test_chunks_do_not_change_the_choice() -> None:

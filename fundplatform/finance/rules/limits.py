@@ -45,6 +45,10 @@ class Limits:
         """The value where neither class nor instrument says otherwise."""
         return self.general.get((rule, name), BY_ID[rule].parameters[name])
 
+    def says(self, rule: str, name: str) -> bool:
+        """Whether the file sets the parameter for anything."""
+        return any((rule, name) in own for own in (self.general, self.by_class, self.by_symbol))
+
     def classes(self, rule: str, name: str) -> dict[str, float]:
         """The classes with a value of their own."""
         own = {c: v[name] for c, v in BY_ID[rule].by_class.items() if name in v}
