@@ -14,8 +14,15 @@ AT = datetime(2024, 2, 1, tzinfo=UTC)
 
 
 @pytest.mark.slow
-def test_an_error_of_three_percent_in_one_of_three_sources(settings: Settings) -> None:
+@pytest.mark.parametrize(
+    ("rules", "order"),
+    [("{}", "agreement"), ("V23: {by_score: 1}", "score, of which it has none yet,")],
+)
+def test_an_error_of_three_percent_in_one_of_three_sources(
+    settings: Settings, rules: str, order: str
+) -> None:
     own = Settings(home=settings.home, sources=(), lock_timeout=20)
+    own.rules.write_text(rules)
     for name, close in (("first", 10.3), ("second", 10.0), ("third", 10.0)):
         yaml = f"start: 2024-01-03\nend: 2024-01-03\npriority: {len(name)}\n"
         rows = [bar(str(DAY), "AAA", close), *(bar(str(DAY), f"B{n}", 20.0) for n in range(4))]
@@ -37,7 +44,8 @@ def test_an_error_of_three_percent_in_one_of_three_sources(settings: Settings) -
         "SELECT c.reason, c.outliers FROM prices.consensus c JOIN catalog.instruments i "
         "USING (instrument_id) WHERE i.symbol = 'AAA'"
     ).row(0)
-    assert told[0].startswith(f"source {ids['first']}, first by priority, was refused (V23)")
+    leader = f"source {ids['first']}, first by priority, was refused (V23)"
+    assert told[0].startswith(f"{leader}; next by {order} and priority; ")
     scores = dict(store.read(tables.SOURCE_RELIABILITY).select("source_id", "score").iter_rows())
     # 4 of 5 agree, nothing is timed, gone or corrected: (0.4 x 0.8 + 0.2 + 0.2) / 0.8
     assert scores == {ids["first"]: 90.0, ids["second"]: 100.0, ids["third"]: 100.0}

@@ -243,7 +243,7 @@ RULES: tuple[Rule, ...] = (
         "Sources agree on the close",
         "Same basis, instrument and bar. Two sources further than `tolerance` apart: warning on "
         "both. Three or more: the outlier is rejected where two others agree with the median; "
-        "where none agree all are warned. Where `by_score` is not 0 the others stand in for a refused "
+        "where none agree all are warned. Where `by_score` is not 0 others stand in for a refused "
         "one by their reliability score (docs/reliability.md).",
         "expect_column_pair_values_to_be_equal",
         "100, 100.1 and 103 from three sources",
