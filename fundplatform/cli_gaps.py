@@ -18,11 +18,18 @@ _MOST = 40
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, metavar="SOURCE...")
+@click.option("--source", "named", multiple=True, help="The same as SOURCE; may be repeated.")
 @click.option("--from", "first", type=DAY, help="First session shown.")
 @click.option("--to", "last", type=DAY, help="Last session shown.")
 @click.option("--all", "every", is_flag=True, help="Also not listed, not published, no trade.")
-def gaps(names: Sequence[str], first: date | None, last: date | None, every: bool) -> None:
+def gaps(
+    names: Sequence[str],
+    named: Sequence[str],
+    first: date | None,
+    last: date | None,
+    every: bool,
+) -> None:
     """Missing sessions of SOURCE... (default: all) as a calendar and as a table."""
     from fundplatform.automation.gap_ledger import ledgers
     from fundplatform.automation.heat_map import heat_map
@@ -31,7 +38,7 @@ def gaps(names: Sequence[str], first: date | None, last: date | None, every: boo
 
     settings = Settings.from_env()
     store = quiet_store(settings)
-    sources = chosen(register.load(settings).sources, names)
+    sources = chosen(register.load(settings).sources, [*names, *named])
     found = list(ledgers(store, open_instance(settings), sources, utc_now()))
     span = (first or date.min, last or date.max)
     click.echo(heat_map(found, *span))

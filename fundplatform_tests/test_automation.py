@@ -258,6 +258,12 @@ def test_the_ledger_is_a_table(loaded: Pipeline) -> None:
         done = run_chunk(Chunk("gaps", (dg.AssetKey(["ops", "gaps"]),)), job.job, loaded.instance)
         assert not done.errors
         loaded.store.publish()
+    told = loaded.instance.get_latest_materialization_event(dg.AssetKey(["ops", "gaps"]))
+    assert told is not None and told.asset_materialization is not None
+    metadata = told.asset_materialization.metadata
+    # The picture; the number is what Dagster plots from run to run.
+    assert "sample             ohlcv              2012" in str(metadata["heat map"].value)
+    assert metadata["sessions vendor_missing"].value == 0
     (row,) = loaded.store.query("select * from ops.gaps where kind = 'ohlcv'").to_dicts()
     assert (row["vendor_symbol"], row["state"], row["sessions"]) == ("FB", "not_listed", 13)
     assert table([]).columns[0] == "source"

@@ -205,6 +205,24 @@ def test_status_counts_missing_and_rejected(command: Command) -> None:
     assert found["mine"]["last"] == "2024-01-08"
 
 
+def test_gaps_are_a_calendar_and_a_table(command: Command) -> None:
+    """AAA has its five sessions, BBB lacks one of five, the only one of CCC is refused."""
+    answer = command("gaps", "--source", "mine", *SPAN)
+    assert answer.code == 0
+    head, january, legend, *rest = answer.out.splitlines()
+    assert head.split() == ["source", "kind", "year", "JFMAMJJASOND", "missing"]
+    # 2 of 11 are missing: two tenths.
+    assert january.split() == ["mine", "ohlcv", "2024", "2", "2"]
+    assert legend.startswith(". complete")
+    assert [line.split()[2:7] for line in rest if line.startswith("mine")] == [
+        ["BBB", "vendor_missing", "interior", "2024-01-04", "2024-01-04"],
+        ["CCC", "rejected", "all", "2024-01-05", "2024-01-05"],
+    ]
+    assert rest[-1] == "2 sessions in 2 ranges"
+    assert command("gaps", "mine", *SPAN).out == answer.out
+    assert command("gaps", "other", *SPAN).out.splitlines()[-1] == "No gaps."
+
+
 def test_a_second_backfill_has_nothing_to_do(command: Command) -> None:
     answer = command("backfill", *SPAN)
     assert answer.code == 0

@@ -6,7 +6,8 @@ for what it had not answered. No vendor ever has two runs at once, and a cancell
 
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import date, timedelta
 from functools import partial
 from itertools import pairwise
@@ -101,9 +102,18 @@ def worker(instance: dg.DagsterInstance) -> psutil.Process:
     return psutil.Process(int(run.tags[processes.TAG].split("/")[2]))
 
 
+def all_speaking(ui: UI, *words: str) -> list[psutil.Process]:
+    """The processes whose command has all of these words."""
+    found = []
+    for process in ui.family():
+        with suppress(psutil.NoSuchProcess):
+            found += [process] if set(words) <= set(process.cmdline()) else []
+    return found
+
+
 def speaking(ui: UI, *words: str) -> psutil.Process:
-    """The process whose command has all of these words."""
-    (found,) = [p for p in ui.family() if set(words) <= set(p.cmdline())]
+    """The one whose command has all of these words."""
+    (found,) = all_speaking(ui, *words)
     return found
 
 
@@ -120,20 +130,23 @@ def test_each_is_killed_and_all_is_finished_and_nothing_twice(
     """Run; inner code server; code server with its run; daemon: in one of four runs each."""
     backfill = launch(ui, "coinbase", date(2022, 1, 1), 1000)
     with open_instance(settings) as instance:
-        for victims in (
-            lambda: [worker(instance)],
-            lambda: [speaking(ui, "api", "grpc")],
-            lambda: [
-                speaking(ui, "code-server", "start"),
-                speaking(ui, "api", "grpc"),
-                worker(instance),
-            ],
-            lambda: [speaking(ui, "dagster._daemon")],
-        ):
+
+        def strike(victims: Callable[[], list[psutil.Process]]) -> None:
             market.hold("ETH-USD")
             assert market.held.wait(500), ui.log.read_text()[-5000:]
             kill(*victims())
-            market.release()
+
+        strike(lambda: [worker(instance)])
+        market.release()
+        strike(lambda: [speaking(ui, "api", "grpc")])
+        market.release()
+        outer = ("code-server", "start")
+        strike(lambda: [speaking(ui, *outer), speaking(ui, "api", "grpc"), worker(instance)])
+        market.release()
+        strike(lambda: [speaking(ui, "dagster._daemon")])
+        # What belongs to it is ended with it, also a run that could have gone on.
+        wait_for(lambda: all_speaking(ui, "dagster._daemon"), 300)
+        market.release()
         done = wait_for(partial(ended, ui, backfill), 900)
         records = instance.fetch_materializations(bars("coinbase"), limit=5_000).records
         states = Counter(run.status.value for run in instance.get_runs())
