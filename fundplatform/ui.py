@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from fundplatform.errors import ConfigError
 from fundplatform.instance import KILLED, close_lost_runs, dead_runs, open_instance
 from fundplatform.settings import Settings
@@ -42,6 +44,7 @@ def serve(settings: Settings, host: str, port: int) -> int:
         ConfigError: Another program listens on the port.
     """
     _require_free(host, port)
+    _dead(settings)  # makes Dagster's databases where there are none: several at once cannot
     stop = _Stop()
     while True:
         began = time.monotonic()
@@ -85,8 +88,12 @@ def _watched(child: subprocess.Popen[bytes], stop: "_Stop", watch: Watch) -> Non
         time.sleep(0.2)
         if time.monotonic() - looked >= _LOOK_SECONDS:
             looked = time.monotonic()
-            for line in watch.look():
-                _say(line)
+            try:
+                for line in watch.look():
+                    _say(line)
+            except SQLAlchemyError as error:
+                # Dagster's record is busy: the next look will do.
+                _say(f"{error}".splitlines()[0])
 
 
 def _dead(settings: Settings) -> list[str]:

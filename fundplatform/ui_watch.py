@@ -12,6 +12,7 @@ import signal
 import subprocess
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 _SECONDS = 10
@@ -58,7 +59,8 @@ class Watch:
         if not self._served or self._missed < _LOST:
             return []
         for pid in outer:
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._served, self._missed = False, 0
         return ["the process with the definitions was lost: the code server is started again"]
 
