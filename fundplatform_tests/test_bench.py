@@ -29,6 +29,7 @@ SLOW = {
     },
     "indices": {
         "compositions and levels, numpy = 1",
+        "the same, numpy from the same rows = 1",
         "20 indices / one",
         "one more session, on half the history = 1",
     },

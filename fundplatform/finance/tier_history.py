@@ -7,10 +7,12 @@ closes. Out: rows of catalog.tiers without stamps.
 
 from datetime import date, timedelta
 
+import numpy as np
 import polars as pl
 
 from fundplatform.finance.frames import month_ends
-from fundplatform.finance.index.market_cap import market_caps, snapshots
+from fundplatform.finance.index.market import market
+from fundplatform.finance.index.market_cap import snapshots
 from fundplatform.finance.index.panel import bars_on
 from fundplatform.finance.tier_rules import TierRules
 from fundplatform.finance.tiers import evaluate
@@ -66,12 +68,13 @@ def _caps_at(
     sessions = closes["session"].to_list()
     cutoffs = closes.with_columns(cutoff=pl.col("close_at") + CUTOFF)
     known = snapshots(caps, cutoffs, sessions, MAX_CAP_AGE_DAYS)
-    placed = bars_on(bars, sessions)
-    measured = pl.concat(
-        [placed, market_caps(placed, known, STALE_SESSIONS)], how="horizontal"
-    ).join(
-        pl.DataFrame({"session": sessions}).with_row_index("pos").cast({"pos": pl.Int32}), on="pos"
-    )
-    return measured.filter(pl.col("session").is_in(points) & pl.col("measure").is_not_nan()).select(
-        "instrument_id", "session", market_cap="measure"
+    own = market(bars_on(bars, sessions), len(sessions) - 1, known, STALE_SESSIONS)
+    at = np.array([sessions.index(p) for p in points], dtype=np.int64)
+    row, column = np.nonzero(own.bar[at] & ~np.isnan(own.measure[at]))
+    return pl.DataFrame(
+        {
+            "instrument_id": pl.Series(own.ids[column], dtype=pl.Int32),
+            "session": pl.Series(points, dtype=pl.Date).gather(pl.Series(row, dtype=pl.UInt32)),
+            "market_cap": own.measure[at[row], column],
+        }
     )

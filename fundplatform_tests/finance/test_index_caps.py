@@ -226,3 +226,14 @@ def test_cutoffs_are_required_for_every_session() -> None:
     for clock in (None, cutoffs(1)):
         with pytest.raises(SchemaError, match="cutoff"):
             build(by_cap(), market(FLAT), sessions(2), first=START, last=START, cutoffs=clock)
+
+
+def test_a_cap_that_comes_after_a_names_last_bar_is_nobody_elses() -> None:
+    # A trades on days 0 and 1 only; its snapshot of day 2 has no bar to count from. B's first one
+    # comes on day 3: before it B has no cap, and never A's.
+    closes: Closes = {"A": [10.0, 10.0, None, None], "B": [10.0] * 4}
+    known = [("A", close_at(0), 5.0), ("A", close_at(2), 7.0), ("B", close_at(3), 1.0)]
+    result = run(closes, known, n=2)
+    held = result.compositions.filter(instrument_id=2)
+    assert held["session"].to_list() == [START + timedelta(days=3)]
+    assert held["measure"].to_list() == [1.0]

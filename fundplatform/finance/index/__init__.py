@@ -4,12 +4,14 @@
 the choice of instruments belong to the caller; definitions are in `index_definition.py`.
 """
 
-from fundplatform.finance.index.build import TABLES, Facts, IndexResult, build, look_back, prepare
+from fundplatform.finance.index.build import build
 from fundplatform.finance.index.levels import levels
 from fundplatform.finance.index.market import Prepared
 from fundplatform.finance.index.payouts import Payouts, payouts
+from fundplatform.finance.index.prepare import look_back, prepare
+from fundplatform.finance.index.result import TABLES, Facts, IndexResult
 
-METHOD_VERSION = 7
+METHOD_VERSION = 8
 """Raised when the same definition and data come to give other rows: all days are built again."""
 
 __all__ = [

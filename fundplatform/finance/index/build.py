@@ -5,143 +5,27 @@ where there is none a replay of the look-back. In: the returns of the universe, 
 sessions, cap snapshots, payouts. Out: the rows of six tables, without stamps.
 """
 
-import math
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
-from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
 from fundplatform.errors import SchemaError
 from fundplatform.finance.index import earnings
-from fundplatform.finance.index.basket import (
-    NOTHING,
-    Held,
-    Rules,
-    Session,
-    reviewed,
-    run,
-)
+from fundplatform.finance.index.basket import Basket, run
+from fundplatform.finance.index.choice import reviewed
 from fundplatform.finance.index.composition import NOTHING_UNPRICED, unpriced
+from fundplatform.finance.index.held import NOTHING, Held, Rules, holdings
 from fundplatform.finance.index.market import Floats, Market, Prepared
-from fundplatform.finance.index.market_cap import Snapshots, cap_states, market_caps, snapshots
+from fundplatform.finance.index.market_cap import Snapshots, cap_states
 from fundplatform.finance.index.notes import notes, placed
-from fundplatform.finance.index.panel import bars_on, median_dollar_volume
-from fundplatform.finance.index.payouts import Payouts
+from fundplatform.finance.index.prepare import prepare, replayed
+from fundplatform.finance.index.result import NO_FACTS, TABLES, Facts, IndexResult
 from fundplatform.finance.index.rows import baskets, columns, performance
 from fundplatform.finance.index.rules import rules, yields
-from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
-from fundplatform.tables import (
-    BASKETS,
-    COMPOSITION_CHANGES,
-    COMPOSITIONS,
-    CONTRIBUTIONS,
-    EXCLUSIONS,
-    PERFORMANCE,
-    UNPRICED,
-    Table,
-)
-
-_REPLAYED = {"daily": 0, "monthly": 24, "quarterly": 70, "dates": 0}
-"""Sessions of a calendar of five days a week from one review to the next."""
-
-
-@dataclass(frozen=True)
-class IndexResult:
-    """The rows of a range of sessions: each frame has its table's columns without the stamps."""
-
-    compositions: pl.DataFrame
-    performance: pl.DataFrame
-    composition_changes: pl.DataFrame
-    contributions: pl.DataFrame
-    unpriced: pl.DataFrame
-    baskets: pl.DataFrame
-    exclusions: pl.DataFrame
-
-
-@dataclass(frozen=True)
-class Facts:
-    """What else is known of a universe; None: nothing.
-
-    Attributes:
-        paid: Dividends and ends; with income the total return bases are built too.
-        ours: session, instrument_id of bars that are missing here only (rejected, not fetched).
-        allowed: session, instrument_id of who passes the filters; None: no filter.
-        left_out: session, symbol, reason of names that the caller kept out; only noted.
-        state: instrument_id, rank, measure, target_weight held after the session before `first`
-            (empty: nothing was held); None: unknown, it is replayed from the look-back.
-        issuers: `lines.KNOWN`, beside those of the definition.
-        refused: Caps that do not count (as `caps`, with excluded_by and reason): who would rank.
-    """
-
-    paid: Payouts | None = None
-    ours: pl.DataFrame | None = None
-    allowed: pl.DataFrame | None = None
-    left_out: pl.DataFrame | None = None
-    state: pl.DataFrame | None = None
-    issuers: pl.DataFrame | None = None
-    refused: pl.DataFrame | None = None
-
-
-def replayed(definition: IndexDefinition) -> int:
-    """Sessions before `first - 1` from which the basket is carried on where no state is known."""
-    longer = 7 / 5 if definition.calendar == "24/7" else 1
-    return definition.stale_sessions + math.ceil(_REPLAYED[definition.rebalance] * longer)
-
-
-def look_back(definition: IndexDefinition) -> int:
-    """Index sessions before `first` that `build` needs, so that chunks equal the whole.
-
-    One for the composition that earns the first return, the replay, the windows, and with market
-    caps the sessions of `max_cap_age_days` for growth.
-    """
-    window = max(definition.window, LIQUIDITY_WINDOW)
-    if definition.rank_by == "market_cap":
-        days_a_week = 7 if definition.calendar == "24/7" else 5
-        oldest = math.ceil(definition.max_cap_age_days * days_a_week / 7) + 1
-        window = max(LIQUIDITY_WINDOW, oldest + definition.stale_sessions)
-    return 2 + replayed(definition) + window
-
-
-def prepare(
-    definition: IndexDefinition,
-    returns: pl.DataFrame,
-    sessions: Sequence[date],
-    caps: pl.DataFrame | None = None,
-    cutoffs: pl.DataFrame | None = None,
-    refused: pl.DataFrame | None = None,
-) -> Prepared:
-    """Place bars on sessions and measure them; indices over one universe may share it.
-
-    Args: See `build`.
-    """
-    bars = bars_on(returns, sessions)
-    no_age = pl.lit(None, pl.Int32).alias("age")
-    if definition.rank_by == "market_cap":
-        if cutoffs is None:
-            raise SchemaError(
-                "cutoffs", "missing", "Pass session, close_at, cutoff of every session"
-            )
-        known = snapshots(caps, cutoffs, sessions, definition.max_cap_age_days)
-        measured = market_caps(bars, known, definition.stale_sessions)
-        bars = pl.concat([bars, measured], how="horizontal")
-        others = None
-        if refused is not None and not refused.is_empty():
-            others = snapshots(refused, cutoffs, sessions, definition.max_cap_age_days)
-        return Prepared(bars, known, others, list(sessions), {})
-    if definition.rank_by == "dollar_volume":
-        measure: pl.Series | pl.Expr = median_dollar_volume(bars, definition.window)
-    elif definition.rank_by == "price":
-        measure = pl.col("close").alias("measure")
-    else:
-        weight = pl.col("symbol").replace_strict(
-            dict(definition.weights), default=None, return_dtype=pl.Float64
-        )
-        measure = weight.alias("measure")
-    return Prepared(bars.with_columns(measure, no_age), None, None, list(sessions), {})
+from fundplatform.finance.index_definition import IndexDefinition
 
 
 def build(
@@ -154,7 +38,7 @@ def build(
     caps: pl.DataFrame | None = None,
     cutoffs: pl.DataFrame | None = None,
     base_session: date | None = None,
-    facts: Facts = Facts(),
+    facts: Facts = NO_FACTS,
     prepared: Prepared | None = None,
 ) -> IndexResult:
     """Compositions, returns and changes of the sessions from first to last (methodology A).
@@ -190,7 +74,7 @@ def build(
     Raises:
         SchemaError: Sessions out of order, or cutoffs missing.
     """
-    if not sessions or any(a >= b for a, b in pairwise(sessions)):
+    if not sessions or sorted(set(sessions)) != list(sessions):
         raise SchemaError("sessions", "empty or not ascending", "Pass the calendar's sessions")
     wanted = [i for i, s in enumerate(sessions) if first <= s <= last]
     if not wanted:
@@ -209,25 +93,14 @@ def build(
     return _result(definition, own, carried, span, prepared, facts)
 
 
-TABLES: tuple[Table, ...] = (
-    COMPOSITIONS,
-    PERFORMANCE,
-    COMPOSITION_CHANGES,
-    CONTRIBUTIONS,
-    UNPRICED,
-    BASKETS,
-    EXCLUSIONS,
-)
-
-
 def _carried(
     own: Rules, state: pl.DataFrame | None, begin: int, span: tuple[int, int], base: int
-) -> list[Session]:
+) -> Basket:
     """The basket on the positions of `span` from the base on."""
     start = begin if state is None else span[0]
     held = NOTHING if state is None else _held(own.market, state)
     rows = range(max(start, base) - begin, span[1] - begin + 1)
-    return [s for s in run(own, rows, held) if s.row + begin >= span[0]]
+    return run(own, rows, held, span[0] - begin)
 
 
 def _held(market: Market, state: pl.DataFrame) -> Held:
@@ -252,7 +125,7 @@ def _held(market: Market, state: pl.DataFrame) -> Held:
 def _result(
     definition: IndexDefinition,
     own: Rules,
-    carried: list[Session],
+    basket: Basket,
     span: tuple[int, int],
     prepared: Prepared,
     facts: Facts,
@@ -261,22 +134,26 @@ def _result(
     income: dict[str, Floats] = {}
     if facts.paid is not None and facts.paid.income:
         income = yields(definition, market, facts.paid, sessions)
-    chosen = earnings.compositions([s.row for s in carried], [s.after for s in carried], market)
-    contributions, totals = earnings.contributions(carried, market, income)
+    chosen = earnings.compositions(basket.rows, basket.after, market)
+    contributions, totals = earnings.contributions(basket, market, income)
     absent = NOTHING_UNPRICED
     if known is not None:
-        absent = _unpriced(own, known, prepared.refused, chosen, carried, span)
-    note = notes(
-        definition, carried, market, chosen, absent, placed(facts.left_out, sessions, span)
+        absent = _unpriced(own, known, prepared.refused, chosen, basket, span)
+    left_out = placed(facts.left_out, sessions, span)
+    old = earnings.older(basket.rows, basket.after, market, definition.flag_cap_age_days)
+    note = notes(definition, basket, market, old, absent, left_out)
+    states = (
+        prepared.once("states", lambda: cap_states(known))
+        if known
+        else ["no_history"] * len(sessions)
     )
-    states = cap_states(known) if known else ["no_history"] * len(sessions)
     frames = (
         chosen,
-        performance(definition, span, states, carried, totals, note, market.first),
-        earnings.changes(carried, own.ranking),
+        performance(definition, span, states, basket, totals, note, market.first),
+        earnings.changes(basket, own.ranking),
         contributions,
-        absent.filter(pl.col("excluded_by") == "no_price"),
-        baskets(own, span, carried),
+        absent.filter(excluded_by="no_price"),
+        baskets(own, basket),
         absent.filter(pl.col("excluded_by") != "no_price"),
     )
     return IndexResult(
@@ -289,15 +166,17 @@ def _unpriced(
     known: Snapshots,
     refused: Snapshots | None,
     chosen: pl.DataFrame,
-    carried: list[Session],
+    basket: Basket,
     span: tuple[int, int],
 ) -> pl.DataFrame:
     """On the sessions that were reviewed; before the base, against who would have been chosen."""
     market = own.market
-    begun = carried[0].row if carried else span[1] + 1 - market.first
-    early = list(range(span[0] - market.first, begun))
-    would = earnings.compositions(early, [reviewed(own, row, NOTHING) for row in early], market)
-    rows = [*early, *(s.row for s in carried if s.reviewed)]
-    positions = [row + market.first for row in rows]
-    sets = [known] if refused is None else [known, refused]
-    return unpriced(pl.concat([would, chosen]), own.ranking, sets, own.definition, positions)
+    lacking = own.ranking.lacking([known] if refused is None else [known, refused])
+    if all(one.frame.is_empty() for one in lacking):
+        return NOTHING_UNPRICED
+    begun = int(basket.rows[0]) if basket.rows.size else span[1] + 1 - market.first
+    early = np.arange(span[0] - market.first, begun)
+    would = holdings([reviewed(own, row, NOTHING) for row in early.tolist()])
+    rows = np.concatenate([early, basket.rows[basket.reviewed]])
+    both = pl.concat([earnings.compositions(early, would, market), chosen])
+    return unpriced(both, own.ranking, lacking, own.definition, (rows + market.first).tolist())

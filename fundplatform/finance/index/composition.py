@@ -47,7 +47,8 @@ def unpriced(
         chosen: pos, rank, instrument_id, symbol, measure of the compositions.
         ranking: Its market gives who has a price: a bar at most `stale_sessions` old, and a
             measure; its lines, who is missed by another line.
-        known: Outputs of `market_cap.snapshots`; of a name in several the first counts.
+        known: `market_cap.snapshots`, of those who lack at all (`Ranking.lacking`); of a name in
+            several the first counts.
         definition: Gives n and stale_sessions.
         reviewed: Positions on which names were chosen, ascending.
 
@@ -61,8 +62,7 @@ def unpriced(
     span = (reviewed[0], reviewed[-1])
     top = chosen.join(positions, on="pos", how="semi").filter(pl.col("rank") <= definition.n)
     floors = _floors(top, definition.n, span)
-    always = ranking.market.ids[ranking.there().all(axis=0)].tolist()
-    missing = pl.concat([in_force(one, *span, floors, always) for one in known])
+    missing = pl.concat([in_force(one, *span, floors) for one in known])
     missing = missing.join(positions, on="pos", how="semi").unique(
         ["pos", "instrument_id"], keep="first", maintain_order=True
     )

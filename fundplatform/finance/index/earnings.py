@@ -4,65 +4,62 @@ The basket itself does not belong here. In: its sessions. Out: rows by position 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
-from fundplatform.finance.index.basket import ADDED, ASSUMED, PRICED, REMOVED, STALE, Held, Session
-from fundplatform.finance.index.market import Bools, Floats, Market
+from fundplatform.finance.index.basket import ADDED, REMOVED, Basket
+from fundplatform.finance.index.drift import PRICED
+from fundplatform.finance.index.held import Holdings
+from fundplatform.finance.index.market import Floats, Market
 from fundplatform.finance.index.panel import Ints
+from fundplatform.finance.index.ragged import sums
 from fundplatform.finance.index.ranking import Ranking
+
+_REASONS = ("rank", "not_eligible", "no_price")
 
 PRICE, GROSS, NET = "price", "gross_total", "net_total"
 
 
-@dataclass(frozen=True)
-class Flat:
-    """Every (session, name held), in session order.
-
-    Attributes:
-        at: Number of the session in the list.
-        row: Row of the market.
-        column: Column of the market.
-    """
-
-    at: Ints
-    row: Ints
-    column: Ints
-
-
-def flat(rows: Sequence[int], held: Sequence[Held]) -> Flat:
-    """The names held on each row."""
-    sizes = [h.columns.size for h in held]
-    at = np.repeat(np.arange(len(held)), sizes)
-    return Flat(
-        at, np.array(rows, dtype=np.int64)[at], _joined([h.columns for h in held], np.int64)
+def compositions(rows: Ints, held: Holdings, market: Market) -> pl.DataFrame:
+    """pos, instrument_id, symbol, rank, measure, target_weight after the close of each row."""
+    at = held.owners
+    by_rank = _by_rank(at, held)
+    row, columns = rows[at][by_rank], held.columns[by_rank]
+    return _names(row, columns, market).with_columns(
+        pl.Series("rank", held.ranks[by_rank], dtype=pl.Int32),
+        pl.Series("measure", held.measures[by_rank], dtype=pl.Float64),
+        pl.Series("target_weight", held.weights[by_rank], dtype=pl.Float64),
     )
 
 
-def _joined(parts: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
-
-
-def compositions(rows: Sequence[int], held: Sequence[Held], market: Market) -> pl.DataFrame:
-    """pos, instrument_id, symbol, rank, measure, target_weight, age after the close of each row."""
-    own = flat(rows, held)
-    frame = _names(own, market).with_columns(
-        pl.Series("rank", _joined([h.ranks for h in held], np.int64), dtype=pl.Int32),
-        pl.Series("measure", _joined([h.measures for h in held], np.float64), dtype=pl.Float64),
-        pl.Series(
-            "target_weight", _joined([h.weights for h in held], np.float64), dtype=pl.Float64
-        ),
-        pl.Series("age", market.age[own.row, own.column], dtype=pl.Int32),
+def older(rows: Ints, held: Holdings, market: Market, days: int) -> pl.DataFrame:
+    """pos, rank, symbol of the names held whose caps are older than so many days, by rank."""
+    columns = held.columns
+    if market.caps is None or market.caps.oldest <= days:
+        columns = columns[:0]
+    at = held.owners[: columns.size]
+    old = np.flatnonzero(market.ages(rows[at], columns) > days)
+    named = _names(rows[at[old]], columns[old], market)
+    return named.with_columns(pl.Series("rank", held.ranks[old])).sort(
+        "pos", "rank", maintain_order=True
     )
-    return frame.sort("pos", "rank", maintain_order=True)
+
+
+def _by_rank(at: Ints, held: Holdings) -> Ints:
+    """The names of each part in the order of ranks; equal ones in that of columns."""
+    place = held.starts[at] + held.ranks - 1
+    order = np.full(at.size, -1, dtype=np.int64)
+    if (place < held.starts[1:][at]).all():
+        order[place] = np.arange(at.size)
+        if (order >= 0).all():
+            return order
+    # Between reviews ranks have holes, and two names may have been chosen with the same one.
+    return np.argsort((at << 32) + held.ranks, kind="stable")
 
 
 def contributions(
-    sessions: Sequence[Session], market: Market, yields: dict[str, Floats]
+    basket: Basket, market: Market, yields: dict[str, Floats]
 ) -> tuple[pl.DataFrame, dict[str, Floats]]:
     """The rows of every basis, and the index's return on each basis by session.
 
@@ -71,31 +68,22 @@ def contributions(
     whole index (methodology A3).
 
     Args:
-        sessions: The basket's sessions.
+        basket: The basket's sessions.
         market: Its market.
         yields: Basis -> [T, M] yields; price is always there.
     """
-    own = flat([s.row for s in sessions], [s.before for s in sessions])
-    start = _joined([s.start for s in sessions], np.float64)
-    returns = _joined([s.returns for s in sessions], np.float64)
-    how = _joined([s.how for s in sessions], np.int64)
-    base = _names(own, market).with_columns(
-        pl.Series("start_weight", start, dtype=pl.Float64),
-        pl.Series(
-            "drifted_weight",
-            _joined([s.drifted for s in sessions], np.float64),
-            dtype=pl.Float64,
-        ),
-        pl.Series("stale", how != PRICED, dtype=pl.Boolean),
-        pl.Series("how", how, dtype=pl.Int64),
+    gain, before = basket.earned, basket.before
+    row = basket.rows[before.owners]
+    base = _names(row, before.columns, market).with_columns(
+        pl.Series("start_weight", gain.start, dtype=pl.Float64),
+        pl.Series("drifted_weight", gain.drifted, dtype=pl.Float64),
+        pl.Series("stale", gain.how != PRICED, dtype=pl.Boolean),
     )
-    total = np.array([s.total for s in sessions])
-    frames, totals = [_basis(base, PRICE, start, returns)], {PRICE: total}
+    frames, totals = [_basis(base, PRICE, gain.start, gain.returns)], {PRICE: gain.total}
     for basis, part in yields.items():
-        paid = part[own.row, own.column]
-        frames.append(_basis(base, basis, start, returns + paid))
-        income = np.bincount(own.at, start * paid, minlength=len(sessions))
-        totals[basis] = total + income
+        paid = part[row, before.columns]
+        frames.append(_basis(base, basis, gain.start, gain.returns + paid))
+        totals[basis] = gain.total + sums(gain.start * paid, before.starts)
     rows = frames[0] if len(frames) == 1 else pl.concat(frames).sort("pos", maintain_order=True)
     return rows, totals
 
@@ -108,83 +96,70 @@ def _basis(base: pl.DataFrame, basis: str, start: Floats, returns: Floats) -> pl
     )
 
 
-def changes(sessions: Sequence[Session], ranking: Ranking) -> pl.DataFrame:
+def changes(basket: Basket, ranking: Ranking) -> pl.DataFrame:
     """The names that entered or left at each close, with ranks and the reason.
 
     reason: `rank` for a name that entered or that others overtook; `no_price` for one without a
     bar for too long; `not_eligible` for one that died, has a bar but no measure, is kept out by a
     filter, or whose issuer changed its line.
     """
-    market, rows = ranking.market, []
-    for s in sessions:
-        before, after = s.before.columns, s.after.columns
-        if before.size == after.size and (before == after).all():
-            continue
-        removed = before[~_among(before, after)]
-        added = after[~_among(after, before)]
-        left, came = np.searchsorted(before, removed), np.searchsorted(after, added)
-        pos = s.row + market.first
-        now = ranking.rank_of(s.row, before, removed)
-        ranks, drifted = s.before.ranks[left].tolist(), s.drifted[left].tolist()
-        rows += [
-            (pos, c, REMOVED, r, n, w, 0.0, _reason(n, market, s, c))
-            for c, r, n, w in zip(removed.tolist(), ranks, now, drifted, strict=True)
-        ]
-        was = ranking.rank_of(s.row - 1, before, added)
-        ranks, target = s.after.ranks[came].tolist(), s.after.weights[came].tolist()
-        rows += [
-            (pos, c, ADDED, r, n, 0.0, w, "rank")
-            for c, r, n, w in zip(added.tolist(), was, ranks, target, strict=True)
-        ]
-    frame = pl.DataFrame(rows, schema=_CHANGES, orient="row")
-    columns = frame["column"].to_numpy()
-    named = frame.with_columns(
-        pl.Series("instrument_id", market.ids[columns], dtype=pl.Int32),
-        pl.Series("symbol", [market.symbols[c] for c in columns.tolist()], dtype=pl.String),
+    market, before, after = ranking.market, basket.before, basket.after
+    out, new = np.flatnonzero(~basket.stays), np.flatnonzero(~basket.stayed)
+    left, came = before.owners[out], after.owners[new]
+    column = np.concatenate([before.columns[out], after.columns[new]])
+    row = np.concatenate([basket.rows[left], basket.rows[came]])
+    now = _ranks(basket, ranking, left, before.columns[out], 0)
+    was = _ranks(basket, ranking, came, after.columns[new], 1)
+    nothing = np.zeros(out.size), np.zeros(new.size)
+    lost = basket.died[out] | market.bar[basket.rows[left], before.columns[out]]
+    why = np.where(now > 0, 0, np.where(lost, 1, 2))
+    frame = _names(row, column, market).with_columns(
+        pl.Series("column", column),
+        _told("change", (REMOVED, ADDED), np.repeat([0, 1], [out.size, new.size])),
+        _rank("rank_before", before.ranks[out], was),
+        _rank("rank_after", now, after.ranks[new]),
+        pl.Series("weight_before", np.concatenate([basket.earned.drifted[out], nothing[1]])),
+        pl.Series("weight_after", np.concatenate([nothing[0], after.weights[new]])),
+        _told("reason", _REASONS, np.concatenate([why, np.zeros(new.size, np.int64)])),
     )
-    return named.sort("pos", "symbol", "column")
+    return frame.sort("pos", "symbol", "column")
 
 
-_CHANGES = pl.Schema(
-    {
-        "pos": pl.Int32(),
-        "column": pl.Int64(),
-        "change": pl.String(),
-        "rank_before": pl.Int32(),
-        "rank_after": pl.Int32(),
-        "weight_before": pl.Float64(),
-        "weight_after": pl.Float64(),
-        "reason": pl.String(),
-    }
-)
-
-
-def _among(own: Ints, others: Ints) -> Bools:
-    """Which of these ascending columns are among the others, ascending too."""
-    if not others.size:
-        return np.zeros(own.size, dtype=np.bool_)
-    at = np.minimum(np.searchsorted(others, own), others.size - 1)
-    found: Bools = others[at] == own
+def _ranks(basket: Basket, ranking: Ranking, parts: Ints, columns: Ints, ago: int) -> Ints:
+    """The rank of each (session, column) at its close, or `ago` sessions before; 0 where none."""
+    before, rows = basket.before, basket.rows - ago
+    found = np.zeros(parts.size, dtype=np.int64)
+    # Who is held without a bar may still be ranked: then ranks depend on what is held.
+    at = before.owners
+    lacking = at[ranking.absent(np.maximum(rows, 0)[at], before.columns)]
+    own = np.zeros(rows.size, dtype=np.bool_)
+    own[lacking] = rows[lacking] >= 0
+    needed = np.zeros(rows.size, dtype=np.bool_)
+    needed[parts] = True
+    free = ~own[parts] & (rows[parts] >= 0)
+    found[free] = ranking.ranks(rows[parts[free]], columns[free])
+    for part in np.flatnonzero(own & needed).tolist():
+        here = parts == part
+        held = before.part(part).columns
+        found[here] = ranking.rank_of(int(rows[part]), held, columns[here])
     return found
 
 
-def _reason(rank: int | None, market: Market, s: Session, column: int) -> str:
-    if rank is not None:
-        return "rank"
-    if column in s.died.tolist() or market.bar[s.row, column]:
-        return "not_eligible"
-    return "no_price"
+def _told(name: str, words: Sequence[str], which: Ints) -> pl.Series:
+    return pl.Series(name, words, dtype=pl.String).gather(pl.Series(which, dtype=pl.UInt32))
 
 
-def _names(own: Flat, market: Market) -> pl.DataFrame:
+def _rank(name: str, removed: Ints, added: Ints) -> pl.Series:
+    ranks = pl.Series(name, np.concatenate([removed, added]), dtype=pl.Int32)
+    return ranks.set(ranks == 0, None)
+
+
+def _names(row: Ints, column: Ints, market: Market) -> pl.DataFrame:
     symbols = pl.Series(market.symbols, dtype=pl.String)
     return pl.DataFrame(
         {
-            "pos": pl.Series(own.row + market.first, dtype=pl.Int32),
-            "instrument_id": pl.Series(market.ids[own.column], dtype=pl.Int32),
-            "symbol": symbols.gather(pl.Series(own.column, dtype=pl.UInt32)),
+            "pos": pl.Series(row + market.first, dtype=pl.Int32),
+            "instrument_id": pl.Series(market.ids[column], dtype=pl.Int32),
+            "symbol": symbols.gather(pl.Series(column, dtype=pl.UInt32)),
         }
     )
-
-
-__all__ = ["ASSUMED", "GROSS", "NET", "PRICE", "STALE", "changes", "compositions", "contributions"]

@@ -52,16 +52,19 @@ class Lines:
         """`rows` (instrument_id, symbol, ...) with issuer and certain; NULL for single ones."""
         return _named(self.definition, self.known, rows)
 
-    def at(self, market: Market, row: int) -> Bools:
-        """Of `columns`, those that count as a line at the close of `row`."""
+    def at(self, market: Market, rows: slice) -> Bools:
+        """Of `columns`, those that count as a line at the close of each of these rows."""
         if market.whole is None:
             return self.certain
-        whole: Bools = market.whole[row, self.columns]
+        whole: Bools = market.whole[rows, self.columns]
         return self.certain | whole
 
 
 def lines(definition: IndexDefinition, market: Market, known: pl.DataFrame | None) -> Lines:
     """The lines of a market; `known` is KNOWN, or None where the catalog knows none."""
+    if not definition.issuers and (known is None or known.is_empty()):
+        nobody = np.empty(0, np.int64)
+        return Lines(nobody, nobody, np.empty(0, np.bool_), definition, KNOWN.to_frame())
     table = KNOWN.to_frame() if known is None else _alike(definition, known)
     names = pl.DataFrame(
         {"instrument_id": pl.Series(market.ids, dtype=pl.Int32), "symbol": market.symbols},

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from fundplatform.finance.index import cap_panel
 from fundplatform.finance.index.layout import Bools, Floats, Layout, layout
 from fundplatform.finance.index.market_cap import Snapshots
 from fundplatform.finance.index.panel import Ints
@@ -24,23 +25,28 @@ class Prepared:
     """What indices over the same universe, calendar and measure share.
 
     Attributes:
-        bars: `panel.bars_on` with measure (Float64) and age (Int32), in (instrument_id, pos) order;
-            whole (Boolean) where the measure is a market cap.
+        bars: `panel.bars_on` in (instrument_id, pos) order; with measure (Float64) where that is
+            no market cap.
         known: The cap snapshots, where the measure is a market cap.
         refused: Those that do not count, of the universe and beside it.
         sessions: The sessions that `pos` numbers.
+        stale_sessions: How far before a snapshot its price may lie.
     """
 
     bars: pl.DataFrame
     known: Snapshots | None
     refused: Snapshots | None
     sessions: list[date]
+    stale_sessions: int
     _made: dict[Hashable, Any]
 
     def market(self, first: int, last: int) -> "Market":
-        """The dense arrays of the positions from first to last; made once."""
-        dense: Market = self.once((first, last), lambda: market(self.bars, first, last))
-        return dense
+        """The dense arrays of the positions from first to last; those up to last are made once."""
+        whole: Market = self.once(
+            ("market", last), lambda: market(self.bars, last, self.known, self.stale_sessions)
+        )
+        cut: Market = self.once((first, last), lambda: whole.since(first))
+        return cut
 
     def once(self, key: Hashable, make: Callable[[], Any]) -> Any:  # noqa: ANN401
         """What `make` gives, made once for all indices that share this."""
@@ -60,11 +66,11 @@ class Market:
         bar: [T, M] True where the name has a bar.
         ret: [T, M] return since the bar before; NaN without a bar, or where the series starts anew.
         measure: [T, M] what ranks, carried over missing bars; NaN where unknown.
-        age: [T, M] days since the cap snapshot, carried; -1 where there is none.
         whole: [T, M] True where the measure is the whole issuer's cap, carried; None: nowhere.
-        last: [T, M] row of the last bar at or before; -1 before the first.
-        bars: The bars.
-        layout: Where each of them stands.
+        last: [T, M] row of the last bar at or before; -1 where none is here.
+        bars: The bars up to the last position.
+        layout: Where each of them stands, from position 0 on.
+        caps: Where the measure is a market cap: those from position 0 on.
     """
 
     first: int
@@ -73,20 +79,36 @@ class Market:
     bar: Bools
     ret: Floats
     measure: Floats
-    age: npt.NDArray[np.int32]
     whole: Bools | None
-    last: Ints
+    last: npt.NDArray[np.int32]
     bars: pl.DataFrame
     layout: Layout
+    caps: cap_panel.Caps | None
+
+    def since(self, first: int) -> "Market":
+        """The rows from a position on; nothing is copied but `last`."""
+        if first == self.first:
+            return self
+        own = slice(first - self.first, None)
+        last = np.maximum(self.last[own] - np.int32(first - self.first), np.int32(-1))
+        return Market(
+            first, self.ids, self.symbols, self.bar[own], self.ret[own], self.measure[own],
+            None if self.whole is None else self.whole[own], last, self.bars, self.layout,
+            self.caps,
+        )  # fmt: skip
 
     def dense(self, column: str) -> Floats:
         """[T, M] another column of the bars, carried over missing bars; NaN where unknown."""
-        return self.carried(self.layout.placed(self.bars[column]))
-
-    def carried(self, values: npt.NDArray[np.float64]) -> Floats:
-        """[T, M] each value of the last bar at or before."""
-        dense: Floats = _carry(values, self.last, self.bar, np.nan)
+        placed = self.layout.placed(self.bars[column])[self.first :]
+        dense: Floats = carry(placed, self.last, self.bar, np.nan)
         return dense
+
+    def ages(self, rows: Ints, columns: Ints) -> npt.NDArray[np.int32]:
+        """Days from each cap's snapshot to its last bar; negative where no cap is known."""
+        if self.caps is None:
+            return np.full(rows.shape, -1, dtype=np.int32)
+        last = np.maximum(self.last[rows, columns], 0) + self.first
+        return self.caps.ages(rows + self.first, columns, last)
 
     def columns(self, ids: pl.Series) -> Ints:
         """The column of each instrument; -1 for one without a bar here."""
@@ -99,47 +121,47 @@ class Market:
         return found
 
 
-def market(bars: pl.DataFrame, first: int, last: int) -> Market:
-    """Densify the bars of the positions from first to last.
+def market(bars: pl.DataFrame, last: int, known: Snapshots | None, stale_sessions: int) -> Market:
+    """Densify the bars of the positions up to `last`.
 
     Args:
         bars: See `Prepared`.
-        first: First position.
         last: Last position.
+        known: See `Prepared`.
+        stale_sessions: See `Prepared`.
     """
-    if first > 0 or (bars.height and int(bars["pos"].max()) > last):  # type: ignore[arg-type]
-        bars = bars.filter(pl.col("pos").is_between(first, last))
-    own, names = layout(bars, first, last)
+    if bars.height and int(bars["pos"].max()) > last:  # type: ignore[arg-type]
+        bars = bars.filter(pl.col("pos") <= last)
+    own, names = layout(bars, last + 1)
     bar = own.there()
-    at = np.arange(bar.shape[0], dtype=np.int64)[:, None]
+    at = np.arange(last + 1, dtype=np.int32)[:, None]
     last_bar = np.broadcast_to(at, bar.shape)
     if not own.complete:
-        last_bar = np.maximum.accumulate(np.where(bar, at, -1), axis=0)
-    age = own.placed(bars["age"].fill_null(-1), np.int32, -1)
-    whole = None
-    if "whole" in bars.columns and bars["whole"].any():
-        whole = _carry(own.placed(bars["whole"], np.bool_, False), last_bar, bar, False)
+        last_bar = np.maximum.accumulate(np.where(bar, at, np.int32(-1)), axis=0)
+    ids, ret = names["instrument_id"].to_numpy(), own.placed(bars["ret"])
+    caps = None if known is None else cap_panel.caps(known, ids, ret, own, stale_sessions)
+    measure = caps.measure if caps else carry(own.placed(bars["measure"]), last_bar, bar, np.nan)
     return Market(
-        first,
-        names["instrument_id"].to_numpy(),
+        0,
+        ids,
         names["symbol"].to_list(),
         bar,
-        own.placed(bars["ret"]),
-        _carry(own.placed(bars["measure"]), last_bar, bar, np.nan),
-        _carry(age, last_bar, bar, -1),
-        whole,
+        ret,
+        measure,
+        caps.whole if caps else None,
         last_bar,
         bars,
         own,
+        caps,
     )
 
 
-def _carry(values: Any, last: Ints, bar: Bools, nothing: float) -> Any:  # noqa: ANN401
+def carry(values: Floats, last: npt.NDArray[np.int32], bar: Bools, nothing: float) -> Floats:
     """[T, M] each value of the last bar at or before, `nothing` before the first."""
     if bar.all():
         return values
-    carried = np.take_along_axis(values, np.maximum(last, 0), axis=0)
-    return np.where(last >= 0, carried, values.dtype.type(nothing))
+    carried = np.take_along_axis(values, np.maximum(last, 0).astype(np.int64), axis=0)
+    return np.where(last >= 0, carried, nothing)
 
 
-__all__ = ["Bools", "Floats", "Market", "Prepared", "market"]
+__all__ = ["Bools", "Floats", "Market", "Prepared", "carry", "market"]

@@ -1,25 +1,20 @@
-"""Market caps behind the look-ahead firewall: the cap of every bar, known at its close.
+"""Market cap snapshots behind the look-ahead firewall: from which session on each of them counts.
 
-Ranking does not belong here. In: bars, cap snapshots, the close and cutoff of each session. Out: a
-cap per bar, the state of sessions without caps, and the snapshots in force per session.
+Carrying them by the price (`cap_panel.py`) and ranking do not belong here. In: cap snapshots, the
+close and cutoff of each session. Out: snapshots on sessions, the state of sessions without caps,
+and the snapshots in force per session.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
 from fundplatform.errors import SchemaError
-from fundplatform.finance.index.panel import POS_BITS, Ints, keys, last_at_or_before
-
-# Log growth summed in whole units of 1e-15 is exact, so a cap does not depend, to the last bit, on
-# where the frame starts. The sum wraps around harmlessly: only differences are read.
-_LOG_UNIT = 1e-15
-
+from fundplatform.finance.index.panel import Ints
 
 TOLD: dict[str, pl.Expr] = {
     "whole": pl.lit(value=False),
@@ -46,6 +41,11 @@ class Snapshots:
     frame: pl.DataFrame
     days: npt.NDArray[np.int32]
     max_age: int
+
+    def without(self, ids: Sequence[int]) -> "Snapshots":
+        """Those of other instruments."""
+        others = self.frame.filter(~pl.col("instrument_id").is_in(list(ids)))
+        return Snapshots(others, self.days, self.max_age)
 
 
 def snapshots(
@@ -127,101 +127,6 @@ def _days(values: pl.Series) -> npt.NDArray[np.int32]:
     return values.to_physical().to_numpy()
 
 
-def market_caps(bars: pl.DataFrame, known: Snapshots, stale_sessions: int) -> pl.DataFrame:
-    """The cap of every bar: snapshot cap x growth(t) / growth(price session of the snapshot).
-
-    The growth at the price session is that of the instrument's last bar at most `stale_sessions`
-    sessions before it.
-
-    Args:
-        bars: Output of `panel.bars_on`.
-        known: Output of `snapshots`.
-        stale_sessions: See above.
-
-    Returns:
-        measure (USD; NaN where it is not known), age (days since the snapshot; -1) and whole (the
-        cap is the issuer's), a row per bar. It is not known where no snapshot is, the latest is
-        older than `max_age`, or the growth since then is unknown (no bar near the price session, or
-        the price series started anew in between).
-    """
-    frame = known.frame
-    bar_keys = keys(bars["instrument_id"], bars["pos"])
-    snap = _in_force_at(frame, bar_keys)
-    pos = bars["pos"].to_numpy()
-    priced_pos = frame["price_pos"].to_numpy()
-    start = last_at_or_before(bar_keys, keys(frame["instrument_id"], frame["price_pos"]))
-    found = snap >= 0
-    if not found.any():
-        nothing = (np.full(bars.height, v, t) for v, t in ((np.nan, float), (-1, int), (0, bool)))
-        return _measured(*nothing)
-    near = (priced_pos >= 0) & (start >= 0) & (pos[start] >= priced_pos - stale_sessions)
-    total, stretch = _log_growth(bars["ret"], bars["instrument_id"])
-    days = frame["day"].to_numpy()
-    age = known.days[pos]
-    age -= days[snap]
-    caps = frame["market_cap"].to_numpy()
-    lost = ~found | (age > known.max_age)
-    if not near.all():
-        lost |= ~near[snap]
-    if stretch is not None:
-        lost |= stretch != stretch[start][snap]
-    total -= total[start][snap]
-    total[lost] = 0
-    growth = total * _LOG_UNIT
-    measure = np.exp(growth, out=growth)
-    measure *= caps[snap]
-    measure[lost] = np.nan
-    whole = frame["whole"].to_numpy()
-    unknown = np.isnan(measure)
-    if unknown.any():
-        age[unknown] = -1
-    return _measured(measure, age, whole[snap] & ~unknown if whole.any() else unknown & False)
-
-
-def _measured(
-    measure: npt.NDArray[np.float64], age: npt.NDArray[Any], whole: npt.NDArray[np.bool_]
-) -> pl.DataFrame:
-    return pl.DataFrame(
-        {"measure": measure, "age": age.astype(np.int32, copy=False), "whole": whole.astype(bool)}
-    )
-
-
-def _in_force_at(frame: pl.DataFrame, bar_keys: Ints) -> Ints:
-    """The snapshot of each bar: the last one of its instrument usable at or before it; else -1."""
-    ids = frame["instrument_id"].to_numpy()
-    row = np.searchsorted(bar_keys, keys(frame["instrument_id"], frame["use_pos"]), "left")
-    on = row < bar_keys.size
-    # Snapshot k is 2k + 1; a name begins with an even number: none of those before it is its own.
-    code = np.zeros(bar_keys.size, dtype=np.int32)
-    owner = bar_keys >> POS_BITS
-    starts = np.flatnonzero(np.diff(owner, prepend=-1))
-    code[starts] = 2 * np.searchsorted(ids, owner[starts], "left")
-    # Of several snapshots that come to count at one bar the last one stays.
-    code[row[on]] = 2 * np.flatnonzero(on) + 1
-    np.maximum.accumulate(code, out=code)
-    return np.where(code & 1, code >> 1, -1)
-
-
-def _log_growth(ret: pl.Series, ids: pl.Series) -> tuple[Ints, npt.NDArray[np.int32] | None]:
-    """Running log growth in _LOG_UNIT, and the number of breaks so far; both over all rows.
-
-    None: no series starts anew but where an instrument's rows begin.
-    """
-    values = ret.fill_null(np.nan).to_numpy()
-    breaks = ~(values > -1.0)
-    steps = np.where(breaks, 0.0, values)
-    np.log1p(steps, out=steps)
-    steps /= _LOG_UNIT
-    np.rint(steps, out=steps)
-    total = steps.astype(np.int64)
-    np.cumsum(total, out=total)
-    owner = ids.to_numpy()
-    inside = owner[1:] == owner[:-1]
-    if not (breaks[1:] & inside).any():
-        return total, None
-    return total, np.cumsum(breaks, dtype=np.int32)
-
-
 def cap_states(known: Snapshots) -> list[str]:
     """Why a session has no composition: no_caps, stale_caps, or no_history (prices are missing)."""
     newest = np.full(known.days.size, np.iinfo(np.int32).min, dtype=np.int64)
@@ -238,7 +143,6 @@ def in_force(
     first: int,
     last: int,
     at_least: npt.NDArray[np.float64],
-    without: Sequence[int] = (),
 ) -> pl.DataFrame:
     """The snapshot of every name on every session, where its cap reaches the session's floor.
 
@@ -247,7 +151,6 @@ def in_force(
         first: First position.
         last: Last position.
         at_least: Lowest cap wanted, for each position from first to last.
-        without: Instruments that are of no interest.
 
     Returns:
         pos, instrument_id, symbol, measure (the snapshot's cap, not carried on), `TOLD`.
@@ -264,7 +167,6 @@ def in_force(
         .filter(
             pl.col("from") <= pl.col("to"),
             pl.col("market_cap") >= at_least.min(initial=np.inf),
-            ~pl.col("instrument_id").is_in(list(without)),
         )
     )
     length = (spans["to"] - spans["from"] + 1).to_numpy()

@@ -1,16 +1,20 @@
 """The note of each session: what is missing, flagged or left, in words.
 
-Nothing is decided here. In: the sessions of a basket. Out: one text per position that has one.
+Nothing is decided here. In: a basket. Out: one text per position that has one.
 """
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import date
 
+import numpy as np
 import polars as pl
 
-from fundplatform.finance.index.basket import ASSUMED, STALE, Session
+from fundplatform.finance.index.basket import Basket
+from fundplatform.finance.index.drift import ASSUMED, PRICED, STALE
 from fundplatform.finance.index.market import Market
+from fundplatform.finance.index.panel import Ints
+from fundplatform.finance.index.ragged import counts
 from fundplatform.finance.index_definition import IndexDefinition
 
 _NAMED = 5
@@ -47,9 +51,9 @@ _HOW = {
 
 def notes(
     definition: IndexDefinition,
-    sessions: Sequence[Session],
+    basket: Basket,
     market: Market,
-    chosen: pl.DataFrame,
+    old: pl.DataFrame,
     absent: pl.DataFrame,
     left_out: pl.DataFrame,
 ) -> dict[int, str]:
@@ -57,19 +61,19 @@ def notes(
 
     Args:
         definition: The index.
-        sessions: The basket.
+        basket: Its sessions.
         market: Its names.
-        chosen: pos, rank, symbol, age of the compositions.
+        old: pos, symbol of the names held whose caps are old, by rank.
         absent: Output of `composition.unpriced`.
         left_out: NOTED, sorted.
     """
     parts: defaultdict[int, list[str]] = defaultdict(list)
-    for s in sessions:
-        parts[s.row + market.first] += _of_session(definition, s, market)
-    old = chosen.filter(pl.col("age") > definition.flag_cap_age_days)
+    for number in _notable(definition, basket).tolist():
+        pos = int(basket.rows[number]) + market.first
+        parts[pos] += _of_session(definition, basket, number, market)
     for pos, count, names in _by_pos(old):
         parts[pos].append(f"{count} {OLD_CAPS} {definition.flag_cap_age_days} days: {names}")
-    for excluded_by, text in _LACKING.items():
+    for excluded_by, text in _LACKING.items() if absent.height else ():
         for pos, count, names in _by_pos(absent.filter(excluded_by=excluded_by)):
             parts[pos].append(text.format(count, definition.n, names))
     for reason in left_out["reason"].unique().sort():
@@ -78,17 +82,28 @@ def notes(
     return {pos: "; ".join(texts) for pos, texts in parts.items() if texts}
 
 
-def _of_session(definition: IndexDefinition, s: Session, market: Market) -> Iterator[str]:
-    columns = s.before.columns
-    if s.how.any():
-        for how, text in _HOW.items():
-            names = [market.symbols[c] for c in columns[s.how == how].tolist()]
-            if names:
-                yield text.format(len(names), _listed(names))
-    for column in s.died.tolist():
-        final = float(s.returns[columns == column][0])
+def _notable(definition: IndexDefinition, basket: Basket) -> Ints:
+    """The sessions of which there is something to say."""
+    before, after = basket.before, basket.after
+    marked = (basket.earned.how != PRICED) | basket.died
+    told = (counts(marked, before.starts) > 0) | (after.sizes < definition.n)
+    return np.flatnonzero(told)
+
+
+def _of_session(
+    definition: IndexDefinition, basket: Basket, number: int, market: Market
+) -> Iterator[str]:
+    own = slice(int(basket.before.starts[number]), int(basket.before.starts[number + 1]))
+    columns, told = basket.before.columns[own], basket.earned.how[own]
+    for how, text in _HOW.items():
+        names = [market.symbols[c] for c in columns[told == how].tolist()]
+        if names:
+            yield text.format(len(names), _listed(names))
+    died = basket.died[own]
+    finals = basket.earned.returns[own][died].tolist()
+    for column, final in zip(columns[died].tolist(), finals, strict=True):
         yield f"{market.symbols[column]} ended, its last return is {final * 100:.2f}%"
-    count = s.after.columns.size
+    count = int(basket.after.sizes[number])
     if columns.size and not count:
         yield "no name is eligible"
     elif 0 < count < definition.n:

@@ -18,8 +18,6 @@ Ints = npt.NDArray[np.int64]
 
 COLUMNS = ("instrument_id", "symbol", "listed_from", "session", "ret", "dollar_volume")
 
-POS_BITS = 20  # a million sessions
-
 
 def bars_on(returns: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
     """The bars on index sessions, with their return since the bar before.
@@ -103,26 +101,3 @@ def median_dollar_volume(bars: pl.DataFrame, window: int) -> pl.Series:
     unbroken = (ids == ids.shift(window - 1)) & (pos - pos.shift(window - 1) == window - 1)
     median = pl.col("dollar_volume").rolling_median(window, min_samples=window)
     return bars.select(pl.when(unbroken).then(median).alias("measure")).to_series()
-
-
-def keys(ids: pl.Series, pos: pl.Series) -> Ints:
-    """One sortable integer per (instrument, session)."""
-    key: Ints = (ids.cast(pl.Int64).to_numpy() << POS_BITS) + pos.cast(pl.Int64).to_numpy()
-    return key
-
-
-def find(sorted_keys: Ints, wanted: Ints) -> Ints:
-    """The row of each wanted key among the sorted ones, -1 where it is not there."""
-    if sorted_keys.size == 0:
-        return np.full(wanted.shape, -1, dtype=np.int64)
-    row = np.minimum(np.searchsorted(sorted_keys, wanted), sorted_keys.size - 1)
-    return np.where(sorted_keys[row] == wanted, row, -1)
-
-
-def last_at_or_before(sorted_keys: Ints, wanted: Ints) -> Ints:
-    """The last row of the same instrument at or before each wanted key, -1 without one."""
-    if sorted_keys.size == 0:
-        return np.full(wanted.shape, -1, dtype=np.int64)
-    row = np.searchsorted(sorted_keys, wanted, "right") - 1
-    same = (row >= 0) & (sorted_keys[row] >> POS_BITS == wanted >> POS_BITS)
-    return np.where(same, row, -1)

@@ -3,20 +3,33 @@
 Keeping a seat (buffers) and weights do not belong here. In: a `Market` row. Out: columns in order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import polars as pl
 
 from fundplatform.finance.index.lines import Lines
-from fundplatform.finance.index.market import Bools, Floats, Market
+from fundplatform.finance.index.market import Bools, Floats, Market, carry
+from fundplatform.finance.index.market_cap import Snapshots
 from fundplatform.finance.index.panel import Ints, median_of_last_bars
-from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
+from fundplatform.finance.index.tops import TIE_MARGIN, Tops, tops
+from fundplatform.finance.index_definition import LIQUIDITY_WINDOW
 
 _TIE_FIGURES = 12
-# Values this near the last wanted one may tie with it after rounding.
-_TIE_MARGIN = 1e-10
-_FEW = 8
+_AT_ONCE = 512
+"""Rows of all names that are compared with one of them, in one array."""
+
+
+@dataclass
+class Shared:
+    """What rankings have in common that differ only in how many names are wanted."""
+
+    there: Bools | None = None
+    always: Bools | None = None
+    eligible: Bools | None = None
+    tops: Tops | None = None
+    lacking: list[Snapshots] | None = None
 
 
 @dataclass
@@ -25,11 +38,11 @@ class Ranking:
 
     Attributes:
         market: The names.
+        stale_sessions: For how many a name that is held needs no bar.
         allowed: [T, M] False where a filter keeps a name out; None: no filter.
         lines: Which columns are lines of an issuer with several.
         alive: [T, M] False from the session on which a name died.
-        volumes: Bars, for the liquidity.
-        orders: Row -> how many were asked for, and the order; shared by indices of one universe.
+        shared: Made once for the indices of one universe.
     """
 
     market: Market
@@ -37,10 +50,8 @@ class Ranking:
     allowed: Bools | None
     lines: Lines
     alive: Bools | None
-    volumes: pl.DataFrame
-    orders: dict[int, tuple[int, Ints]] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
     _liquidity: Floats | None = None
-    _ready: Bools | None = None
     _liquid: Bools = field(init=False)
 
     def __post_init__(self) -> None:
@@ -64,39 +75,78 @@ class Ranking:
                     stays &= passed[row, absent]
             found[absent] = stays
         if self.lines.columns.size:
-            found[self._losing(row, found)] = False
+            losing = self._losing(slice(row, row + 1), found[None, :])[0]
+            found[self.lines.columns[losing]] = False
         return found
 
     def there(self) -> Bools:
         """[T, M] Who has a bar and a positive measure, and passes the filters."""
-        if self._ready is None:
+        if self.shared.there is None:
             # NaN > 0 is False, which is what an unknown measure means here.
-            found = self.market.bar & (self.market.measure > 0)
-            for passed in (self.allowed, self.alive):
+            found = self.market.measure > 0
+            for passed in (self.market.bar, self.allowed, self.alive):
                 if passed is not None:
                     found &= passed
-            self._ready = found
-        return self._ready
+            self.shared.there = found
+        return self.shared.there
+
+    def always(self) -> Bools:
+        """[M] Who is there on every row."""
+        if self.shared.always is None:
+            always: Bools = np.logical_and.reduce(self.there(), axis=0)
+            self.shared.always = always
+        return self.shared.always
+
+    def absent(self, rows: Ints, columns: Ints) -> Ints:
+        """Which of these (row, column) are not there: their numbers."""
+        # Few names are asked about that ever lack, so only theirs are looked up.
+        doubtful = np.flatnonzero(~self.always()[columns])
+        lacks = ~self.there()[rows[doubtful], columns[doubtful]]
+        found: Ints = doubtful[lacks]
+        return found
+
+    def lacking(self, known: Sequence[Snapshots]) -> list[Snapshots]:
+        """The snapshots of those that are not there on every session."""
+        if self.shared.lacking is None:
+            always = self.market.ids[self.always()].tolist()
+            self.shared.lacking = [one.without(always) for one in known]
+        return self.shared.lacking
+
+    def by_itself(self) -> Bools:
+        """[T, M] Who may be ranked whatever is held: there, and the line of its issuer."""
+        if not self.lines.columns.size:
+            return self.there()
+        if self.shared.eligible is None:
+            found = self.there().copy()
+            found[:, self.lines.columns] &= ~self._losing(slice(None), found)
+            self.shared.eligible = found
+        return self.shared.eligible
+
+    def tops(self, wanted: int) -> Tops:
+        """The first `wanted` of every row, or more, of those who may be ranked by themselves."""
+        if self.shared.tops is None or self.shared.tops.asked < min(wanted, len(self.market.ids)):
+            # Some more: another index of this universe may want a few names more.
+            self.shared.tops = tops(
+                self.market.measure,
+                self.by_itself(),
+                wanted * 5 // 4 + 8,
+                lambda row, count: self._order(row, self.by_itself()[row], count),
+            )
+        return self.shared.tops
 
     def order(self, row: int, held: Ints, wanted: int) -> Ints:
         """At least the first `wanted` columns (all where there are fewer), best first."""
         if not self.there()[row, held].all():
             # Who is held without a bar may stay: that is this index's own.
             return self._order(row, self.eligible(row, held), wanted)
-        asked, order = self.orders.get(row, (-1, held))
-        if asked < wanted:
-            # Some more: another index of this universe may want a few names more.
-            asked = wanted * 5 // 4 + 8
-            order = self._order(row, self.eligible(row, held), asked)
-            self.orders[row] = (asked, order)
-        return order
+        return self.tops(wanted).of(row)
 
     def _order(self, row: int, eligible: Bools, wanted: int) -> Ints:
         columns = np.flatnonzero(eligible)
         size = self.market.measure[row, columns]
         if columns.size > wanted:
             least = np.partition(size, columns.size - wanted)[columns.size - wanted]
-            near = size >= least * (1 - _TIE_MARGIN)
+            near = size >= least * (1 - TIE_MARGIN)
             columns, size = columns[near], size[near]
         rounded = _round(size)
         # Columns stand in the order of symbols, and the sort is stable: ties are by symbol.
@@ -107,35 +157,48 @@ class Ranking:
             columns = self._untied(row, columns, rounded)
         return columns
 
-    def rank_of(self, row: int, held: Ints, columns: Ints) -> list[int | None]:
-        """The rank of each column at the close of `row`; None where it is not eligible."""
-        if row < 0 or not columns.size:
-            return [None] * columns.size
-        if row in self.orders and self.there()[row, held].all():
-            at = self.orders[row][1][None, :] == columns[:, None]
-            if at.any(axis=1).all():
-                return [place + 1 for place in at.argmax(axis=1).tolist()]
+    def rank_of(self, row: int, held: Ints, columns: Ints) -> Ints:
+        """The rank of each column at the close of `row`; 0 where it is not eligible."""
         return self._counted(row, self.eligible(row, held), columns)
 
-    def _counted(self, row: int, found: Bools, columns: Ints) -> list[int | None]:
+    def ranks(self, rows: Ints, columns: Ints) -> Ints:
+        """The rank of each (row, column) whatever is held; 0 where it is not eligible."""
+        found = np.zeros(rows.size, dtype=np.int64)
+        if self.shared.tops is not None:
+            found += self.shared.tops.rank[rows, columns]
+        eligible = self.by_itself()
+        unknown = np.flatnonzero((found == 0) & eligible[rows, columns])
+        for begin in range(0, unknown.size, _AT_ONCE):
+            some = unknown[begin : begin + _AT_ONCE]
+            found[some] = self._placed(rows[some], columns[some])
+        return found
+
+    def _placed(self, rows: Ints, columns: Ints) -> Ints:
+        """1 + how many are larger, of eligible (row, column); those that may tie one by one."""
+        measure = self.market.measure
+        sizes = np.where(self.by_itself()[rows], measure[rows], 0.0)
+        own = measure[rows, columns][:, None]
+        larger = (sizes > own * (1 + TIE_MARGIN)).sum(axis=1)
+        near = (sizes >= own * (1 - TIE_MARGIN)).sum(axis=1) - larger
+        for i in np.flatnonzero(near > 1).tolist():
+            larger[i] += self._place(int(rows[i]), int(columns[i]), sizes[i])
+        ranks: Ints = larger + 1
+        return ranks
+
+    def _counted(self, row: int, found: Bools, columns: Ints) -> Ints:
         """1 + how many are larger, or tie with it and come first."""
         sizes = np.where(found, self.market.measure[row], 0.0)
         own = sizes[columns][:, None]
-        larger = (sizes > own * (1 + _TIE_MARGIN)).sum(axis=1)
-        near = (sizes >= own * (1 - _TIE_MARGIN)).sum(axis=1) - larger
-        return [
-            (above + 1 + (self._place(row, column, sizes) if ties > 1 else 0))
-            if found[column]
-            else None
-            for column, above, ties in zip(
-                columns.tolist(), larger.tolist(), near.tolist(), strict=True
-            )
-        ]
+        larger = (sizes > own * (1 + TIE_MARGIN)).sum(axis=1)
+        near = (sizes >= own * (1 - TIE_MARGIN)).sum(axis=1) - larger
+        for i in np.flatnonzero((near > 1) & found[columns]).tolist():
+            larger[i] += self._place(row, int(columns[i]), sizes)
+        return np.where(found[columns], larger + 1, 0)
 
     def _place(self, row: int, column: int, sizes: Floats) -> int:
         """The place of a column, from 0, among those that may tie with it."""
         own = sizes[column]
-        near = np.flatnonzero(np.abs(sizes - own) <= own * _TIE_MARGIN)
+        near = np.flatnonzero(np.abs(sizes - own) <= own * TIE_MARGIN)
         order = self._untied(row, near, _round(sizes[near]))
         return int(np.flatnonzero(order == column)[0])
 
@@ -158,25 +221,19 @@ class Ranking:
     def _measure_liquidity(self, columns: Ints, dense: Floats) -> None:
         m = self.market
         # A median over all bars is long: mostly a few lines of issuers are asked about.
-        own = self.volumes.filter(pl.col("instrument_id").is_in(m.ids[columns].tolist()))
-        own = own.filter(pl.col("pos") <= m.first + m.bar.shape[0] - 1)
+        own = m.bars[m.layout.rows_of(columns)].select("instrument_id", "pos", "dollar_volume")
+        own = own.filter(pl.col("pos") >= m.first - LIQUIDITY_WINDOW)
         rows = own.select("pos", "instrument_id", liquidity=median_of_last_bars(own)).filter(
             pl.col("pos") >= m.first
         )
-        at = m.columns(rows["instrument_id"])
-        row = rows["pos"].to_numpy() - m.first
-        found = np.full(m.bar.shape, np.nan) if columns.size > _FEW else None
-        if found is not None:
-            found[row, at] = rows["liquidity"].fill_null(np.nan).to_numpy()
-            dense[:, columns] = np.nan_to_num(m.carried(found)[:, columns], nan=-1.0)
-            return
-        for column in columns.tolist():
-            of = at == column
-            one = np.full(m.bar.shape[0], np.nan)
-            one[row[of]] = rows["liquidity"].filter(pl.Series(of)).fill_null(np.nan).to_numpy()
-            last = m.last[:, column]
-            carried = np.where(last >= 0, one[np.maximum(last, 0)], np.nan)
-            dense[:, column] = np.nan_to_num(carried, nan=-1.0)
+        place = np.zeros(len(m.symbols), dtype=np.int64)
+        place[columns] = np.arange(columns.size)
+        found = np.full((m.bar.shape[0], columns.size), np.nan)
+        found[rows["pos"].to_numpy() - m.first, place[m.columns(rows["instrument_id"])]] = (
+            rows["liquidity"].fill_null(np.nan).to_numpy()
+        )
+        carried = carry(found, m.last[:, columns], m.bar[:, columns], np.nan)
+        dense[:, columns] = np.nan_to_num(carried, nan=-1.0)
 
     def _untied(self, row: int, columns: Ints, rounded: Floats) -> Ints:
         order: Ints = columns[
@@ -184,40 +241,18 @@ class Ranking:
         ]
         return order
 
-    def _losing(self, row: int, found: Bools) -> Ints:
-        """The eligible lines whose issuer has a more liquid eligible one."""
-        here = found[self.lines.columns] & self.lines.at(self.market, row)
-        columns, issuers = self.lines.columns[here], self.lines.issuers[here]
-        if np.unique(issuers).size == issuers.size:
-            return np.empty(0, dtype=np.int64)
-        order = np.lexsort((columns, -self.liquidity(self.lines.columns)[row, columns], issuers))
-        again = np.diff(issuers[order], prepend=-1) == 0
-        losing: Ints = columns[order][again]
+    def _losing(self, rows: slice, found: Bools) -> Bools:
+        """[rows, lines] the eligible lines whose issuer has a more liquid eligible one."""
+        own = self.lines
+        here = found[:, own.columns] & own.at(self.market, rows)
+        losing = np.zeros(here.shape, dtype=np.bool_)
+        liquid = np.where(here, self.liquidity(own.columns)[rows][:, own.columns], -np.inf)
+        for issuer in np.unique(own.issuers).tolist():
+            lines = np.flatnonzero(own.issuers == issuer)
+            # Columns stand in the order of symbols: of equally liquid lines the first one stays.
+            best = lines[liquid[:, lines].argmax(axis=1)]
+            losing[:, lines] = here[:, lines] & (lines != best[:, None])
         return losing
-
-
-def ranking(
-    market: Market,
-    definition: IndexDefinition,
-    bars: pl.DataFrame,
-    lines: Lines,
-    allowed: Bools | None = None,
-    alive: Bools | None = None,
-) -> Ranking:
-    """The ranking of a market under a definition.
-
-    Args:
-        market: The names.
-        definition: Gives stale_sessions.
-        bars: All bars up to the market's last position, look-back included, for the liquidity.
-        lines: See `Ranking`.
-        allowed: See `Ranking`.
-        alive: See `Ranking`.
-    """
-    last = market.first + market.bar.shape[0] - 1
-    volumes = bars.select("instrument_id", "pos", "dollar_volume")
-    volumes = volumes.filter(pl.col("pos").is_between(market.first - LIQUIDITY_WINDOW, last))
-    return Ranking(market, definition.stale_sessions, allowed, lines, alive, volumes)
 
 
 def _round(values: Floats) -> Floats:

@@ -10,8 +10,11 @@ from datetime import date
 import numpy as np
 import polars as pl
 
-from fundplatform.finance.index.basket import ASSUMED, Rules, Session
+from fundplatform.finance.index.basket import Basket
+from fundplatform.finance.index.drift import ASSUMED
+from fundplatform.finance.index.held import Rules
 from fundplatform.finance.index.market import Floats
+from fundplatform.finance.index.ragged import counts, sums
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.tables import Table
 
@@ -20,39 +23,38 @@ def performance(
     definition: IndexDefinition,
     span: tuple[int, int],
     states: list[str],
-    carried: list[Session],
+    basket: Basket,
     totals: dict[str, Floats],
     note: dict[int, str],
     offset: int,
 ) -> pl.DataFrame:
     """A row per position and basis; positions before the base have only a state."""
-    positions = list(range(span[0], span[1] + 1))
-    state = states[span[0] : span[1] + 1]
-    count, turnover = np.zeros(len(positions), np.int64), np.full(len(positions), np.nan)
-    provisional = np.zeros(len(positions), dtype=np.bool_)
-    at = np.array([s.row + offset - span[0] for s in carried], dtype=np.int64)
-    for i, s in zip(at.tolist(), carried, strict=True):
-        count[i], turnover[i] = s.after.columns.size, s.turnover
-        if s.before.columns.size:
-            # Whether it is the first one ever cannot be told from a range: see `levels`.
-            state[i] = "no_return" if np.isnan(s.total) else "ok"
-            provisional[i] = np.isnan(s.total) or bool((s.how == ASSUMED).any())
-        elif count[i]:
-            state[i] = "base"
+    positions = np.arange(span[0], span[1] + 1)
+    state = np.array(states[span[0] : span[1] + 1], dtype=object)
+    count, turnover = np.zeros(positions.size, np.int64), np.full(positions.size, np.nan)
+    provisional = np.zeros(positions.size, dtype=np.bool_)
+    at = basket.rows + offset - span[0]
+    count[at], turnover[at] = basket.after.sizes, basket.turnover
+    held, unknown = basket.before.sizes > 0, np.isnan(basket.earned.total)
+    assumed = counts(basket.earned.how == ASSUMED, basket.before.starts) > 0
+    provisional[at] = held & (unknown | assumed)
+    # Whether a base is the first one ever cannot be told from a range: see `levels`.
+    begun = np.where(basket.after.sizes > 0, "base", state[at])
+    state[at] = np.where(held, np.where(unknown, "no_return", "ok"), begun)
     frame = pl.DataFrame(
         {
             "pos": pl.Series(positions, dtype=pl.Int32),
-            "state": pl.Series(state, dtype=pl.String),
+            "state": pl.Series(state.tolist(), dtype=pl.String),
             "n_constituents": count,
-            "n_target": np.full(len(positions), definition.n),
+            "n_target": np.full(positions.size, definition.n),
             "turnover": pl.Series(turnover, nan_to_null=True),
             "provisional": provisional,
-            "note": pl.Series([note.get(p) for p in positions], dtype=pl.String),
+            "note": pl.Series([note.get(p) for p in positions.tolist()], dtype=pl.String),
         }
     )
     parts = []
     for basis, total in totals.items():
-        returns = np.full(len(positions), np.nan)
+        returns = np.full(positions.size, np.nan)
         returns[at] = total
         parts.append(
             frame.with_columns(
@@ -63,21 +65,21 @@ def performance(
     return pl.concat(parts).sort("pos", maintain_order=True)
 
 
-def baskets(own: Rules, span: tuple[int, int], carried: list[Session]) -> pl.DataFrame:
+def baskets(own: Rules, basket: Basket) -> pl.DataFrame:
     """Whether names were chosen, and what the basket is worth where a divisor means something."""
-    rows = [
-        (
-            s.row + own.market.first,
-            s.reviewed,
-            float(own.raw(s.row, s.after.columns).sum())
-            if own.raw is not None and s.after.columns.size
-            else None,
-        )
-        for s in carried
-        if s.before.columns.size or s.after.columns.size
-    ]
-    schema = {"pos": pl.Int32, "reviewed": pl.Boolean, "basket_value": pl.Float64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
+    after = basket.after
+    worth = np.full(basket.rows.size, np.nan)
+    if own.raw is not None:
+        found = sums(own.raw(basket.rows[after.owners], after.columns), after.starts)
+        worth = np.where(after.sizes > 0, found, np.nan)
+    frame = pl.DataFrame(
+        {
+            "pos": pl.Series(basket.rows + own.market.first, dtype=pl.Int32),
+            "reviewed": basket.reviewed,
+            "basket_value": pl.Series(worth, nan_to_null=True),
+        }
+    )
+    return frame.filter(pl.Series((basket.before.sizes > 0) | (after.sizes > 0)))
 
 
 def columns(
@@ -87,8 +89,8 @@ def columns(
     schema = {n: t for n, t in table.polars_schema.items() if n not in table.stamps}
     if frame.is_empty():
         return pl.DataFrame(schema=schema)
-    filled = frame.with_columns(
-        pl.Series(sessions, dtype=pl.Date).gather(frame["pos"]).alias("session"),
-        pl.lit(definition.name).alias("index_name"),
-    )
-    return filled.select(pl.col(n).cast(t) for n, t in schema.items())
+    given = {
+        "session": pl.lit(pl.Series(sessions, dtype=pl.Date).gather(frame["pos"])),
+        "index_name": pl.lit(definition.name),
+    }
+    return frame.select(given.get(n, pl.col(n)).cast(t).alias(n) for n, t in schema.items())

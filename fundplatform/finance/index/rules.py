@@ -7,18 +7,20 @@ Carrying the basket does not belong here (`basket.py`). In: definition, market, 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import polars as pl
 
-from fundplatform.finance.index.basket import Rules
+from fundplatform.finance.index.held import Rules
 from fundplatform.finance.index.lines import lines
 from fundplatform.finance.index.market import Bools, Floats, Market, Prepared
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.payouts import Payouts, next_sessions
-from fundplatform.finance.index.ranking import Ranking, ranking
+from fundplatform.finance.index.ragged import owners
+from fundplatform.finance.index.ranking import Ranking, Shared
 from fundplatform.finance.index.reviews import reviews
-from fundplatform.finance.index.weights import capped, proportional
+from fundplatform.finance.index.weights import capped, each_proportional
 from fundplatform.finance.index_definition import IndexDefinition
 
 # A ratio read back from two prices and a return.
@@ -45,11 +47,10 @@ def rules(
         ("paid", *given), lambda: _settled(definition, whole, paid, prepared, cutoffs)
     )
     filtered = None if allowed is None else _flags(market, allowed, prepared.sessions)
-    own = ranking(
-        market, definition, prepared.bars, lines(definition, market, issuers), filtered, alive
-    )
+    of_issuers = lines(definition, market, issuers)
+    own = Ranking(market, definition.stale_sessions, filtered, of_issuers, alive)
     if filtered is None and not definition.universe.min_dollar_volume:
-        own.orders = prepared.once(("orders", *given, own.lines.mark), dict)
+        own.shared = prepared.once(("ranks", *given, of_issuers.mark), Shared)
     if definition.universe.min_dollar_volume:
         liquid = own.liquidity() >= definition.universe.min_dollar_volume
         own.allowed = liquid if own.allowed is None else own.allowed & liquid
@@ -83,26 +84,39 @@ def yields(
 
 def _weighting(
     definition: IndexDefinition, own: Ranking
-) -> tuple[Callable[[int, Ints], Floats], Callable[[int, Ints], Floats] | None]:
+) -> tuple[Callable[[Ints, Ints, Ints], Floats], Callable[[Ints, Ints], Floats] | None]:
     """Target weights, and what they are proportional to in a cap or price index."""
     market, kind = own.market, definition.weighting
     if kind == "equal":
-        return lambda row, columns: np.full(columns.size, 1.0 / columns.size), None
+        return lambda rows, columns, starts: _equal(starts), None
     if kind == "fixed":
         given = np.array([definition.weights.get(s, 0.0) for s in market.symbols])
-        return lambda row, columns: proportional(given[columns]), None
+        return lambda rows, columns, starts: each_proportional(given[columns], starts), None
     values = market.dense("close") if kind == "price" else market.measure
     if kind == "float_cap":
         values = values * np.array([definition.float_factors.get(s, 1.0) for s in market.symbols])
 
-    def raw(row: int, columns: Ints) -> Floats:
-        own_values: Floats = values[row, columns]
+    def raw(rows: Ints, columns: Ints) -> Floats:
+        own_values: Floats = values[rows, columns]
         return own_values
 
-    if kind == "capped":
-        most = definition.max_weight or 1.0
-        return lambda row, columns: capped(raw(row, columns), most), None
-    return lambda row, columns: proportional(raw(row, columns)), raw
+    def by_value(rows: Ints, columns: Ints, starts: Ints) -> Floats:
+        return each_proportional(raw(rows[owners(starts)], columns), starts)
+
+    def by_capped_value(rows: Ints, columns: Ints, starts: Ints) -> Floats:
+        found = raw(rows[owners(starts)], columns)
+        for begin, end in pairwise(starts.tolist()):
+            if begin < end:
+                found[begin:end] = capped(found[begin:end], definition.max_weight or 1.0)
+        return found
+
+    return (by_capped_value, None) if kind == "capped" else (by_value, raw)
+
+
+def _equal(starts: Ints) -> Floats:
+    sizes = np.diff(starts)
+    weights: Floats = np.repeat(1.0 / np.maximum(sizes, 1), sizes)
+    return weights
 
 
 def _splits(market: Market) -> Floats:
@@ -159,8 +173,8 @@ def _ended(
             dead[at, c] = True
             here = ret[at, c] if at < e and bar[at, c] else 0.0
             ret[at, c] = (1.0 + np.nan_to_num(here)) * (1.0 + f) - 1.0
-    order = np.arange(rows)[:, None]
-    last = np.maximum.accumulate(np.where(bar, order, -1), axis=0)
+    order = np.arange(rows, dtype=np.int32)[:, None]
+    last = np.maximum.accumulate(np.where(bar, order, np.int32(-1)), axis=0)
     return replace(market, bar=bar, last=last), ret, dead, alive
 
 

@@ -6,6 +6,8 @@ Who is chosen does not belong here. In: one measure per name. Out: weights that 
 import numpy as np
 
 from fundplatform.finance.index.market import Floats
+from fundplatform.finance.index.panel import Ints
+from fundplatform.finance.index.ragged import owners, sums
 
 
 def proportional(values: Floats) -> Floats:
@@ -16,6 +18,14 @@ def proportional(values: Floats) -> Floats:
     """
     total = values.sum()
     return values / total if total > 0 else np.full(values.size, 1.0 / values.size)
+
+
+def each_proportional(values: Floats, starts: Ints) -> Floats:
+    """`proportional` of each part (`ragged`)."""
+    at, total = owners(starts), sums(values, starts)
+    equal = 1.0 / np.maximum(np.diff(starts), 1)
+    positive = (total > 0)[at]
+    return np.divide(values, total[at], out=equal[at], where=positive)
 
 
 def capped(values: Floats, most: float) -> Floats:
