@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import cast
 
 import dagster as dg
 import pytest
@@ -15,7 +14,7 @@ from fundplatform.sources.base import Kind
 from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import make
 from fundplatform_tests.sources.drops import FIRST, LAST, NOW, Drop
-from fundplatform_tests.test_automation import asked, location
+from fundplatform_tests.test_automation import asked, tick
 
 HEAD = "date,symbol,close\n"
 YAML = "start: 2020-01-01\nend: 2020-12-31\n"
@@ -74,14 +73,11 @@ def test_a_growing_file_is_waited_for(settings: Settings) -> None:
     put = folder(settings, "mine", "start: 2024-01-02\nend: 2024-01-03\n")
     (put / "bars.csv").write_text(table([bar("2024-01-02", "AAA")]))
     made = make(Settings(home=settings.home, sources=(), lock_timeout=20))
-    here = location(made, AT).get_repository_def()
 
     def look(cursor: str | None) -> tuple[str, dict[str, list[str]], str | None]:
         """Why nothing is asked for, what is, and the cursor."""
-        context = dg.build_sensor_context(
-            instance=made.instance, repository_def=here, cursor=cursor
-        )
-        found = cast(dg.SensorResult, here.get_sensor_def("drop_folders")(context))
+        found = tick(made, "drop_folders", AT, cursor)
+        assert isinstance(found, dg.SensorResult)
         reason = found.skip_reason
         return str(reason.skip_message) if reason else "", asked(found), found.cursor
 
