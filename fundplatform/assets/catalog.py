@@ -41,6 +41,7 @@ DECISIONS = dg.AssetKey(["catalog", "identity_decisions"])
 PAYMENT_FACTORS = dg.AssetKey(["catalog", "total_return_factors"])
 TIERS = dg.AssetKey(["catalog", "tiers"])
 VALIDATED = dg.AssetKey(["prices", "validated"])
+REJECTED = dg.AssetKey(["prices", "rejected"])
 
 TIERS_VERSION = 3
 """Raised when the same rules and data come to give other tiers."""

@@ -13,6 +13,7 @@ from fundplatform.assets.catalog import (
     ACTIONS,
     FACTORS,
     INSTRUMENTS,
+    REJECTED,
     SOURCES,
     VALIDATED,
     every,
@@ -28,6 +29,7 @@ from fundplatform.finance.fund_scores import fund_scores
 from fundplatform.finance.measured import Terms
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.metrics import METHOD_VERSION, measure
+from fundplatform.finance.refused_levels import COLUMNS, restarted
 from fundplatform.finance.risk_free import RiskFree
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.io_manager import run_window
@@ -58,6 +60,7 @@ def metrics(
             "levels": dg.AssetIn(LEVELS, metadata={"history": True}),
             "factors": dg.AssetIn(FACTORS),
             "actions": dg.AssetIn(ACTIONS),
+            "rejected": dg.AssetIn(REJECTED, metadata={"columns": COLUMNS, "history": True}),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
             **_given(sources),
@@ -77,6 +80,7 @@ def metrics(
         levels: pl.DataFrame,
         factors: pl.DataFrame,
         actions: pl.DataFrame,
+        rejected: pl.DataFrame,
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
         **given: pl.DataFrame,
@@ -85,7 +89,7 @@ def metrics(
         if window is None:
             raise dg.Failure("metrics are computed for a partition or a range of partitions")
         today = clock().date()
-        own = price_series(prices, factors, actions, instruments, known_sources, today)
+        own = price_series(prices, factors, actions, instruments, known_sources, today, rejected)
         series = pl.concat([own, level_returns(levels, instruments)])
         rates = metric_terms.rates(rules, given.get(str(Kind.RATES)), instruments, risk_free_rate)
         days = rules.daily_days
@@ -145,6 +149,7 @@ def price_series(
     instruments: pl.DataFrame,
     sources: pl.DataFrame,
     today: date,
+    rejected: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The return series of all priced instruments, each basis by itself.
 
@@ -155,12 +160,15 @@ def price_series(
         instruments: catalog.instruments.
         sources: catalog.sources.
         today: By the clock; see `adjustment.newest_sessions`.
+        rejected: `refused_levels.COLUMNS` of prices.rejected; None: nothing was refused.
     """
     returns = returns_by_basis(prices, factors, sources)
     paid = metric_terms.total_series(prices, actions, factors, instruments, sources, today)
     # Where a source's prices carry its dividends, they are the total return.
     stated = returns.filter(pl.col("return_basis") == TOTAL)
     paid = paid.join(stated, on="instrument_id", how="anti").select(returns.columns)
+    if rejected is not None:
+        returns, paid = restarted(returns, rejected), restarted(paid, rejected)
     return pl.concat([with_calendar(r, sources).select(*_SERIES) for r in (returns, paid)])
 
 

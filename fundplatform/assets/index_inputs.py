@@ -18,6 +18,7 @@ from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition, in_order
 from fundplatform.finance.payments import payments
+from fundplatform.finance.refused_levels import restarted
 
 CUTOFF = timedelta(hours=4)
 """After the close: what is known by then may decide the composition of that session."""
@@ -47,7 +48,7 @@ class Known:
         sources: catalog.sources.
         caps: catalog.market_caps, look-back included; None where no source has any.
         actions: catalog.corporate_actions.
-        rejected: prices.rejected: instrument_id, session, interval.
+        rejected: `refused_levels.COLUMNS` of prices.rejected, look-back included.
         gates: ops.gates: source_id, session, held.
         profiles: raw.profiles, for sectors and countries.
         tiers: catalog.tiers.
@@ -90,6 +91,8 @@ class Known:
                 ids = self.sources.filter(pl.col("name").is_in(only)).select("source_id")
                 prices = prices.join(ids, on="source_id", how="semi")
             returns = price_returns(prices, self.factors, self.sources, anew=bool(only))
+            if self.rejected is not None:
+                returns = restarted(returns, self.rejected)
             self._returns[only] = (prices, returns)
         return self._returns[only]
 

@@ -13,6 +13,7 @@ from fundplatform.assets.catalog import (
     CAPS,
     FACTORS,
     INSTRUMENTS,
+    REJECTED,
     SECURITIES,
     SOURCES,
     TIERS,
@@ -27,12 +28,12 @@ from fundplatform.assets.series import PRICE_COLUMNS
 from fundplatform.clock import Clock
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
+from fundplatform.finance.refused_levels import COLUMNS as REFUSED_COLUMNS
 from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
 from fundplatform.storage.base import Slice
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
 
-REJECTED = dg.AssetKey(["prices", "rejected"])
 GATES = dg.AssetKey(["ops", "gates"])
 PERFORMANCE = dg.AssetKey(["indices", "performance"])
 LEVELS = dg.AssetKey(["indices", "levels"])
@@ -77,7 +78,9 @@ def built(
             "prices": dg.AssetIn(
                 VALIDATED, metadata={"columns": PRICE_COLUMNS, "lookback_days": back}
             ),
-            "rejected": dg.AssetIn(REJECTED, metadata=_RECENT),
+            "rejected": dg.AssetIn(
+                REJECTED, metadata={"columns": REFUSED_COLUMNS, "lookback_days": back}
+            ),
             "gates": dg.AssetIn(GATES, metadata=_RECENT),
             "factors": dg.AssetIn(FACTORS),
             "counted": dg.AssetIn(ACTIONS),

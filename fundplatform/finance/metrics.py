@@ -26,7 +26,7 @@ from fundplatform.tables import METRICS, RISK
 
 _MANY = 32
 
-METHOD_VERSION = 3
+METHOD_VERSION = 4
 """Raised when the same returns come to give other metrics: all days are computed again."""
 
 
