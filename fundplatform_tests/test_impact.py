@@ -15,8 +15,9 @@ from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import Pipeline, make
 from fundplatform_tests.worlds import price
 
-FIRST, LAST = date(2023, 1, 3), date(2023, 12, 29)
-CORRECTED = date(2023, 3, 15)
+CORRECTED = date(2014, 3, 14)
+# Five years; verdicts look 100 days back, so those up to the 22nd of June 2014 can change.
+FIRST, LAST, REACHED = date(2012, 1, 3), date(2016, 12, 30), date(2014, 6, 22)
 NOW = datetime(2024, 2, 10, 12, tzinfo=UTC)
 SYMBOLS = ("AAA", "BBB", "CCC")
 ASSET = "raw/mine/ohlcv"
@@ -71,9 +72,8 @@ def test_a_correction_rebuilds_what_impact_shows_and_equals_a_build_from_scratch
         env={"FUNDPLATFORM_HOME": str(settings.home), "FUNDPLATFORM_SOURCES": ""},
     )  # fmt: skip
     assert told.exit_code == 0, told.output
-    # 100 days after the 15th of March is the 23rd of June.
-    assert "prices   2023-03-15..2023-06-23    101 days" in told.output
-    assert "metrics  2023-03-15..2023-12-29    290 days" in told.output
+    assert "prices   2014-03-14..2014-06-22    101 days" in told.output
+    assert "metrics  2014-03-14..2016-12-30  1,023 days" in told.output
     assert "of: mine" in told.output
     job = again.job(FIRST, LAST)
     predicted = chain_of(job.standing(), made.sources, ASSET, CORRECTED, (FIRST, LAST))
@@ -84,9 +84,15 @@ def test_a_correction_rebuilds_what_impact_shows_and_equals_a_build_from_scratch
     after.clock = lambda: NOW
     ran = after.backfill(FIRST, LAST)
     assert [o.errors for o in after.outcomes if o.errors] == []
-    chain = [c for c in ran if c.label.split(" ")[0] in ("prices", "indices", "metrics")]
-    assert [(c.label, c.first, c.last) for c in chain] == [
-        (c.label, c.first, c.last) for c in predicted
+    assert [(c.label, c.first, c.last) for c in ran] == [
+        (ASSET, CORRECTED, CORRECTED),
+        ("catalog", None, None),
+        ("prices", CORRECTED, REACHED),
+        ("catalog/tiers", None, None),
+        ("indices → metrics", CORRECTED, LAST),
+    ]
+    assert [(c.label, c.first, c.last) for c in predicted] == [
+        (c.label, c.first, c.last) for c in ran if c.first and c.label != ASSET
     ]
     assert after.backfill(FIRST, LAST) == []
     fresh = home(Settings(home=tmp_path_factory.mktemp("fresh"), sources=()), correction)

@@ -30,13 +30,24 @@ def record_partitions(context: dg.OutputContext, facts: Mapping[str, Numbers]) -
             recorded as materialised.
     """
     log = context.step_context.instance.event_log_storage
-    if len(facts) > 1 and isinstance(log, BulkRows):
+    if not facts:
+        _silence(context)
+    elif len(facts) > 1 and isinstance(log, BulkRows):
         last = list(facts)[-1]
         _narrow(context, [last])
         _add_metadata(context, {last: fold(facts)})
     else:
         _narrow(context, list(facts))
         _add_metadata(context, facts)
+
+
+def _silence(context: dg.OutputContext) -> None:
+    """Dagster records nothing of this output; what was said of it stays with HANDLED_OUTPUT.
+
+    Of no partition at all it would make a materialization without one, which fails a backfill
+    (1.13). It looks once more, after `handle_output`, whether the output is an asset's.
+    """
+    context._asset_key = None
 
 
 def _narrow(context: dg.OutputContext, keys: list[str]) -> None:

@@ -116,6 +116,10 @@ def test_nothing_recorded_where_every_session_is_held(store: DuckDBStore) -> Non
     result, instance = run(store, [producer(derived)], "2024-01-03", "2024-01-03")
     assert result.success
     assert instance.get_materialized_partitions(GATES) == set()
+    # One without a partition would fail the backfill that it belongs to.
+    assert instance.fetch_materializations(GATES, limit=1).records == []
+    (stored,) = [e for e in result.all_node_events if e.is_handled_output]
+    assert "chunk_rows" in stored.event_specific_data.metadata
 
 
 def test_a_plain_frame_is_refused_with_the_line_to_write(store: DuckDBStore) -> None:
