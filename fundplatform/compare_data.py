@@ -43,11 +43,13 @@ LEFT JOIN funds.risk AS r ON r.instrument_id = m.instrument_id AND r.session = m
   AND r.frame = m.frame AND r.return_basis = m.return_basis
 WHERE m.instrument_id IN ({ids}) AND m.session = ? AND m.return_basis = ?
 """
-# What is stored there is trusted: a fee in percent where a fraction belongs is not.
+# What is stored there is trusted: a fee in percent where a fraction belongs is not. One that is
+# filed for a later day is not yet paid, as in marts.fund_facts.
 _RATIOS = """
 SELECT instrument_id, expense_ratio, valid_from, known_at
 FROM catalog.fund_facts
 WHERE instrument_id IN ({ids}) AND expense_ratio IS NOT NULL AND superseded_at IS NULL
+  AND valid_from <= CURRENT_DATE
 """
 _HOLDINGS = """
 SELECT instrument_id, source_id, as_of, known_at, security, name, weight
