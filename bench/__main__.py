@@ -22,6 +22,7 @@ from bench import (
     one_more_day,
     pg_load,
     pg_marts,
+    shares,
     ticks,
 )
 from bench.result import LeftOut, Line, at_most, repeated, table
@@ -44,6 +45,7 @@ CASES: dict[str, Callable[..., list[Line]]] = {
     "file_to_validated": file_to_validated.run,
     "all_rules": all_rules.run,
     "contracts": contracts.run,
+    "shares": shares.run,
     "grouped_days": grouped_days.run,
     "indices": indices.run,
     "bookkeeping": _bookkeeping,

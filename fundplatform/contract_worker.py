@@ -35,6 +35,11 @@ class Worker:
         atexit.register(self.stop)
 
     @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
+    @property
     def usable(self) -> bool:
         """Whether it lives and belongs to this process (a fork must not share its pipes)."""
         return self.owner == os.getpid() and self._process.poll() is None
