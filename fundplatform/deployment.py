@@ -5,6 +5,7 @@ databases are made in `storage/server.py`, tables by `init` and by Dagster. Noth
 """
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -22,6 +23,8 @@ RUNNER, DASHBOARD = "fundplatform_runner", "fundplatform_dashboard"
 _SECONDS = 5
 # A daemon that was running meanwhile finds the new server within seconds.
 _SETTLE_SECONDS = 10
+# Looks in a row, _SECONDS apart.
+_LOST = 6
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -79,6 +82,8 @@ def serve(host: str, port: int, known_as: str) -> None:
     if lost:
         command = [sys.executable, "-m", "fundplatform.deployment", "close", str(port), *lost]
         subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603  # outlives this program
+    watching = [sys.executable, "-m", "fundplatform.deployment", "watch", str(port)]
+    subprocess.Popen(watching, stdin=subprocess.DEVNULL)  # noqa: S603  # outlives this program
     command = [sys.executable, "-m", "dagster", "code-server", "start"]
     command += ["-m", "fundplatform.definitions", "-h", host, "-p", str(port)]
     os.execv(sys.executable, command)  # noqa: S606  # signals of the container go to it
@@ -96,6 +101,23 @@ def close(port: int, run_ids: tuple[str, ...]) -> None:
     with open_instance(Settings.from_env()) as instance:
         for run_id in close_lost_runs(instance, run_ids):
             click.echo(f"run {run_id}: its code server was stopped; marked as failed")
+
+
+@cli.command(hidden=True)
+@click.argument("port", type=int)
+def watch(port: int) -> None:
+    """End the code server when its inner process, which holds the definitions, is lost.
+
+    Dagster replaces that one only on a reload. The restart policy starts all of it again.
+    """
+    server, served, missed = os.getppid(), False, 0
+    while os.getppid() == server:
+        there = _defines("127.0.0.1", port)
+        served, missed = served or there, 0 if there else missed + 1
+        if served and missed == _LOST:
+            click.echo("the process with the definitions was lost: the code server is ended")
+            os.kill(server, signal.SIGKILL)
+        time.sleep(_SECONDS)
 
 
 @cli.command()
@@ -141,6 +163,18 @@ def _serving(host: str, port: int) -> bool:
         except grpc.RpcError:
             return False
     return bool(answer.status == health_pb2.HealthCheckResponse.SERVING)
+
+
+def _defines(host: str, port: int) -> bool:
+    """Whether the inner process answers: the outer one hands a ping on to it."""
+    import grpc
+
+    with grpc.insecure_channel(f"{host}:{port}") as channel:
+        try:
+            channel.unary_unary("/api.DagsterApi/Ping")(b"", timeout=_SECONDS)
+        except grpc.RpcError as error:
+            return bool(error.code() is grpc.StatusCode.DEADLINE_EXCEEDED)  # it is only slow
+    return True
 
 
 def _wait_for_server(host: str, port: int) -> None:

@@ -14,15 +14,18 @@ from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_FAILURE_REASON_TAG
 from dagster._core.utils import make_new_backfill_id, make_new_run_id
 
+from fundplatform import tables
 from fundplatform.automation.gap_ledger import ledgers
 from fundplatform.automation.gap_sensor import SOONER
 from fundplatform.automation.heat_map import heat_map
 from fundplatform.automation.ledger_asset import table
 from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.definitions import build_definitions
+from fundplatform.health import Health
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Kind, SourceSpec
 from fundplatform.sources.sample import Sample
+from fundplatform.storage.base import Slice, Stamp
 from fundplatform_tests.pipeline import Pipeline, make
 
 # Thanksgiving and the half day after it lie within; Facebook lists on 2012-05-18.
@@ -205,6 +208,18 @@ def test_what_is_under_way_is_said_and_not_asked_for(with_a_hole: Pipeline) -> N
         f"1 session of raw/sample/ohlcv asked for; under way: backfill {backfill.backfill_id} "
         "(looked at 00:00, next look at 01:00 UTC)"
     )
+
+
+def test_a_vendor_whose_calls_are_used_up_is_left_until_it_has_some(with_a_hole: Pipeline) -> None:
+    until = LATER + timedelta(hours=5)
+    known = Health("sample", "RATE_LIMITED", 50.0, 25, 25, 1, LATER, None, "quota_exhausted", until)
+    with with_a_hole.store.transaction(Stamp("by hand", LATER)) as writer:
+        writer.write(tables.SOURCE_HEALTH, known.row(), Slice({"source": "sample"}))
+    with_a_hole.store.publish()
+    assert said(tick(with_a_hole, "fill_gaps", LATER)) == (
+        "1 session of raw/sample/ohlcv left until 2013-06-03 05:00 UTC, when the vendor's rest ends"
+    )
+    assert asked(tick(with_a_hole, "fill_gaps", until))["raw/sample/ohlcv"] == [HOLE]
 
 
 DIED = [

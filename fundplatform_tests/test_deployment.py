@@ -12,10 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 
 from fundplatform.deployment import DASHBOARD, RUNNER
+from fundplatform.processes import TAG, is_of
 from fundplatform_tests.compose import ROOT, Deployment, wait_for
 from fundplatform_tests.storage.postgres import Server, served
 
@@ -127,8 +129,8 @@ def test_a_backfill_from_the_ui_is_read_by_a_dashboard(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
-def test_code_server_and_daemon_killed_in_the_middle(
+@pytest.mark.timeout(1800)
+def test_run_code_server_and_daemon_killed_in_the_middle(
     deployment: Deployment, cluster: Server
 ) -> None:
     key = {"path": ASSETS[0].split("/")}
@@ -149,20 +151,51 @@ def test_code_server_and_daemon_killed_in_the_middle(
         assert runs("STARTED") == [run], "nobody noticed yet"
         for service in services:  # as the restart policy does: all at once
             deployment.start(service)
-        wait_for(lambda: run in runs("FAILURE"), 120, f"the end of run {run}")
+        wait_for(lambda: run in runs("FAILURE"), 300, f"the end of run {run}")
         return run
 
-    lost = [kill("daemon", "code-server"), kill("code-server")]
-    found = wait_for(lambda: ended(deployment, backfill), 500, "the backfill's end")
+    def worker() -> tuple[str, int] | None:
+        """The run that has said which process executes it, and that process."""
+        found = deployment.ask(WATCH, id=backfill)["partitionBackfillOrError"]["runs"]
+        for run in found:
+            tags = {tag["key"]: tag["value"] for tag in run["tags"]}
+            if run["status"] == "STARTED" and is_of(tags.get(TAG, ""), run["id"]):
+                return run["id"], int(tags[TAG].split("/")[2])
+        return None
+
+    def kill_worker() -> str:
+        run, pid = wait_for(worker, 200, "a run's process")
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: run in runs("FAILURE"), 300, f"the end of run {run}")
+        return run
+
+    lost = [kill_worker(), kill("daemon", "code-server"), kill("code-server")]
+    found = wait_for(lambda: ended(deployment, backfill), 800, "the backfill's end")
     assert found["status"] == "COMPLETED_SUCCESS", deployment.log("daemon")[-5000:]
     states = {run["id"]: run["status"] for run in found["runs"]}
-    assert [states.pop(run) for run in lost] == ["FAILURE", "FAILURE"]
+    assert [states.pop(run) for run in lost] == ["FAILURE"] * 3
     # A run that was just being handed over may have been lost besides, and was retried as well.
     assert set(states.values()) <= {"SUCCESS", "FAILURE"}
     # AAPL, IBM and MSFT; GOOG and FB were not listed yet. Of 2003-01-21 see above.
     counted = "SELECT count(*), count(DISTINCT (instrument_id, session)) FROM {0}"
     for table in ("raw.ohlcv", "prices.validated"):
         assert cluster.sql("fundplatform", counted.format(table)) == [(504 * 3, 504 * 3)]
+    assert cluster.sql("fundplatform", "SELECT count(*) FROM raw.ohlcv_revisions") == [(0,)]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_code_server_that_lost_its_definitions_ends_and_comes_back(
+    deployment: Deployment,
+) -> None:
+    server = deployment.running["code-server"]
+    family = psutil.Process(server.pid).children(recursive=True)
+    (inner,) = [p for p in family if {"api", "grpc"} <= set(p.cmdline())]
+    inner.kill()
+    wait_for(lambda: server.poll() is not None, 120, "the end of the code server")
+    deployment.running.pop("code-server")
+    deployment.start("code-server")  # as the restart policy does
+    wait_for(lambda: deployment.healthy("code-server"), 120, "health")
 
 
 @pytest.mark.slow

@@ -6,7 +6,7 @@ way.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -93,11 +93,15 @@ def fill(
     except WarehouseError as error:
         return dg.SkipReason(f"nothing to compare yet: {error}")
     look.at, look.ended = now.isoformat(), [b.backfill_id for b in _of_ours(instance) if _over(b)]
-    return _asked(context, look, found, now)
+    return _asked(context, look, found, resting_sources(store, now), now)
 
 
 def _asked(
-    context: dg.SensorEvaluationContext, look: Look, found: Iterable[Ledger], now: datetime
+    context: dg.SensorEvaluationContext,
+    look: Look,
+    found: Iterable[Ledger],
+    resting: Mapping[str, datetime],
+    now: datetime,
 ) -> Tick:
     """What is due, as backfills; what is not asked for is said, with the reason."""
     graph = context.repository_def.asset_graph if context.repository_def else None
@@ -107,14 +111,14 @@ def _asked(
     waiting: set[str] = set()
     before = set(look.asked)
     for ledger in found:
-        name = _key(ledger).to_user_string()
+        name, rests = _key(ledger).to_user_string(), resting.get(ledger.source.spec.name)
         free, taken, busy = 0, 0, set[str]()
         for target, sessions, symbols in _targets(graph, ledger, now):
             at_it = under_way(context.instance, graph, target)
             busy |= set(at_it)
             taken += sessions if at_it else 0
             free += 0 if at_it else sessions
-            if not at_it and name not in before:
+            if not at_it and not rests and name not in before:
                 asked.append(request(target, ASKED_BY_US[ORIGIN], symbols))
                 look.asked.append(name)
         waiting |= busy
@@ -123,8 +127,7 @@ def _asked(
                 f"{_sessions(taken, name)} being fetched by backfill {', '.join(sorted(busy))}"
             )
         if free:
-            later = "asked for within the hour and not there"
-            said.append(f"{_sessions(free, name)} {later if name in before else 'asked for'}")
+            said.append(f"{_sessions(free, name)} {_how(rests, again=name in before)}")
         said += _resting(ledger, now)
     look.said, look.waiting = "; ".join(said) or "no gaps", sorted(waiting)
     look.asked = sorted(set(look.asked))
@@ -134,6 +137,21 @@ def _asked(
     context.log.info(look.said)
     table = request(subset(graph, [Chunk("", (GAPS,))]), ASKED_BY_US[ORIGIN])
     return dg.SensorResult(run_requests=[*asked, table], cursor=look.text)
+
+
+def _how(rests: datetime | None, *, again: bool) -> str:
+    if rests:
+        return f"left until {rests:%Y-%m-%d %H:%M} UTC, when the vendor's rest ends"
+    return "asked for within the hour and not there" if again else "asked for"
+
+
+def resting_sources(store: Store, now: datetime) -> dict[str, datetime]:
+    """Vendors whose calls are used up, or that failed in a row -> until when they are not asked."""
+    try:
+        rows = store.query("select source, paused_until from marts.source_state").rows()
+    except WarehouseError:
+        return {}
+    return {source: until for source, until in rows if until is not None and until > now}
 
 
 def _key(ledger: Ledger) -> dg.AssetKey:
