@@ -38,6 +38,7 @@ from fundplatform.command_line import (
     quiet_store,
     run_backfill,
     tell_errors,
+    tell_left_out,
 )
 from fundplatform.errors import FundplatformError
 from fundplatform.instance import init as init_home
@@ -92,8 +93,7 @@ def sources(context: click.Context) -> None:
     console.print(summary.sources_table(loaded.sources))
     for name, state in cli_vendors.states(settings):
         click.echo(f"{name}: {state}")
-    for problem in loaded.problems:
-        click.echo(f"left out: {problem.name}: {problem.message}", err=True)
+    tell_left_out(loaded)
 
 
 @cli.command()
@@ -105,6 +105,7 @@ def status() -> None:
     for line in (*summary.troubles(store), *summary.decisions(store, utc_now().date())):
         click.echo(line)
     click.echo(store.describe())
+    tell_left_out(register.load(settings))
 
 
 @cli.command()

@@ -147,8 +147,7 @@ def prepare(
     store = open_warehouse(settings)
     init_home(settings, store)
     loaded = register.load(settings)
-    for problem in loaded.problems:
-        click.echo(f"left out: {problem.name}: {problem.message}", err=True)
+    tell_left_out(loaded)
     some = chosen(loaded.sources, names)
     definitions = build_definitions(
         settings,
@@ -168,6 +167,12 @@ def prepare(
         refetch=refetch,
         store=store,
     )
+
+
+def tell_left_out(loaded: register.Loaded) -> None:
+    """Each source that is declared wrongly: why, and what to write."""
+    for problem in loaded.problems:
+        click.echo(f"left out: {problem.name}: {problem.message}", err=True)
 
 
 def chosen(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:

@@ -238,6 +238,9 @@ def test_a_source_left_out_makes_the_exit_code_unless_others_are_named(
     everything, mine = command("backfill", *SPAN), command("backfill", "mine", *SPAN)
     assert (everything.code, mine.code) == (1, 0)
     assert everything.error.startswith("left out: wrong: ")
+    told = command("status")
+    assert told.code == 0
+    assert told.error == next(iter(everything.error.splitlines(keepends=True)))
 
 
 @pytest.mark.parametrize(
