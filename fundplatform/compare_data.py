@@ -147,7 +147,10 @@ def meant(instruments: pl.DataFrame, ticker: str, where: str = "compare") -> dic
     if found.height > 1:
         forms = found.select("asset_class", "symbol", "instrument_id", "valid_from", "valid_to")
         each = [f"#{i} ({a}:{s}, {b} to {e})" for a, s, i, b, e in sorted(forms.iter_rows())]
-        raise ConfigError(where, ticker, f"it is ambiguous: {'; '.join(each)}", "Name one of these")
+        hint = "Name one of these"
+        if forms.select("asset_class", "symbol").n_unique() == 1:
+            hint += "; if they are one, make them one: fundplatform identity review"
+        raise ConfigError(where, ticker, f"it is ambiguous: {'; '.join(each)}", hint)
     return {**found.row(0, named=True), "fund": ticker.upper() if not asset_class else ticker}
 
 

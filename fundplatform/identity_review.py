@@ -185,13 +185,20 @@ def _reuses(known: pl.DataFrame, renames: pl.DataFrame) -> pl.DataFrame:
 
 def _gaps(known: pl.DataFrame, noted: pl.DataFrame, decided: pl.DataFrame) -> pl.DataFrame:
     pair = ["instrument_id", "other_id"]
+    # An instrument that was merged stands for the one that it is now.
+    merges = _merges(known, decided)
+    ids = {merged: _survivor(merged, merges) for merged in merges}
+    own, gone = (
+        frame.filter(pl.col("problem") == "gap").with_columns(pl.col(pair).replace(ids))
+        for frame in (noted, decided)
+    )
     rows = (
-        noted.filter(pl.col("problem") == "gap")
+        own.filter(pl.col("instrument_id") != pl.col("other_id"))
         .select(*pair, ticker="vendor_symbol")
         .sort("ticker")
         .unique(pair, keep="first", maintain_order=True)
         # By the pair: a later rename changes the words.
-        .join(decided.filter(pl.col("problem") == "gap"), on=pair, how="anti")
+        .join(gone, on=pair, how="anti")
         .join(known, on="instrument_id")
         .join(known, left_on="other_id", right_on="instrument_id", suffix="_old")
     )
@@ -210,6 +217,18 @@ def _gaps(known: pl.DataFrame, noted: pl.DataFrame, decided: pl.DataFrame) -> pl
         proposal=words,
         evidence=pl.lit("the same ticker after a silence of more than 90 days"),
     )
+
+
+def _merges(known: pl.DataFrame, decided: pl.DataFrame) -> dict[int, int]:
+    """Merged instrument -> the one that it was merged into."""
+    merged = decided.join(known, left_on="other_id", right_on="instrument_id", how="anti")
+    return dict(merged.drop_nulls("other_id").select("other_id", "instrument_id").iter_rows())
+
+
+def _survivor(instrument: int, merges: dict[int, int]) -> int:
+    while instrument in merges:
+        instrument = merges[instrument]
+    return instrument
 
 
 def _ids(found: pl.DataFrame) -> pl.Series:

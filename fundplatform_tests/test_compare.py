@@ -203,6 +203,15 @@ INSTRUMENTS = pl.DataFrame(
 )
 
 
+def test_the_same_ticker_twice_may_be_one_fund() -> None:
+    """The same ticker after a silence: two instruments until somebody says that they are one."""
+    again = INSTRUMENTS.filter(symbol="AGG").with_columns(instrument_id=pl.lit(5, pl.Int32))
+    with pytest.raises(ConfigError, match="make them one: fundplatform identity review"):
+        resolved(pl.concat([INSTRUMENTS, again]), ["EFA", "AGG"])
+    with pytest.raises(ConfigError, match=r"Name one of these$"):
+        resolved(INSTRUMENTS, ["EFA", "SPY"])
+
+
 def test_tickers_mean_one_instrument_each_in_the_order_asked() -> None:
     found = resolved(INSTRUMENTS, ["efa", "etf:SPY", "#4"])
     assert found.select("instrument_id", "fund").rows() == [(2, "EFA"), (1, "etf:SPY"), (4, "#4")]

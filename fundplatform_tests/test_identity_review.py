@@ -162,6 +162,22 @@ def test_a_refused_rename_leaves_two_and_a_refused_gap_makes_one(home: Home) -> 
     assert home.lines()[2][2:] == ("2020-01-02", "2022-01-03")
 
 
+def test_of_three_spans_of_a_ticker_each_can_still_be_decided_after_another_was(
+    home: Home,
+) -> None:
+    """The last, the first, the one between: the second gap is of an instrument merged by then."""
+    last, first, between = 1, 2, 3
+    for day in ("2022-01-03", "2020-01-02", "2021-01-04"):
+        home.load("GAP", {day: 1.0})
+    found = review(home.store)
+    assert found.select("instrument_id", "other_id").rows() == [(first, last), (between, first)]
+    own = found.filter(pl.col("other_id") == last)["proposal_id"][0]
+    decide(home.store, found, Decision(own, False, "Ada", NOW, None))
+    home.decide("gap", approved=False)
+    assert home.lines() == [(last, "GAP", "2020-01-02", "2022-01-03")]
+    assert review(home.store).is_empty()
+
+
 def test_what_cannot_be_is_refused_in_words(home: Home) -> None:
     one = home.load("OLD", {"2022-06-08": 10.0})
     other = home.load("NEW", {"2022-06-09": 10.1})

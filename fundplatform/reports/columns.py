@@ -6,9 +6,9 @@ In: names and values. Out: HTML. The numbers stand in a table beside it: here th
 from collections.abc import Sequence
 from html import escape
 
-from fundplatform.reports.lines import FIXED, framed
+from fundplatform.reports.lines import FIXED, axis, framed
 
-_MOST_NAMES = 12
+_MOST_NAMES = 7
 
 
 def columns(label: str, values: Sequence[tuple[str, float]]) -> str:
@@ -18,9 +18,9 @@ def columns(label: str, values: Sequence[tuple[str, float]]) -> str:
         label: What it shows, in words.
         values: One or more; decimals.
     """
-    low = min(0.0, *(v for _, v in values))
-    high = max(0.0, *(v for _, v in values))
-    high = high if high > low else low + 0.01
+    shares = [v for _, v in values]
+    marks = axis(min(0.0, *shares), max(0.0, *shares), 100.0)
+    low, high = marks[0][0], marks[-1][0]
     wide = 1000 / len(values)
 
     def down(value: float) -> float:
@@ -35,7 +35,8 @@ def columns(label: str, values: Sequence[tuple[str, float]]) -> str:
             f'width="{0.8 * wide:.1f}" height="{bottom - top:.1f}">'
             f"<title>{escape(name)}: {value:.2%}</title></rect>"
         )
-    steps = [low + (high - low) * n / 4 for n in range(5)]
-    names = [n for n, _ in values]
-    some = names if len(names) <= _MOST_NAMES else [names[0], names[len(names) // 2], names[-1]]
-    return framed(label, "".join(drawn), [(down(v), f"{v:.0%}") for v in steps], some)
+    every = -(-len(values) // _MOST_NAMES)
+    # From the newest back: a name for one column in so many.
+    some = [n if (len(values) - 1 - i) % every == 0 else "" for i, (n, _) in enumerate(values)]
+    heights = [(down(v), f"{text}%") for v, text in marks]
+    return framed(label, "".join(drawn), heights, some, each=True)

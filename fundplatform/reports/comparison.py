@@ -46,7 +46,7 @@ def render(found: Comparison) -> str:
         page.section("growth", f"Growth of {START:,.0f}", lines(
             f"Growth of {START:,.0f} from {days[0]} to {days[-1]}", days, growth)),
         page.section("drawdown", "Drawdown", lines(
-            "Fall from the highest value so far, percent", days, drawdown, ".0f", 100.0)),
+            "Fall from the highest value so far, percent", days, drawdown, 100.0)),
     ]  # fmt: skip
     for name, table in found.tables.items():
         if not table.is_empty():

@@ -18,7 +18,7 @@ from fundplatform.reports.columns import columns
 from fundplatform.reports.fund_fees import fee_section
 from fundplatform.reports.fund_holdings import holdings
 from fundplatform.reports.lines import lines
-from fundplatform.reports.page import percent
+from fundplatform.reports.page import fee, percent
 from fundplatform.storage.base import Store
 
 _ROLLING = ("1Y", "3Y")
@@ -107,7 +107,7 @@ def _tiles(known: Known) -> list[tuple[str, object, str]]:
         ("1 year", percent(year.get("total_return")), ""),
         ("3 years, a year", percent(three.get("annualized_return")), ""),
         ("volatility, 1 year", percent(year.get("volatility")), ""),
-        ("fee a year", percent(ratio[0]) if len(ratio) else None, ""),
+        ("fee a year", fee(ratio[0]) if len(ratio) else None, ""),
         ("score of 100", headline["score"][0] if headline.height else None, ""),
     ]
 
@@ -131,7 +131,7 @@ def _drawdown(shared: pl.DataFrame, known: Known) -> str:
     )
     falls = shared["value"] / shared["value"].cum_max() - 1
     chart = lines("Fall from the highest value so far, percent", shared["session"].to_list(),
-                  {str(known.fund["symbol"]): falls.to_list()}, ".0f", 100.0)  # fmt: skip
+                  {str(known.fund["symbol"]): falls.to_list()}, 100.0)  # fmt: skip
     return page.section("drawdown", "Drawdown", page.paragraph(words), chart)
 
 
@@ -147,7 +147,7 @@ def _frames(known: Known) -> str:
          r["reason"])
         for f in FRAMES if (r := by_frame.get(f))
     ]  # fmt: skip
-    names = ("frame", "from the close of", "return", "a year", "volatility", "drawdown", "VaR 95",
+    names = ("frame", "from close of", "return", "a year", "volatility", "drawdown", "VaR 95",
              "best month", "worst month", "Sharpe", "Sortino", "why not")  # fmt: skip
     rate = known.frames["risk_free_rate"].drop_nulls()
     caption = f"To {known.given.session}, {known.given.basis}" + (
@@ -169,9 +169,7 @@ def _rolling(known: Known) -> str:
         words = (
             f"Return over the {frame} up to each session stored, percent, {ends[0]} to {ends[1]}"
         )
-        charts.append(
-            lines(words, one["session"].to_list(), {frame: one[frame].to_list()}, ".0f", 100.0)
-        )
+        charts.append(lines(words, one["session"].to_list(), {frame: one[frame].to_list()}, 100.0))
     return page.section("rolling", "Rolling return", *charts)
 
 
@@ -234,7 +232,7 @@ def _facts(known: Known) -> str:
     percents = ("expense_ratio", "gross_expense_ratio")
     left = ("is_current",)
     rows = [
-        (name.replace("_", " "), percent(value) if name in percents else _fact(value))
+        (name.replace("_", " "), fee(value) if name in percents else _fact(value))
         for name, value in own.items()
         if name not in left and value is not None
     ]

@@ -12,7 +12,7 @@ from fundplatform.finance.fee_history import before_fees
 from fundplatform.fund_data import Known
 from fundplatform.reports import page
 from fundplatform.reports.lines import lines
-from fundplatform.reports.page import percent
+from fundplatform.reports.page import fee, percent
 
 
 def fee_section(known: Known, shared: pl.DataFrame | None) -> str:
@@ -58,13 +58,13 @@ def _by_the_fee_alone(known: Known) -> list[str]:
         ("fee", *(f"{y} y" for y in fees.SEC_YEARS), f"drag of {DRAG_YEARS} y"),
         [
             (
-                percent(ratio),
+                fee(ratio),
                 *(f"{p:,.0f}" for p in paid),
                 percent(fees.terminal_drag(ratio, DRAG_YEARS)),
             )
         ],
     )
-    changes = [(a, percent(r), k) for a, r, k in _changes(known).iter_rows()]
+    changes = [(a, fee(r), k) for a, r, k in _changes(known).iter_rows()]
     history = page.table("Fees known", ("from", "fee a year", "known at"), changes)
     return [example, history, _twins(known)]
 
@@ -73,7 +73,7 @@ def _twins(known: Known) -> str:
     if known.twins.is_empty():
         return page.paragraph("No cheaper fund here is known to hold 80 % of the same.", "soft")
     rows = [
-        (r["cheaper"], f"{r['overlap']:.1%}", percent(r["cheaper_expense_ratio"]),
+        (r["cheaper"], f"{r['overlap']:.1%}", fee(r["cheaper_expense_ratio"]),
          f"{r['cost_per_10000']:,.2f}", r["oldest_report"])
         for r in known.twins.iter_rows(named=True)
     ]  # fmt: skip

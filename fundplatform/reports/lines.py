@@ -7,8 +7,10 @@ told apart without colour; long histories are thinned to what a screen can show.
 from collections.abc import Mapping, Sequence
 from datetime import date
 from html import escape
+from math import ceil, floor, log10
 
 _MOST_POINTS = 600
+_CLOSE = 1e-9
 _WIDTH, _HEIGHT = 1000, 320
 _COLOURS = ("#1f77b4", "#d95f02", "#2ca02c", "#b3261e", "#7e57c2", "#8c564b", "#d6408f", "#6b7785",
             "#8a8a00", "#0097a7")  # fmt: skip
@@ -20,7 +22,6 @@ def lines(
     label: str,
     days: Sequence[date],
     values: Mapping[str, Sequence[float]],
-    form: str = ",.0f",
     scale: float = 1.0,
 ) -> str:
     """A chart of these lines.
@@ -29,12 +30,10 @@ def lines(
         label: What it shows, in words.
         days: Two or more, ascending.
         values: Of each line by name, one a day.
-        form: Format of the numbers at the axis.
         scale: Numbers at the axis are values times it (100: percent).
     """
-    low = min(min(v) for v in values.values())
-    high = max(max(v) for v in values.values())
-    high = high if high > low else low + 1
+    marks = axis(min(min(v) for v in values.values()), max(max(v) for v in values.values()), scale)
+    low, high = marks[0][0], marks[-1][0]
     span = max(1, (days[-1] - days[0]).days)
     step = max(1, -(-len(days) // _MOST_POINTS))
     # The extremes stay, whatever is thinned.
@@ -47,7 +46,6 @@ def lines(
     def down(value: float) -> float:
         return 8 + (_HEIGHT - 16) * (high - value) / (high - low)
 
-    steps = [low + (high - low) * n / 4 for n in range(5)]
     drawn = []
     for place, (name, own) in enumerate(values.items()):
         points = " ".join(f"{across(n):.1f},{down(own[n]):.1f}" for n in kept)
@@ -55,13 +53,35 @@ def lines(
             f'<polyline {_stroke(place)} points="{points}"><title>{escape(name)}</title></polyline>'
         )
     legend = "".join(_key(n, name) for n, name in enumerate(values))
-    chart = framed(label, "".join(drawn), [(down(v), f"{v * scale:{form}}") for v in steps],
+    chart = framed(label, "".join(drawn), [(down(v), text) for v, text in marks],
                    [str(days[n]) for n in (0, len(days) // 2, len(days) - 1)])  # fmt: skip
     return f"{chart}<p>{legend}</p>"
 
 
+def axis(low: float, high: float, scale: float = 1.0) -> list[tuple[float, str]]:
+    """Four to nine round values from one at or below `low` to one at or above `high`, and texts.
+
+    Args:
+        low: Lowest value drawn.
+        high: Highest.
+        scale: Texts say values times it (100: percent).
+    """
+    span = scale * (high - low) or 1.0
+    unit = 10.0 ** floor(log10(span / 3))
+    step = unit * max(n for n in (1, 2, 5) if n == 1 or n * unit <= span / 3)
+    first, last = floor(scale * low / step + _CLOSE), ceil(scale * high / step - _CLOSE)
+    places = max(0, -floor(log10(step)))
+    numbers = [n * step for n in range(first, max(last, first + 1) + 1)]
+    return [(n / scale, f"{n:,.{places}f}") for n in numbers]
+
+
 def framed(
-    label: str, drawn: str, heights: Sequence[tuple[float, str]], below: Sequence[str]
+    label: str,
+    drawn: str,
+    heights: Sequence[tuple[float, str]],
+    below: Sequence[str],
+    *,
+    each: bool = False,
 ) -> str:
     """A drawing of 1000 x 320 that fills its place, its words beside it as words of the page.
 
@@ -72,7 +92,8 @@ def framed(
         label: What it shows.
         drawn: SVG; strokes keep their width.
         heights: (y, text) of the lines across.
-        below: Texts below it, spread evenly.
+        below: Texts below it, from end to end.
+        each: True where each stands below the middle of an equal part.
     """
     grid = "".join(
         f'<line class="grid" x1="0" x2="{_WIDTH}" y1="{y:.1f}" y2="{y:.1f}" {FIXED}/>'
@@ -86,7 +107,7 @@ def framed(
         f'<p class="soft">{escape(label)}</p><div class="chart"><div class="marks">{marks}</div>'
         f'<svg role="img" aria-label="{escape(label)}" viewBox="0 0 {_WIDTH} {_HEIGHT}" '
         f'preserveAspectRatio="none">{grid}{drawn}</svg>'
-        f'<div class="below" aria-hidden="true">{under}</div></div>'
+        f'<div class="below{" each" if each else ""}" aria-hidden="true">{under}</div></div>'
     )
 
 

@@ -50,6 +50,7 @@ a{color:inherit}.plot{width:100%;height:7rem;display:block}
 .marks{position:absolute;inset:0 100% auto auto;height:clamp(11rem,32vw,20rem)}
 .marks span{position:absolute;right:.4rem;transform:translateY(-50%);font-size:.78rem;
 white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}
+.below.each span{flex:1;text-align:center;white-space:nowrap}
 .below{display:flex;justify-content:space-between;font-size:.78rem;color:var(--soft)}
 @media print{body{max-width:none;padding:0;font-size:9pt}nav{display:none}.wide{overflow:visible;
 border:0}section{break-inside:avoid}.heat table{font-size:5pt}
@@ -148,6 +149,11 @@ def bars(label: str, values: Sequence[tuple[str, float, float]]) -> str:
 
 
 def percent(value: object) -> str | None:
+    """A decimal as percent with two places; None stays None."""
+    return f"{value:.2%}" if isinstance(value, float | int) else None
+
+
+def fee(value: object) -> str | None:
     """A decimal as percent with two places, up to four below 1 %; None stays None."""
     if not isinstance(value, float | int):
         return None

@@ -15,7 +15,8 @@ from fundplatform.errors import ConfigError
 from fundplatform.finance.fee_history import before_fees
 from fundplatform.reports import fund
 from fundplatform.reports.columns import columns
-from fundplatform.reports.page import percent
+from fundplatform.reports.lines import axis
+from fundplatform.reports.page import fee, percent
 from fundplatform.storage.base import Store
 from fundplatform_tests.reports.browser import chromium, look
 from fundplatform_tests.storage.marts import DATABASES, chosen, filled, rows
@@ -208,8 +209,27 @@ def test_a_year_without_a_close_before_it_is_from_the_first_price_once() -> None
 
 
 def test_percent() -> None:
-    shown = [percent(v) for v in (0.0945e-2, 0.0003, 0.02, -0.0012, 0.0, None)]
+    shown = [fee(v) for v in (0.0945e-2, 0.0003, 0.02, -0.0012, 0.0, None)]
     assert shown == ["0.0945%", "0.03%", "2.00%", "-0.12%", "0.00%", None]
+    assert [percent(v) for v in (0.007017, -0.5, None)] == ["0.70%", "-50.00%", None]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "scale", "texts"),
+    [
+        (9_995.0, 22_634.0, 1.0, ["8,000", "10,000", "12,000", "14,000", "16,000", "18,000",
+                                  "20,000", "22,000", "24,000"]),
+        (-0.1303, 0.0, 100.0, ["-14", "-12", "-10", "-8", "-6", "-4", "-2", "0"]),
+        (0.0, 0.004, 100.0, ["0.0", "0.1", "0.2", "0.3", "0.4"]),
+        (5.0, 5.0, 1.0, ["5.0", "5.2"]),
+    ],
+)  # fmt: skip
+def test_the_numbers_at_an_axis_are_round(
+    low: float, high: float, scale: float, texts: list[str]
+) -> None:
+    marks = axis(low, high, scale)
+    assert [text for _, text in marks] == texts
+    assert marks[0][0] <= low <= high <= marks[-1][0]
 
 
 def test_columns_stand_on_zero_and_say_their_values() -> None:
