@@ -5,7 +5,7 @@ an `IndexResult` per definition, parents first.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -17,7 +17,7 @@ from fundplatform.finance import index
 from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition, in_order
-from fundplatform.finance.payments import payments
+from fundplatform.finance.payments import children, payments
 from fundplatform.finance.refused_levels import restarted
 
 CUTOFF = timedelta(hours=4)
@@ -112,7 +112,10 @@ class Known:
                 for kind in (~spin_off, spin_off)
             )
             newest = newest_sessions(self.instruments, self.today)
-            self._paid[only] = index.payouts(cash, spun, self.actions, bars, self.factors, newest)
+            self._paid[only] = index.payouts(
+                cash, spun, self.actions, bars, self.factors, newest,
+                children(self.actions, self.instruments),
+            )  # fmt: skip
         return self._paid[only]
 
     def _named(self) -> pl.Series:
@@ -166,7 +169,7 @@ def one_index(
     paid = known.paid(only)
     if paid is not None and paid.yields.join(names, on="instrument_id", how="semi").is_empty():
         # Without a single dividend known, a total return would be a price return by another name.
-        paid = index.Payouts(paid.yields, paid.ends, income=False)
+        paid = replace(paid, income=False)
     left = universe.left_out(definition, known.instruments, prices, returns, first, last, rates)
     return index.build(
         definition,

@@ -125,6 +125,17 @@ def _valued(rows: pl.DataFrame, known: pl.DataFrame, closes: pl.DataFrame | None
     ).drop("first_close")
 
 
+def children(actions: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
+    """instrument_id, ex_date, child_id of the spin-offs that have one child, known here."""
+    known = instruments.select("instrument_id", "asset_class", "market", "symbol", "quote")
+    spun = actions.filter(pl.col("action") == "spin_off").join(known, on="instrument_id")
+    named = known.rename({"instrument_id": "child_id", "symbol": "other_symbol"})
+    found = spun.join(named, on=["asset_class", "market", "quote", "other_symbol"], how="left")
+    found = found.select("instrument_id", "ex_date", "child_id").unique()
+    # What two children are worth together is not divided between them.
+    return found.filter(pl.len().over("instrument_id", "ex_date") == 1).drop_nulls()
+
+
 def _in_quote() -> pl.Expr:
     """`paid`: the value in units of the quote; NULL where that is not known."""
     quote, currency = pl.col("quote"), pl.col("currency").fill_null(pl.col("quote"))

@@ -11,6 +11,7 @@ from fundplatform.assets.indices import listings
 from fundplatform.assets.series import PRICE_COLUMNS
 from fundplatform.finance.adjustment import split_factors
 from fundplatform.finance.index_definition import IndexDefinition, Universe
+from fundplatform.finance.payments import children
 
 DAYS = [date(2024, 1, d) for d in (2, 3, 4)]
 LATER = date(2024, 2, 1)
@@ -63,6 +64,16 @@ def test_a_child_without_actions_of_its_own_is_worth_its_first_close() -> None:
     assert paid.yields.select("instrument_id", "session", "spin_off").rows() == [
         (1, DAYS[2], pytest.approx(0.04))
     ]
+    assert paid.children is not None
+    assert paid.children.rows() == [(1, DAYS[2], 2, pytest.approx(0.04))]
+
+
+def test_of_two_children_nobody_knows_the_parts() -> None:
+    spun = {"action": "spin_off", "ex_date": DAYS[2], "ratio": 0.5}
+    both = actions({**spun, "other_symbol": "KID"}, {**spun, "other_symbol": "BABY"})
+    assert children(both, INSTRUMENTS).is_empty()
+    alone = children(both.head(1), INSTRUMENTS)
+    assert alone.rows() == [(1, DAYS[2], 2)]
 
 
 @pytest.mark.parametrize(

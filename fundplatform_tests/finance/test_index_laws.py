@@ -3,6 +3,7 @@
 And each identity is broken once, so that its check is known to see it.
 """
 
+from dataclasses import replace
 from datetime import date, timedelta
 from itertools import pairwise
 
@@ -62,7 +63,7 @@ def random_market(seed: int) -> Data:
     """Walks with splits, halts, dividends of all kinds, a merger, a delisting, missing bars."""
     rng = np.random.default_rng(seed)
     closes: dict[str, list[float | None]] = {}
-    snapshots, splits, cash, spun = [], [], [], []
+    snapshots, splits, cash, spun, children = [], [], [], [], []
     ends: list[tuple[int, str, int, float | None]] = []
     for i, symbol in enumerate(SYMBOLS):
         walk = 20 * np.exp(np.cumsum(rng.normal(0, 0.05, COUNT)))
@@ -83,6 +84,8 @@ def random_market(seed: int) -> Data:
             amount = float(rng.uniform(0.01, 0.5))
             cash.append((IDS[symbol], t, amount, amount if rng.random() < 0.3 else 0.0))
         spun.append((IDS[symbol], int(rng.integers(1, COUNT)), 0.4))
+        if i < 3:
+            children.append((*spun[-1][:2], IDS["S7"]))
         for t in sorted(rng.choice(np.arange(-5, COUNT), 8, replace=False).tolist()):
             snapshots.append((symbol, close_at(t), float(rng.uniform(1, 2))))
     returns = market(closes, ids=IDS, splits=splits)
@@ -93,7 +96,20 @@ def random_market(seed: int) -> Data:
         }
     )
     returns = returns.join(ours, on=["session", "instrument_id"], how="anti")
-    return returns, caps(snapshots, IDS), paid_by(returns, cash, spun, ends), ours
+    return returns, caps(snapshots, IDS), paid_by(returns, cash, spun, ends, children), ours
+
+
+def renamed(returns: pl.DataFrame, day: date) -> pl.DataFrame:
+    """From `day` on S6 is called NEW, and S3 is called S6: names, and nothing else, change."""
+    since = pl.col("session") >= day
+    symbol = pl.col("symbol")
+    return returns.with_columns(
+        symbol=pl.when(since & (symbol == "S6"))
+        .then(pl.lit("NEW"))
+        .when(since & (symbol == "S3"))
+        .then(pl.lit("S6"))
+        .otherwise(symbol)
+    )
 
 
 def run(
@@ -133,7 +149,15 @@ def broken(result: IndexResult, definition: IndexDefinition) -> dict[str, int]:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from(KINDS))
 def test_the_identities_hold_in_every_market(seed: int, definition: IndexDefinition) -> None:
-    result = run(definition, random_market(seed))
+    returns, *others = random_market(seed)
+    # A ticker is left and taken by another name on some day: the same instruments as before.
+    turned = renamed(returns, START + timedelta(days=seed % COUNT))
+    result = run(definition, (turned, *others))  # type: ignore[arg-type]
+    plain = run(definition, (returns, *others)).performance  # type: ignore[arg-type]
+    figures = ["session", "return_basis", "session_return", "turnover", "n_constituents", "state"]
+    assert_frame_equal(
+        result.performance.select(figures), plain.select(figures), rel_tol=1e-12, abs_tol=1e-12
+    )
     assert not any(broken(result, definition).values()), broken(result, definition)
     assert result.performance["return_basis"].n_unique() == 3
     assert result.compositions["target_weight"].min() >= 0  # type: ignore[operator]
@@ -175,7 +199,7 @@ def test_building_up_to_a_day_gives_the_same_rows_of_it(definition: IndexDefinit
         past = (
             returns.filter(pl.col("session") <= day),
             snapshots.filter(pl.col("known_at") <= deadline),
-            Payouts(paid.yields.filter(pl.col("session") <= day), ends),
+            replace(paid, yields=paid.yields.filter(pl.col("session") <= day), ends=ends),
             ours.filter(pl.col("session") <= day),
         )
         short = run(definition, past, last=cut)
@@ -210,7 +234,9 @@ def test_ids_and_a_rename_change_nothing() -> None:
         return frame.with_columns(pl.col("instrument_id").replace(turned))
 
     returns, snapshots, paid, ours = data
-    moved = Payouts(other(paid.yields), other(paid.ends))
+    assert paid.children is not None
+    children = other(paid.children).with_columns(pl.col("child_id").replace(turned))
+    moved = Payouts(other(paid.yields), other(paid.ends), children=children)
     result = run(KINDS[1], (other(returns), other(snapshots), moved, other(ours)))
     assert_frame_equal(result.performance, whole.performance, check_exact=True)
     # A rename in the middle keeps its instrument, so nobody enters or leaves.

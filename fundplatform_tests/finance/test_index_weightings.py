@@ -42,8 +42,9 @@ def paid_by(
     cash: list[tuple[int, int, float, float]] = [],  # noqa: B006
     spun: list[tuple[int, int, float]] = [],  # noqa: B006
     ends: list[tuple[int, str, int, float | None]] = [],  # noqa: B006
+    children: list[tuple[int, int, int]] = [],  # noqa: B006
 ) -> Payouts:
-    """Cash as (id, day, amount, special part), spin-offs as (id, day, worth), ends."""
+    """Cash as (id, day, amount, special part), spin-offs as (id, day, worth), ends, children."""
     amounts = [(i, day(t), a, s) for i, t, a, s in cash]
     worth = [(i, day(t), a, a) for i, t, a in spun]
     rows = [
@@ -62,6 +63,12 @@ def paid_by(
         pl.DataFrame(rows, schema=ACTIONS.polars_schema),
         returns.with_columns(adjustment=pl.lit("none")),
         NO_FACTORS,
+        None,
+        pl.DataFrame(
+            [(i, day(t), child) for i, t, child in children],
+            schema={"instrument_id": pl.Int32, "ex_date": pl.Date, "child_id": pl.Int32},
+            orient="row",
+        ),
     )
 
 
@@ -270,3 +277,53 @@ def test_between_reviews_a_new_name_takes_the_weight_of_the_one_that_left() -> N
     after = result.compositions.filter(session=day(1)).sort("instrument_id")
     assert after["instrument_id"].to_list() == [2, 3]
     assert after["target_weight"].to_list() == pytest.approx([0.8, 0.2])
+
+
+def test_what_was_spun_off_is_held_at_its_worth_until_the_next_review() -> None:
+    """A at 100 becomes 80 and a KID at 20: half of the index is then 0.4 A and 0.1 KID."""
+    closes: Closes = {
+        "A": [100.0, 80.0, 88.0, 88.0],
+        "B": [50.0] * 4,
+        "KID": [None, 20.0, 10.0, 10.0],
+    }
+    returns = market(closes)
+    definition = IndexDefinition(
+        "x", "X", Universe(), 2, "price", rebalance="dates", rebalance_dates=(day(0), day(2))
+    )
+    paid = paid_by(returns, spun=[(1, 1, 20.0)], children=[(1, 1, 3)])
+    result = build(
+        definition, returns, sessions(4), first=START, last=day(3), facts=Facts(paid=paid)
+    )
+    held = {
+        s: dict(rows.select("instrument_id", "target_weight").iter_rows())
+        for (s,), rows in result.compositions.group_by("session")
+    }
+    assert held[day(1)] == pytest.approx({1: 0.4, 2: 0.5, 3: 0.1})
+    # 0.4 x 10 % - 0.1 x 50 % = -1 %; at the review KID is third of two, and leaves.
+    assert held[day(2)] == pytest.approx({1: 0.5, 2: 0.5})
+    of_price = result.performance.filter(return_basis="price").sort("session")
+    assert of_price["session_return"].to_list()[1:] == pytest.approx([0.0, -0.01, 0.0], abs=1e-15)
+    # Nothing is traded on day 1; on day 2 weights are 0.44, 0.5 and 0.05 of 0.99.
+    traded = 0.05 / 0.99
+    assert of_price["turnover"].to_list()[1:3] == pytest.approx(
+        [0.0, (traded + (0.5 - 0.44 / 0.99) + abs(0.5 - 0.5 / 0.99)) / 2]
+    )
+    changes = result.composition_changes.filter(instrument_id=3)
+    assert changes.select("session", "change", "reason").rows() == [
+        (day(1), "added", "spin_off"),
+        (day(2), "removed", "rank"),
+    ]
+
+
+def test_a_price_index_holds_no_child() -> None:
+    closes: Closes = {"A": [100.0, 80.0], "B": [50.0] * 2, "KID": [None, 20.0]}
+    returns = market(closes)
+    definition = IndexDefinition(
+        "x", "X", Universe(), 2, "price", weighting="price", rebalance="dates",
+        rebalance_dates=(day(0),),
+    )  # fmt: skip
+    paid = paid_by(returns, spun=[(1, 1, 20.0)], children=[(1, 1, 3)])
+    result = build(
+        definition, returns, sessions(2), first=START, last=day(1), facts=Facts(paid=paid)
+    )
+    assert result.compositions.filter(session=day(1))["instrument_id"].sort().to_list() == [1, 2]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fundplatform.finance.index.choice import kept, reviewed, reviewed_daily
+from fundplatform.finance.index.choice import kept, reviewed, reviewed_daily, with_children
 from fundplatform.finance.index.drift import Earned, earned, end_to_end
 from fundplatform.finance.index.held import Held, Holdings, Rules, holdings, joined
 from fundplatform.finance.index.market import Bools, Floats
@@ -33,6 +33,7 @@ class Basket:
         died: [names before] True for those that leave because they died.
         stays: [names before] True for those that are held after the close too.
         stayed: [names after] True for those that were held before it too.
+        spun: [names after] True for those that were spun off by one that is held.
         turnover: [S] one-way, at the close; NaN without a return.
     """
 
@@ -44,6 +45,7 @@ class Basket:
     died: Bools
     stays: Bools
     stayed: Bools
+    spun: Bools
     turnover: Floats
 
 
@@ -85,8 +87,27 @@ def _basket(rules: Rules, rows: Ints, held: Holdings, gain: Earned, anew: Bools)
     died = np.zeros(before.columns.size, dtype=np.bool_)
     if rules.dead is not None:
         died = rules.dead[rows[before.owners], before.columns]
+    spun = np.zeros(after.columns.size, dtype=np.bool_)
+    for number in np.flatnonzero(~anew).tolist():
+        if (off := rules.spun.get(int(rows[number]))) is not None:
+            part = slice(int(after.starts[number]), int(after.starts[number + 1]))
+            spun[part] = np.isin(after.columns[part], off.children) & ~stayed[part]
+            moved[number] = _traded(rules, int(rows[number]), before, after, gain, number)
     turnover = np.where(np.isnan(gain.total), np.nan, moved / 2)
-    return Basket(rows, before, after, gain, anew, died, stays, stayed, turnover)
+    return Basket(rows, before, after, gain, anew, died, stays, stayed, spun, turnover)
+
+
+def _traded(
+    rules: Rules, row: int, before: Holdings, after: Holdings, gain: Earned, number: int
+) -> float:
+    """What was bought and sold on a session with a spin-off, which by itself trades nothing."""
+    own, then = before.part(number), after.part(number)
+    drifted = gain.drifted[int(before.starts[number]) : int(before.starts[number + 1])]
+    given = with_children(rules, row, Held(own.columns, drifted, own.ranks, own.measures))
+    weights = np.zeros(rules.market.bar.shape[1])
+    weights[then.columns] = then.weights
+    weights[given.columns] -= given.weights
+    return float(np.abs(weights).sum())
 
 
 def _among(own: Ints, others: Ints, size: int) -> Bools:

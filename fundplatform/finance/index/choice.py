@@ -111,7 +111,7 @@ def kept(rules: Rules, row: int, drifted: Held) -> Held:
     if rules.dead is not None:
         gone |= rules.dead[row, columns]
     if not gone.any():
-        return drifted
+        return with_children(rules, row, drifted)
     stay = Held(
         columns[~gone], drifted.weights[~gone], drifted.ranks[~gone], drifted.measures[~gone]
     )
@@ -126,12 +126,40 @@ def kept(rules: Rules, row: int, drifted: Held) -> Held:
     by_column = np.argsort(both)
     if not both.size:
         return NOTHING
-    return Held(
+    entered = Held(
         both[by_column],
         weights[by_column],
         np.concatenate([stay.ranks, ranks])[by_column],
         np.concatenate([stay.measures, market.measure[row, order]])[by_column],
     )
+    return with_children(rules, row, entered)
+
+
+def with_children(rules: Rules, row: int, held: Held) -> Held:
+    """What a name held spun off is held too, at its worth, until the next review (A2)."""
+    spun = rules.spun.get(row)
+    if spun is None:
+        return held
+    for parent, child, part in zip(spun.parents, spun.children, spun.parts, strict=True):
+        own = held.columns == parent
+        if not own.any():
+            continue
+        worth = float(held.weights[own][0]) * part
+        weights = np.where(own, held.weights - worth, held.weights)
+        there = held.columns == child
+        if there.any():
+            held = Held(
+                held.columns, np.where(there, weights + worth, weights), held.ranks, held.measures
+            )
+            continue
+        at = int(np.searchsorted(held.columns, child))
+        held = Held(
+            np.insert(held.columns, at, child),
+            np.insert(weights, at, worth),
+            np.insert(held.ranks, at, held.ranks[own][0]),
+            np.insert(held.measures, at, rules.market.measure[row, child]),
+        )
+    return held
 
 
 def _replaced(rules: Rules, row: int, stay: Held, new: Ints, freed: Floats) -> Floats:

@@ -16,7 +16,7 @@ from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ragged import sums
 from fundplatform.finance.index.ranking import Ranking
 
-_REASONS = ("rank", "not_eligible", "no_price")
+_REASONS = ("rank", "not_eligible", "no_price", "spin_off")
 
 PRICE, GROSS, NET = "price", "gross_total", "net_total"
 
@@ -101,7 +101,7 @@ def changes(basket: Basket, ranking: Ranking) -> pl.DataFrame:
 
     reason: `rank` for a name that entered or that others overtook; `no_price` for one without a
     bar for too long; `not_eligible` for one that died, has a bar but no measure, is kept out by a
-    filter, or whose issuer changed its line.
+    filter, or whose issuer changed its line; `spin_off` for one that a name held spun off.
     """
     market, before, after = ranking.market, basket.before, basket.after
     out, new = np.flatnonzero(~basket.stays), np.flatnonzero(~basket.stayed)
@@ -120,7 +120,7 @@ def changes(basket: Basket, ranking: Ranking) -> pl.DataFrame:
         _rank("rank_after", now, after.ranks[new]),
         pl.Series("weight_before", np.concatenate([basket.earned.drifted[out], nothing[1]])),
         pl.Series("weight_after", np.concatenate([nothing[0], after.weights[new]])),
-        _told("reason", _REASONS, np.concatenate([why, np.zeros(new.size, np.int64)])),
+        _told("reason", _REASONS, np.concatenate([why, np.where(basket.spun[new], 3, 0)])),
     )
     return frame.sort("pos", "symbol", "column")
 

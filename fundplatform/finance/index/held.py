@@ -4,8 +4,8 @@ Choosing (`choice.py`) and earning (`drift.py`) do not belong here. One close is
 them, laid end to end, are `Holdings`.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -98,6 +98,21 @@ def joined(first: Held, rest: Holdings) -> Holdings:
 
 
 @dataclass(frozen=True)
+class Spun:
+    """What was spun off on one session.
+
+    Attributes:
+        parents: Columns.
+        children: Columns, of names that have a bar there.
+        parts: The child's part of what the parent and it are worth together at the close.
+    """
+
+    parents: Ints
+    children: Ints
+    parts: Floats
+
+
+@dataclass(frozen=True)
 class Rules:
     """How a basket is run.
 
@@ -113,6 +128,7 @@ class Rules:
         dead: [T, M] True where a name dies (its final return is that row's); None: nobody.
         ours: [T, M] True where a missing bar is missing here only; None: nowhere.
         split: [T, M] new shares per old one; for price weighting only.
+        spun: Row -> what was spun off there; empty: nothing.
     """
 
     definition: IndexDefinition
@@ -124,6 +140,7 @@ class Rules:
     dead: Bools | None = None
     ours: Bools | None = None
     split: Floats | None = None
+    spun: Mapping[int, "Spun"] = field(default_factory=dict)
 
     @property
     def market(self) -> Market:

@@ -34,6 +34,16 @@ ENDS = pl.Schema(
 )
 """How a name ends: `final_return` = last value / last close - 1; NULL where nobody states it."""
 
+CHILDREN = pl.Schema(
+    {
+        "instrument_id": pl.Int32(),
+        "session": pl.Date(),
+        "child_id": pl.Int32(),
+        "part": pl.Float64(),
+    }
+)
+"""What was spun off, per bar: the child, and its worth as part of the parent's price before."""
+
 _ENDINGS = ("merger", "delisting")
 _BASES = ("none", "split")
 
@@ -46,11 +56,13 @@ class Payouts:
         yields: YIELDS.
         ends: ENDS.
         income: False where no dividend of the universe is known: no total return is made then.
+        children: CHILDREN; None: none is known.
     """
 
     yields: pl.DataFrame
     ends: pl.DataFrame
     income: bool = True
+    children: pl.DataFrame | None = None
 
 
 def payouts(
@@ -60,6 +72,7 @@ def payouts(
     bars: pl.DataFrame,
     factors: pl.DataFrame,
     newest: pl.DataFrame | None = None,
+    children: pl.DataFrame | None = None,
 ) -> Payouts:
     """The yields and ends of the names with bars.
 
@@ -75,6 +88,7 @@ def payouts(
             each session.
         factors: catalog.adjustment_factors.
         newest: See `adjustment.basis_of`; None: the newest bars are among `bars`.
+        children: `payments.children`.
     """
     if newest is None:
         newest = bars.group_by("instrument_id").agg(pl.col("session").max())
@@ -84,7 +98,8 @@ def payouts(
         _part(spun, pl.col("amount"), "spin_off"),
     ]
     rows = _first_bars(pl.concat(parts), bars, factors, newest)
-    return Payouts(_yields(rows), _ends(actions, bars, factors, newest))
+    held = None if children is None else _children(rows, children)
+    return Payouts(_yields(rows), _ends(actions, bars, factors, newest), children=held)
 
 
 def _part(paid: pl.DataFrame, amount: pl.Expr, kind: str) -> pl.DataFrame:
@@ -134,6 +149,11 @@ def _yields(rows: pl.DataFrame) -> pl.DataFrame:
     return parts.select(pl.col(n).cast(t) for n, t in YIELDS.items()).sort(
         "instrument_id", "session"
     )
+
+
+def _children(rows: pl.DataFrame, children: pl.DataFrame) -> pl.DataFrame:
+    spun = rows.filter(pl.col("kind") == "spin_off").join(children, on=["instrument_id", "ex_date"])
+    return spun.select(pl.col(n).cast(t) for n, t in CHILDREN.items())
 
 
 def _ends(

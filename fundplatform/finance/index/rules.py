@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import polars as pl
 
-from fundplatform.finance.index.held import Rules
+from fundplatform.finance.index.held import Rules, Spun
 from fundplatform.finance.index.lines import lines
 from fundplatform.finance.index.market import Bools, Floats, Market, Prepared
 from fundplatform.finance.index.panel import Ints
@@ -57,7 +57,8 @@ def rules(
     weigh, raw = _weighting(definition, own)
     review = reviews(definition, prepared.sessions)[span[0] : span[1] + 1]
     missing = None if ours is None else _flags(market, ours, prepared.sessions)
-    return Rules(definition, own, weigh, raw, review, ret, dead, missing, split)
+    spun = _spun(definition, market, paid, prepared.sessions)
+    return Rules(definition, own, weigh, raw, review, ret, dead, missing, split, spun)
 
 
 def _settled(
@@ -134,6 +135,30 @@ def _with_specials(market: Market, parts: pl.DataFrame, sessions: Sequence[date]
     received = _placed(market, parts, "spin_off", sessions)
     changed: Floats = (1.0 + market.ret + received) / (1.0 - special) - 1.0
     return np.where((special != 0) | (received != 0), changed, market.ret)
+
+
+def _spun(
+    definition: IndexDefinition,
+    market: Market,
+    paid: Payouts | None,
+    sessions: Sequence[date],
+) -> dict[int, Spun]:
+    """What was spun off, by row, where the child trades there; before reviews nothing else counts.
+
+    A price index holds no child: its divisor takes the change (A3).
+    """
+    told = None if paid is None else paid.children
+    if told is None or told.is_empty() or definition.weighting == "price":
+        return {}
+    row = next_sessions(told["session"], sessions).to_numpy() - market.first
+    parent, child = market.columns(told["instrument_id"]), market.columns(told["child_id"])
+    on = (row >= 0) & (row < market.bar.shape[0]) & (parent >= 0) & (child >= 0)
+    on[on] = market.bar[row[on], child[on]] & ~np.isnan(market.ret[row[on], parent[on]])
+    row, parent, child, part = row[on], parent[on], child[on], told["part"].to_numpy()[on]
+    part = part / (1.0 + market.ret[row, parent] + part)
+    return {
+        r: Spun(parent[row == r], child[row == r], part[row == r]) for r in np.unique(row).tolist()
+    }
 
 
 def _ended(
