@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fundplatform.finance.rules.limits import CLASSES
+from fundplatform.identity_review import MERGED
 from fundplatform.tables import Column, Table
 
 ANY = "*"
@@ -22,7 +23,7 @@ ONE_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
     (ANY, "adjustment"): ("none", "split", "split_div"),
     (ANY, "frame"): _FRAMES,
     ("funds.scores", "frame"): (*_FRAMES, "HEADLINE"),
-    ("catalog.instruments", "asset_class"): CLASSES,
+    ("catalog.instruments", "asset_class"): (*CLASSES, MERGED),
     ("catalog.corporate_actions", "action"): (
         "split", "stock_dividend", "dividend", "special_dividend", "spin_off", "merger",
         "delisting", "rename",

@@ -17,6 +17,7 @@ from fundplatform import contract_terms, tables
 from fundplatform.checks import as_result, judge_identity, row_identity
 from fundplatform.contracts import Finding, findings, summary
 from fundplatform.expectations import broken
+from fundplatform.identity_review import MERGED
 from fundplatform.tables import Table
 
 AT = datetime(2024, 1, 3, tzinfo=UTC)
@@ -129,6 +130,10 @@ def test_every_table_has_columns_types_required_values_and_the_key_in_its_contra
             "expect_compound_columns_to_be_unique",
             "expect_column_values_to_be_unique",
         )
+
+
+def test_an_instrument_that_was_merged_breaks_no_contract() -> None:
+    assert MERGED in contract_terms.ONE_OF["catalog.instruments", "asset_class"]
 
 
 def test_every_term_is_about_a_column_that_there_is() -> None:
