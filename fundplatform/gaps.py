@@ -2,6 +2,7 @@
 
 In: frames of what is expected, present, asked for, rejected and attempted. Out: ranges of sessions
 with one state each (ops.gaps), and what is due to be asked for now. No Dagster, no SQL, no clock.
+The state of each session by itself is found in `gap_cells.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -100,45 +101,8 @@ class Evidence:
     sparse: bool = False
 
 
-def cells(known: Evidence) -> pl.DataFrame:
-    """Every expected session of every listing with its state: vendor_symbol, session, state.
-
-    Days that are no session are CLOSED and have no row.
-    """
-    days = pl.DataFrame({"session": pl.Series(known.sessions, dtype=pl.Date())})
-    within = pl.col("session").is_between("first", "last")
-    grid = (
-        known.listed.join(days, how="cross")
-        .group_by("vendor_symbol", "session")
-        .agg(inside=within.any(), wanted=(pl.col("session") >= pl.col("wanted_from")).any())
-    )
-    for name in ("present", "rejected", "traded_elsewhere", "untraded_elsewhere"):
-        own = getattr(known, name).select("vendor_symbol", "session").unique()
-        grid = grid.join(
-            own.with_columns(pl.lit(True).alias(name)), on=["vendor_symbol", "session"], how="left"
-        ).with_columns(pl.col(name).fill_null(False))
-    asked = pl.Series(sorted(known.asked), dtype=pl.Date())
-    quiet = pl.lit(known.sparse) | pl.col("untraded_elsewhere")
-    state = (
-        pl.when("rejected")
-        .then(pl.lit(State.REJECTED.value))
-        .when("present")
-        .then(pl.lit(State.PRESENT.value))
-        .when(pl.col("session") > known.newest)
-        .then(pl.lit(State.NOT_YET_PUBLISHED.value))
-        .when(pl.col("wanted") & ~pl.col("session").is_in(asked.implode()))
-        .then(pl.lit(State.UNFETCHED.value))
-        .when(~pl.col("inside"))
-        .then(pl.lit(State.NOT_LISTED.value))
-        .when(quiet & ~pl.col("traded_elsewhere"))
-        .then(pl.lit(State.NO_TRADE.value))
-        .otherwise(pl.lit(State.VENDOR_MISSING.value))
-    )
-    return grid.select("vendor_symbol", "session", state=state).sort("vendor_symbol", "session")
-
-
 def ranges(known: Evidence, found: pl.DataFrame) -> pl.DataFrame:
-    """The cells that are not present as RANGES, with tries and the next one.
+    """The cells (of `gap_cells.cells`) that are not present, as RANGES with tries and next one.
 
     place: head before the listing's first present session, tail after its last, else interior;
     `all` where none is present.
@@ -157,8 +121,8 @@ def ranges(known: Evidence, found: pl.DataFrame) -> pl.DataFrame:
         .cum_sum()
     )
     made = (
-        found.sort("vendor_symbol", "session")
-        .with_columns(run=run)
+        found.with_columns(run=run)
+        .filter(pl.col("state") != State.PRESENT)
         .group_by("run", maintain_order=True)
         .agg(
             pl.col("vendor_symbol", "state").first(),
@@ -166,7 +130,6 @@ def ranges(known: Evidence, found: pl.DataFrame) -> pl.DataFrame:
             last_session=pl.col("session").last(),
             sessions=pl.len().cast(pl.Int64),
         )
-        .filter(pl.col("state") != State.PRESENT)
         .join(seen, on="vendor_symbol", how="left")
         .with_columns(
             place=pl.when(pl.col("begin").is_null())

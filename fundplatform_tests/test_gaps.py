@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars
+from fundplatform.gap_cells import cells
 from fundplatform.gaps import (
     ATTEMPTS,
     CELLS,
@@ -15,7 +16,6 @@ from fundplatform.gaps import (
     RANGES,
     Evidence,
     Request,
-    cells,
     due,
     next_try,
     ranges,

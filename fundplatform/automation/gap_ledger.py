@@ -10,7 +10,7 @@ from datetime import date, datetime
 import dagster as dg
 import polars as pl
 
-from fundplatform import calendars, gaps, newly_tracked
+from fundplatform import calendars, gap_cells, gaps, newly_tracked
 from fundplatform.assets.raw import raw_key
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
@@ -28,10 +28,11 @@ from catalog.listings l join catalog.tracked t using (source_id, vendor_symbol)
 join catalog.sources s using (source_id) where s.name = ?
 """
 _PRESENT = """
-select distinct l.vendor_symbol, r.session
-from {table} r join catalog.sources s using (source_id)
-join catalog.listings l on l.source_id = r.source_id and l.instrument_id = r.instrument_id
-where s.name = ?
+select l.vendor_symbol, r.session
+from (
+  select distinct source_id, instrument_id, session from {table}
+  where source_id = (select source_id from catalog.sources where name = ?)
+) r join catalog.listings l on l.source_id = r.source_id and l.instrument_id = r.instrument_id
 """
 _SESSIONS = """
 select distinct cast('*' as varchar) as vendor_symbol, r.{day} as session
@@ -86,7 +87,7 @@ def ledgers(
             if coverage.partitioned and newly_tracked.is_wanted(source, kind):
                 known = evidence(store, instance, source, kind, now)
                 if known is not None:
-                    cells = gaps.cells(known)
+                    cells = gap_cells.cells(known)
                     yield Ledger(source, kind, known, cells, gaps.ranges(known, cells))
 
 
