@@ -23,7 +23,7 @@ SLOW = {
     "bookkeeping": {"Dagster per partition and asset, ms"},
     "sp_run": {"files to prices/validated, s"},
     "whole_graph": {"files to metrics, s", "the same in yardsticks"},
-    "demo": {"demo of the last 1 years, s"},
+    "demo": {"demo, the last year, s"},
     "grouped_days": {
         "parse of a grouped day, json.loads = 1",
         "our share of a grouped backfill",
