@@ -69,6 +69,7 @@ def closes(settings: Settings, table: Table = tables.OHLCV) -> list[float]:
 MINE = "raw/mine/ohlcv"
 
 
+@pytest.mark.slow
 def test_a_corrected_row_a_late_row_and_nothing_else(own: Settings) -> None:
     file = folder(own, "mine", ENDED) / "bars.csv"
     late = [s for s in SESSIONS if s != "2024-01-09"]

@@ -15,10 +15,11 @@ import pytest
 from fundplatform import tables
 from fundplatform.storage.base import WHOLE, Stamp
 from fundplatform.storage.timescale import TimescaleStore
-from fundplatform_tests.compose import ROOT
+from fundplatform_tests.compose import ROOT, wait_for
 from fundplatform_tests.storage.postgres import Server, served
 
 AT = datetime(2024, 1, 2, 21, tzinfo=UTC)
+ENDED = "SELECT NOT pg_is_in_recovery()"
 _BLOCK = re.compile(r"^```sh\n# (\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -121,6 +122,7 @@ def test_back_to_a_point_in_time(cluster: Server, tmp_path: Path) -> None:
     original.rename(cluster.folder / "lost")
     data.rename(original)
     cluster.start()
+    wait_for(lambda: cluster.sql("postgres", ENDED) == [(True,)], 60, "the end of the recovery")
     symbols = store.read(tables.TRACKED)["vendor_symbol"].to_list()
     assert "WANTED" in symbols
     assert "MISTAKE" not in symbols

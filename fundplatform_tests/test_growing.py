@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 from fundplatform import tables
 from fundplatform.chunks import run_chunk
 from fundplatform.settings import Settings
@@ -12,6 +14,7 @@ GROWING = "start: 2024-01-02\n"
 ASKED_TO = date(2024, 1, 10)
 
 
+@pytest.mark.slow
 def test_sessions_after_the_files_last_are_fetched_when_they_come(settings: Settings) -> None:
     file = folder(settings, "mine", GROWING) / "bars.csv"
     own = Settings(home=settings.home, sources=(), lock_timeout=20)

@@ -61,6 +61,7 @@ def test_any_order_of_fetching_gives_the_same_series(settings: Settings, first: 
     assert made.backfill(FIRST, LAST) == []
 
 
+@pytest.mark.slow
 def test_a_late_dividend_computes_only_what_it_touches(settings: Settings) -> None:
     bars(settings)
     early = [line for line in ACTIONS.splitlines() if EX not in line]

@@ -100,6 +100,7 @@ def test_what_rests_on_a_changed_rule_is_computed_again_once(
     assert ran(rated) == []
 
 
+@pytest.mark.slow
 def test_a_recomputation_that_was_cut_off_goes_on_where_it_stopped(
     own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

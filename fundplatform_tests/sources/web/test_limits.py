@@ -49,6 +49,7 @@ def acme() -> Iterator[Vendor]:
         yield vendor
 
 
+@pytest.mark.slow
 def test_no_window_is_ever_overfull(tmp_path: Path) -> None:
     """8 processes, 5 in 2 s and 25 in 14 s (a minute and a day, scaled), some of them restarted."""
     bucket, rates = str(tmp_path / "calls.sqlite"), "5/2,25/14"
