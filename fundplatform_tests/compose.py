@@ -9,33 +9,20 @@ import os
 import re
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import requests
 import yaml
 
 from fundplatform.ui import end_group
+from fundplatform_tests.live import ask, wait_for
 from fundplatform_tests.storage.postgres import Server, free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 T = TypeVar("T")
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 _BIN = Path(sys.executable).parent
-
-
-def wait_for(condition: Callable[[], T], seconds: float, what: str = "") -> T:
-    """The first true value of the condition."""
-    pause, deadline = threading.Event(), time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        pause.wait(0.3)
-    raise TimeoutError(f"{what or condition} stayed false for {seconds} s")
 
 
 def load(env: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -154,11 +141,4 @@ class Deployment:
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """One GraphQL request, as the UI's pages send it."""
-        answer = requests.post(
-            f"http://127.0.0.1:{self.ports['3000']}/graphql",
-            json={"query": query, "variables": variables},
-            timeout=60,
-        )
-        said = answer.json()
-        assert "errors" not in said, said
-        return dict(said["data"])
+        return ask(self.ports["3000"], query, variables)

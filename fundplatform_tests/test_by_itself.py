@@ -23,7 +23,7 @@ from fundplatform.sources.base import Kind
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 from fundplatform_tests.forced_daemon import ForcedDaemon, run_here
 from fundplatform_tests.pipeline import Pipeline, make
-from fundplatform_tests.worlds import World
+from fundplatform_tests.worlds import World, put_index
 
 START = date(2012, 10, 25)
 END = date.fromisoformat(os.environ.get("BY_ITSELF_UNTIL", "2012-10-26"))
@@ -31,14 +31,6 @@ RESTATED = date(2012, 10, 25)
 DEAD = (datetime(2012, 10, 26, tzinfo=UTC), datetime(2012, 10, 27, 12, tzinfo=UTC))
 # A storm; Thanksgiving. 23 November is a half day.
 CLOSED = {date(2012, 10, 29), date(2012, 10, 30), date(2012, 11, 22)}
-INDEX = """
-name: mine
-title: Mine
-universe: {asset_classes: [equity]}
-n: 2
-rank_by: dollar_volume
-window: 3
-"""
 # Every Saturday the week before is fetched once more.
 JOBS = """
 jobs:
@@ -61,8 +53,7 @@ def vendors() -> list[World]:
 
 
 def home(settings: Settings) -> Pipeline:
-    settings.indices.mkdir(parents=True, exist_ok=True)
-    (settings.indices / "mine.yaml").write_text(INDEX)
+    put_index(settings)
     settings.jobs.write_text(JOBS)
     made = make(settings, vendors())
     run_here(settings.dagster_home)

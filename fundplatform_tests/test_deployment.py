@@ -10,7 +10,6 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import psycopg
@@ -18,23 +17,10 @@ import pytest
 
 from fundplatform.deployment import DASHBOARD, RUNNER
 from fundplatform.processes import TAG, is_of
-from fundplatform_tests.compose import ROOT, Deployment, wait_for
+from fundplatform_tests.compose import ROOT, Deployment
+from fundplatform_tests.live import backfill, ended, launch, wait_for
 from fundplatform_tests.storage.postgres import Server, served
 
-LAUNCH = """
-mutation($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}"""
-WATCH = """
-query($id: String!) {
-  partitionBackfillOrError(backfillId: $id) {
-    ... on PartitionBackfill { status runs(limit: 50) { id status tags { key value } } }
-  }
-}"""
 KEYS = """
 query($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) { ... on AssetNode { partitionKeys } }
@@ -91,31 +77,13 @@ def secret(made: Deployment, name: str) -> str:
     return (made.folder / "secrets" / f"{name}_password").read_text()
 
 
-def launch(made: Deployment, sessions: list[str]) -> str:
-    params = {
-        "assetSelection": [{"path": name.split("/")} for name in ASSETS],
-        "partitionNames": sessions,
-        "fromFailure": False,
-        "tags": [],
-    }
-    launched = made.ask(LAUNCH, params=params)["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-    return str(launched["backfillId"])
-
-
-def ended(made: Deployment, backfill: str) -> dict[str, Any] | None:
-    found = made.ask(WATCH, id=backfill)["partitionBackfillOrError"]
-    finished = found["status"].startswith(("COMPLETED", "CANCELED", "FAILED"))
-    return dict(found) if finished else None
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_a_backfill_from_the_ui_is_read_by_a_dashboard(
     deployment: Deployment, cluster: Server
 ) -> None:
-    backfill = launch(deployment, SESSIONS)
-    found = wait_for(lambda: ended(deployment, backfill), 300, "the backfill's end")
+    id_ = launch(deployment, ASSETS, SESSIONS)
+    found = wait_for(lambda: ended(deployment, id_), 300, "the backfill's end")
     assert found["status"] == "COMPLETED_SUCCESS", deployment.log("daemon")[-5000:]
     url = cluster.url("fundplatform", DASHBOARD, secret(deployment, "dashboard"))
     with psycopg.connect(url) as connection:
@@ -137,10 +105,10 @@ def test_run_code_server_and_daemon_killed_in_the_middle(
     keys = deployment.ask(KEYS, key=key)["assetNodeOrError"]["partitionKeys"]
     sessions = [key for key in keys if key.startswith(("2002", "2003"))]
     assert len(sessions) == 504, "NYSE was open on 252 days in each of the two years"
-    backfill = launch(deployment, sessions)
+    id_ = launch(deployment, ASSETS, sessions)
 
     def runs(status: str) -> list[str]:
-        found = deployment.ask(WATCH, id=backfill)["partitionBackfillOrError"]["runs"]
+        found = backfill(deployment, id_)["runs"]
         return [run["id"] for run in found if run["status"] == status]
 
     def kill(*services: str) -> str:
@@ -156,7 +124,7 @@ def test_run_code_server_and_daemon_killed_in_the_middle(
 
     def worker() -> tuple[str, int] | None:
         """The run that has said which process executes it, and that process."""
-        found = deployment.ask(WATCH, id=backfill)["partitionBackfillOrError"]["runs"]
+        found = backfill(deployment, id_)["runs"]
         for run in found:
             tags = {tag["key"]: tag["value"] for tag in run["tags"]}
             if run["status"] == "STARTED" and is_of(tags.get(TAG, ""), run["id"]):
@@ -170,7 +138,7 @@ def test_run_code_server_and_daemon_killed_in_the_middle(
         return run
 
     lost = [kill_worker(), kill("daemon", "code-server"), kill("code-server")]
-    found = wait_for(lambda: ended(deployment, backfill), 800, "the backfill's end")
+    found = wait_for(lambda: ended(deployment, id_), 800, "the backfill's end")
     assert found["status"] == "COMPLETED_SUCCESS", deployment.log("daemon")[-5000:]
     states = {run["id"]: run["status"] for run in found["runs"]}
     assert [states.pop(run) for run in lost] == ["FAILURE"] * 3

@@ -15,7 +15,8 @@ import pytest
 from fundplatform import tables
 from fundplatform.storage.base import WHOLE, Stamp
 from fundplatform.storage.timescale import TimescaleStore
-from fundplatform_tests.compose import ROOT, wait_for
+from fundplatform_tests.compose import ROOT
+from fundplatform_tests.live import wait_for
 from fundplatform_tests.storage.postgres import Server, served
 
 AT = datetime(2024, 1, 2, 21, tzinfo=UTC)

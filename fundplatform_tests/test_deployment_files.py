@@ -12,7 +12,8 @@ import requests
 import yaml
 from dagster._core.instance.config import dagster_instance_config
 
-from fundplatform_tests.compose import ROOT, load, wait_for
+from fundplatform_tests.compose import ROOT, load
+from fundplatform_tests.live import wait_for
 from fundplatform_tests.storage.postgres import free_port
 
 SERVICES: dict[str, Any] = load()["services"]

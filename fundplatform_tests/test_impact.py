@@ -13,7 +13,7 @@ from fundplatform.settings import Settings
 from fundplatform.tables import Table
 from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import Pipeline, make
-from fundplatform_tests.worlds import price
+from fundplatform_tests.worlds import price, put_index
 
 CORRECTED = date(2014, 3, 14)
 # Five years; verdicts look 100 days back, so those up to the 22nd of June 2014 can change.
@@ -21,14 +21,6 @@ FIRST, LAST, REACHED = date(2012, 1, 3), date(2016, 12, 30), date(2014, 6, 22)
 NOW = datetime(2024, 2, 10, 12, tzinfo=UTC)
 SYMBOLS = ("AAA", "BBB", "CCC")
 ASSET = "raw/mine/ohlcv"
-INDEX = """
-name: mine
-title: Mine
-universe: {asset_classes: [equity]}
-n: 2
-rank_by: dollar_volume
-window: 3
-"""
 SAME = (tables.VALIDATED, tables.COMPOSITIONS, tables.PERFORMANCE, tables.LEVELS, tables.METRICS,
         tables.RISK, tables.TIERS)  # fmt: skip
 
@@ -36,8 +28,7 @@ pytestmark = pytest.mark.slow
 
 
 def home(settings: Settings, corrected: dict[tuple[str, date], float]) -> Pipeline:
-    settings.indices.mkdir(parents=True, exist_ok=True)
-    (settings.indices / "mine.yaml").write_text(INDEX)
+    put_index(settings)
     put(settings, corrected)
     made = make(Settings(home=settings.home, sources=(), lock_timeout=20))
     made.clock = lambda: NOW

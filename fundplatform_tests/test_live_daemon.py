@@ -22,8 +22,9 @@ from fundplatform.clock import utc_now
 from fundplatform.instance import open_instance
 from fundplatform.settings import Settings
 from fundplatform.storage.duckdb import DuckDBStore
+from fundplatform_tests.live import ended, launch, wait_for
 from fundplatform_tests.market import Market, opened
-from fundplatform_tests.test_ui import _LAUNCH, UI, finished, wait_for
+from fundplatform_tests.test_ui import UI
 
 # Runs of at most 250 days each; kraken tells of the 720 newest days.
 FIRST = utc_now().date() - timedelta(days=650)
@@ -73,22 +74,15 @@ def bars(vendor: str) -> dg.AssetKey:
     return dg.AssetKey(["raw", vendor, "ohlcv"])
 
 
-def launch(ui: UI, vendor: str, first: date, days: int) -> str:
-    """A native backfill, as the UI's page asks for it; its id."""
-    params = {
-        "assetSelection": [{"path": bars(vendor).path}],
-        "partitionNames": [(first + timedelta(days=n)).isoformat() for n in range(days)],
-        "fromFailure": False,
-        "tags": [],
-    }
-    launched = ui.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-    return str(launched["backfillId"])
+def launched(ui: UI, vendor: str, first: date, days: int) -> str:
+    """A native backfill of so many days; its id."""
+    wanted = [(first + timedelta(days=n)).isoformat() for n in range(days)]
+    return launch(ui, [bars(vendor).to_user_string()], wanted)
 
 
-def ended(ui: UI, backfill: str) -> dict[str, Any] | None:
+def over(ui: UI, backfill: str) -> dict[str, Any] | None:
     """The backfill once it is over; while the webserver is away it is not."""
-    return finished(ui, backfill) if ui.get() else None
+    return ended(ui, backfill) if ui.get() else None
 
 
 def under_way(instance: dg.DagsterInstance, vendor: str) -> list[dg.DagsterRun]:
@@ -128,7 +122,7 @@ def test_each_is_killed_and_all_is_finished_and_nothing_twice(
     ui: UI, settings: Settings, market: Market
 ) -> None:
     """Run; inner code server; code server with its run; daemon: in one of four runs each."""
-    backfill = launch(ui, "coinbase", date(2022, 1, 1), 1000)
+    backfill = launched(ui, "coinbase", date(2022, 1, 1), 1000)
     with open_instance(settings) as instance:
 
         def strike(victims: Callable[[], list[psutil.Process]]) -> None:
@@ -147,7 +141,7 @@ def test_each_is_killed_and_all_is_finished_and_nothing_twice(
         # What belongs to it is ended with it, also a run that could have gone on.
         wait_for(lambda: all_speaking(ui, "dagster._daemon"), 300)
         market.release()
-        done = wait_for(partial(ended, ui, backfill), 900)
+        done = wait_for(partial(over, ui, backfill), 900)
         records = instance.fetch_materializations(bars("coinbase"), limit=5_000).records
         states = Counter(run.status.value for run in instance.get_runs())
     assert done["status"] == "COMPLETED_SUCCESS", ui.log.read_text()[-5000:]
@@ -174,7 +168,7 @@ def test_never_two_runs_inside_one_vendor_and_a_cancelled_one_makes_room(
 ) -> None:
     """Three runs a vendor; at first each vendor keeps its first run waiting."""
     market.hold("")
-    backfills = [launch(ui, vendor, FIRST, 600) for vendor in TRACKED]
+    backfills = [launched(ui, vendor, FIRST, 600) for vendor in TRACKED]
     with open_instance(settings) as instance:
         wait_for(lambda: set(market.now) == set(TRACKED), 600)
         for vendor in TRACKED:
@@ -190,7 +184,7 @@ def test_never_two_runs_inside_one_vendor_and_a_cancelled_one_makes_room(
         assert [r.run_id for r in under_way(instance, "coinbase")] != [cancelled.run_id]
         market.release()
         for backfill in backfills:
-            wait_for(partial(ended, ui, backfill), 600)
+            wait_for(partial(over, ui, backfill), 600)
         found = instance.get_run_records()
     states = Counter(record.dagster_run.status.value for record in found)
     assert states == {"SUCCESS": 8, "CANCELED": 1}

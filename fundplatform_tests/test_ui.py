@@ -5,12 +5,10 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import psutil
 import pytest
@@ -20,8 +18,8 @@ from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.ui import end_group, serve
-
-T = TypeVar("T")
+from fundplatform_tests.live import ask, ended, launch, wait_for
+from fundplatform_tests.storage.postgres import free_port
 
 # A leader that ignores what asks it to end, with a child that does the same.
 _STUBBORN = """
@@ -34,23 +32,6 @@ if child:
 signal.pause()
 """
 
-_LAUNCH = """
-mutation($params: LaunchBackfillParams!) {
-  launchPartitionBackfill(backfillParams: $params) {
-    __typename
-    ... on LaunchBackfillSuccess { backfillId }
-    ... on PythonError { message }
-  }
-}"""
-_WATCH = """
-query($id: String!) {
-  partitionBackfillOrError(backfillId: $id) {
-    ... on PartitionBackfill {
-      status
-      runs(limit: 50) { status startTime endTime tags { key value } assetSelection { path } }
-    }
-  }
-}"""
 _STATUS = """
 query($key: AssetKeyInput!) {
   assetNodeOrError(assetKey: $key) {
@@ -61,23 +42,6 @@ query($key: AssetKeyInput!) {
     }
   }
 }"""
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_for(condition: Callable[[], T], seconds: float) -> T:
-    """The first true value of the condition."""
-    pause, deadline = threading.Event(), time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        found = condition()
-        if found:
-            return found
-        pause.wait(0.5)
-    raise TimeoutError(f"{condition} stayed false for {seconds} s")
 
 
 class UI:
@@ -107,14 +71,7 @@ class UI:
 
     def ask(self, query: str, **variables: object) -> dict[str, Any]:
         """One GraphQL request, as the UI's pages send it."""
-        answer = requests.post(
-            f"http://127.0.0.1:{self.port}/graphql",
-            json={"query": query, "variables": variables},
-            timeout=60,
-        )
-        said = answer.json()
-        assert "errors" not in said, said
-        return dict(said["data"])
+        return ask(self.port, query, variables)
 
     def family(self) -> list[psutil.Process]:
         return psutil.Process(self.process.pid).children(recursive=True)
@@ -146,36 +103,24 @@ def test_a_backfill_from_the_ui_is_stored_published_and_one_writer_at_a_time(
     assets = ["raw/sample/ohlcv", "prices/validated", "prices/rejected", "ops/gates"]
     # The Thursday and Friday before Martin Luther King Day 2003, and the Tuesday after it.
     sessions = ["2003-01-16", "2003-01-17", "2003-01-21"]
-    params = {
-        "assetSelection": [{"path": name.split("/")} for name in assets],
-        "partitionNames": sessions,
-        "fromFailure": False,
-        "tags": [],
-    }
-    launched = ui.ask(_LAUNCH, params=params)["launchPartitionBackfill"]
-    assert launched["__typename"] == "LaunchBackfillSuccess", launched
-    ended = wait_for(lambda: finished(ui, launched["backfillId"]), 400)
-    assert ended["status"] == "COMPLETED_SUCCESS", ui.log.read_text()[-5000:]
-    spans = sorted((run["startTime"], run["endTime"]) for run in ended["runs"])
-    assert len(spans) == len(ended["runs"]) == 2
+    backfill = launch(ui, assets, sessions)
+    found = wait_for(lambda: ended(ui, backfill), 400)
+    assert found["status"] == "COMPLETED_SUCCESS", ui.log.read_text()[-5000:]
+    spans = sorted((run["startTime"], run["endTime"]) for run in found["runs"])
+    assert len(spans) == len(found["runs"]) == 2
     assert spans[0][1] <= spans[1][0]
 
     store = DuckDBStore(settings.warehouse, settings.published)
-    found = store.query(
+    stored = store.query(
         "select session, count(*) as n from prices.validated group by 1 order by 1"
     ).rows()
     # AAPL, IBM and MSFT: GOOG and FB were not listed yet.
-    assert found == [(date.fromisoformat(s), 3) for s in sessions]
+    assert stored == [(date.fromisoformat(s), 3) for s in sessions]
     ranges = ui.ask(_STATUS, key={"path": ["raw", "sample", "ohlcv"]})["assetNodeOrError"]
     done = ranges["assetPartitionStatuses"]["ranges"]
     assert [(r["startKey"], r["endKey"], r["status"]) for r in done] == [
         ("2003-01-16", "2003-01-21", "MATERIALIZED")
     ]
-
-
-def finished(ui: UI, backfill_id: str) -> dict[str, Any] | None:
-    state = ui.ask(_WATCH, id=backfill_id)["partitionBackfillOrError"]
-    return None if state["status"] == "REQUESTED" else dict(state)
 
 
 @pytest.mark.slow

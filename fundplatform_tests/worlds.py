@@ -13,6 +13,7 @@ import polars as pl
 
 from fundplatform import calendars
 from fundplatform.errors import SourceError
+from fundplatform.settings import Settings
 from fundplatform.sources.base import (
     LISTING_SCHEMA,
     Batch,
@@ -23,6 +24,14 @@ from fundplatform.sources.base import (
 )
 
 LAG = timedelta(hours=2)
+INDEX = """
+name: mine
+title: Mine
+universe: {asset_classes: [equity]}
+n: 2
+rank_by: dollar_volume
+window: 3
+"""
 
 
 @dataclass
@@ -104,3 +113,9 @@ def price(symbol: str, day: date) -> float:
     level = 20 + zlib.crc32(symbol.encode()) % 80
     step = zlib.crc32(f"{symbol} {day}".encode()) % 1001
     return round(level * (0.95 + step / 10_000), 4)
+
+
+def put_index(settings: Settings) -> None:
+    """INDEX among the home's indices."""
+    settings.indices.mkdir(parents=True, exist_ok=True)
+    (settings.indices / "mine.yaml").write_text(INDEX)
