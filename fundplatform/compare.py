@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from fundplatform.errors import ConfigError
 from fundplatform.finance import fees, overlap
+from fundplatform.finance.frames import FRAMES
 
 MOST = 10
 START = 10_000.0
-FRAMES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "10Y", "ALL")
 LONG = ("10Y", "5Y", "3Y", "1Y")
 LEAST_RETURNS = 20
 """Fewer returns in common say nothing of how two funds move together."""

@@ -7,7 +7,13 @@ for every table with that column. prices.rejected has none: bad rows are what it
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fundplatform.finance.actions import KINDS
+from fundplatform.finance.frames import FRAMES
 from fundplatform.finance.rules.limits import CLASSES
+from fundplatform.finance.rules.row import ADJUSTMENTS, INTERVALS
+from fundplatform.finance.tier_rules import TIERS
+from fundplatform.finance.tiers import UNCLASSIFIED
+from fundplatform.gaps import State
 from fundplatform.identity_review import MERGED
 from fundplatform.tables import Column, Table
 
@@ -15,25 +21,20 @@ ANY = "*"
 ABOVE_ZERO = 1e-300
 """The least number that counts as above 0."""
 
-_FRAMES = ("1M", "3M", "6M", "YTD", "1Y", "3Y", "5Y", "10Y", "ALL")
-
 ONE_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
     (ANY, "return_basis"): ("price", "gross_total", "net_total"),
-    (ANY, "interval"): ("1m", "5m", "15m", "30m", "1h", "4h", "12h", "1d"),
-    (ANY, "adjustment"): ("none", "split", "split_div"),
-    (ANY, "frame"): _FRAMES,
-    ("funds.scores", "frame"): (*_FRAMES, "HEADLINE"),
+    (ANY, "interval"): tuple(INTERVALS),
+    (ANY, "adjustment"): ADJUSTMENTS,
+    (ANY, "frame"): FRAMES,
+    ("funds.scores", "frame"): (*FRAMES, "HEADLINE"),
     ("catalog.instruments", "asset_class"): (*CLASSES, MERGED),
-    ("catalog.corporate_actions", "action"): (
-        "split", "stock_dividend", "dividend", "special_dividend", "spin_off", "merger",
-        "delisting", "rename",
-    ),
+    ("catalog.corporate_actions", "action"): KINDS,
     ("catalog.securities", "security_type"): (
         "common", "fund", "unit", "warrant", "right", "preferred", "note",
     ),
     ("catalog.market_caps", "origin"): ("shares", "snapshot"),
     ("catalog.market_caps", "scope"): ("line", "issuer"),
-    ("catalog.tiers", "tier"): ("T1", "T2", "T3", "T4", "UNCLASSIFIED"),
+    ("catalog.tiers", "tier"): (*TIERS, UNCLASSIFIED),
     ("catalog.tiers", "origin"): ("override", "listed", "rule", "unclassified"),
     ("catalog.fund_exposures", "kind"): ("sector", "country"),
     ("catalog.holdings", "matched_by"): ("isin", "cusip", "ticker", "lei"),
@@ -43,8 +44,8 @@ ONE_OF: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("indices.composition_changes", "change"): ("added", "removed"),
     ("indices.exclusions", "excluded_by"): ("cap", "rule"),
     ("ops.gaps", "place"): ("head", "interior", "tail", "all"),
-    ("ops.gaps", "state"): (
-        "not_listed", "not_yet_published", "no_trade", "vendor_missing", "rejected", "unfetched",
+    ("ops.gaps", "state"): tuple(
+        state.value for state in State if state not in (State.PRESENT, State.CLOSED)
     ),
 }  # fmt: skip
 """(table, column) to the only values; NULL is judged apart."""

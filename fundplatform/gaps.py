@@ -189,14 +189,16 @@ def next_try(state: str, tries: int, last: datetime | None) -> datetime | None:
 
 def due(found: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """The RANGES that are to be asked for now."""
-    wanted = pl.col("state").is_in([str(s) for s in WANTED])
-    return found.filter(wanted & (pl.col("next_try_at").is_null() | (pl.col("next_try_at") <= now)))
+    return _wanted(found).filter(pl.col("next_try_at").is_null() | (pl.col("next_try_at") <= now))
 
 
 def resting(found: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """The RANGES that were asked for in vain and are asked for again later."""
-    wanted = pl.col("state").is_in([str(s) for s in WANTED])
-    return found.filter(wanted & (pl.col("next_try_at") > now))
+    return _wanted(found).filter(pl.col("next_try_at") > now)
+
+
+def _wanted(found: pl.DataFrame) -> pl.DataFrame:
+    return found.filter(pl.col("state").is_in([str(s) for s in WANTED]))
 
 
 @dataclass(frozen=True)

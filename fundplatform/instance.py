@@ -88,6 +88,10 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
 
 
+KILLED = "The process that executed this run was killed."
+STOPPED = "The code server that executed this run was stopped."
+
+
 def dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """The ids of the unfinished runs whose process was killed.
 
@@ -106,10 +110,6 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark as ended every run whose process was killed; returns their ids."""
     found = dead_runs(instance)
     return close_lost_runs(instance, found, KILLED) if found else []
-
-
-KILLED = "The process that executed this run was killed."
-STOPPED = "The code server that executed this run was stopped."
 
 
 def runs_of_server(instance: dg.DagsterInstance, host: str, port: int) -> list[str]:

@@ -50,8 +50,10 @@ def is_wanted(source: Source, kind: Kind) -> bool:
 
     Trades are wanted by name only.
     """
-    if not isinstance(source, OnTheWeb) or not source.access.tracked:
-        return kind is not Kind.TRADES or not isinstance(source, OnTheWeb)
+    if not isinstance(source, OnTheWeb):
+        return True
+    if not source.access.tracked:
+        return kind is not Kind.TRADES
     return bool(_wanting(source, kind))
 
 

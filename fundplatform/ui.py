@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+import dagster as dg
 from sqlalchemy.exc import SQLAlchemyError
 
 from fundplatform.errors import ConfigError
@@ -44,16 +45,23 @@ def serve(settings: Settings, host: str, port: int) -> int:
         ConfigError: Another program listens on the port.
     """
     _require_free(host, port)
-    _dead(settings)  # makes Dagster's databases where there are none: several at once cannot
     stop = _Stop()
+    # Opened first, which makes Dagster's databases where there are none: several at once cannot.
+    with open_instance(settings) as instance:
+        return _served(settings, host, port, stop, instance)
+
+
+def _served(
+    settings: Settings, host: str, port: int, stop: "_Stop", instance: dg.DagsterInstance
+) -> int:
     while True:
         began = time.monotonic()
         child = _start(settings, host, port)
         watch = Watch(
             child.pid,
             f"http://{host}:{port}",
-            lambda: _dead(settings),
-            lambda ids: _close(settings, ids),
+            lambda: dead_runs(instance),
+            lambda ids: close_lost_runs(instance, ids, KILLED),
         )
         try:
             _watched(child, stop, watch)
@@ -94,16 +102,6 @@ def _watched(child: subprocess.Popen[bytes], stop: "_Stop", watch: Watch) -> Non
             except SQLAlchemyError as error:
                 # Dagster's record is busy: the next look will do.
                 _say(f"{error}".splitlines()[0])
-
-
-def _dead(settings: Settings) -> list[str]:
-    with open_instance(settings) as instance:
-        return dead_runs(instance)
-
-
-def _close(settings: Settings, run_ids: list[str]) -> None:
-    with open_instance(settings) as instance:
-        close_lost_runs(instance, run_ids, KILLED)
 
 
 def _say(line: str) -> None:

@@ -104,8 +104,7 @@ def corporate_actions(sources: Iterable[Source]) -> dg.AssetsDefinition:
         stated = inputs.get(str(Kind.CORPORATE_ACTIONS), tables.CORPORATE_ACTIONS.empty())
         found = actions.counted(stated, known_sources)
         context.add_asset_metadata(doubt_report(found.doubts, "actions"), ACTIONS)
-        of_splits = splits.distinct(actions.settled(stated).actions, known_sources).doubts
-        context.add_asset_metadata(doubt_report(of_splits), FACTORS)
+        context.add_asset_metadata(doubt_report(found.split_doubts), FACTORS)
         factors = adjustment.split_factors(found.actions)
         return (
             Derived({tables.ACTIONS: found.actions}),

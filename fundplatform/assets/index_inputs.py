@@ -122,8 +122,8 @@ class Known:
         """The instruments that actions are of, and those that were spun off by them."""
         actions = tables.ACTIONS.empty() if self.actions is None else self.actions
         spun = actions.filter(pl.col("action") == "spin_off").select(symbol="other_symbol")
-        children = self.instruments.join(spun, on="symbol", how="semi")
-        return pl.concat([actions["instrument_id"], children["instrument_id"]]).unique()
+        spun_off = self.instruments.join(spun, on="symbol", how="semi")
+        return pl.concat([actions["instrument_id"], spun_off["instrument_id"]]).unique()
 
 
 def build_all(

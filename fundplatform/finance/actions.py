@@ -6,7 +6,7 @@ catalog.corporate_actions, and what a person may want to look at.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import polars as pl
@@ -32,10 +32,17 @@ _SCHEMA = pl.Schema({n: t for n, t in TABLE.polars_schema.items() if n not in TA
 
 @dataclass(frozen=True)
 class Counted:
-    """The actions that count (catalog.corporate_actions without stamps), and the DOUBTS."""
+    """What counts.
+
+    Attributes:
+        actions: catalog.corporate_actions without stamps.
+        doubts: DOUBTS, of all actions.
+        split_doubts: Those about splits that several sources state.
+    """
 
     actions: pl.DataFrame
     doubts: pl.DataFrame
+    split_doubts: pl.DataFrame = field(default_factory=lambda: DOUBTS.to_frame())
 
 
 def known_by(actions: pl.DataFrame, instant: datetime) -> pl.DataFrame:
@@ -142,6 +149,7 @@ def counted(actions: pl.DataFrame, sources: pl.DataFrame) -> Counted:
     return Counted(
         rows.select(pl.col(n).cast(t) for n, t in _SCHEMA.items()).sort(TABLE.key),
         pl.concat([last.doubts, found.doubts, cash_doubts, _unknown(ranked)]),
+        found.doubts,
     )
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import polars as pl
 
-from fundplatform.compare import FRAMES, START, common_history, common_performance
+from fundplatform.compare import START, common_history, common_performance
 from fundplatform.export_files import whole
+from fundplatform.finance.frames import FRAMES
 from fundplatform.fund_data import Known, load
 from fundplatform.reports import page
 from fundplatform.reports.columns import columns

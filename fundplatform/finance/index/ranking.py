@@ -159,7 +159,13 @@ class Ranking:
 
     def rank_of(self, row: int, held: Ints, columns: Ints) -> Ints:
         """The rank of each column at the close of `row`; 0 where it is not eligible."""
-        return self._counted(row, self.eligible(row, held), columns)
+        found = self.eligible(row, held)
+        ranks, own = np.zeros(columns.size, dtype=np.int64), found[columns]
+        sizes = np.where(found, self.market.measure[row], 0.0)
+        rows = np.full(int(own.sum()), row)
+        every = np.broadcast_to(sizes, (rows.size, sizes.size))
+        ranks[own] = self._placed(rows, columns[own], every)
+        return ranks
 
     def ranks(self, rows: Ints, columns: Ints) -> Ints:
         """The rank of each (row, column) whatever is held; 0 where it is not eligible."""
@@ -170,30 +176,23 @@ class Ranking:
         unknown = np.flatnonzero((found == 0) & eligible[rows, columns])
         for begin in range(0, unknown.size, _AT_ONCE):
             some = unknown[begin : begin + _AT_ONCE]
-            found[some] = self._placed(rows[some], columns[some])
+            own = rows[some]
+            sizes = np.where(eligible[own], self.market.measure[own], 0.0)
+            found[some] = self._placed(own, columns[some], sizes)
         return found
 
-    def _placed(self, rows: Ints, columns: Ints) -> Ints:
-        """1 + how many are larger, of eligible (row, column); those that may tie one by one."""
-        measure = self.market.measure
-        sizes = np.where(self.by_itself()[rows], measure[rows], 0.0)
-        own = measure[rows, columns][:, None]
+    def _placed(self, rows: Ints, columns: Ints, sizes: Floats) -> Ints:
+        """1 + how many are larger, or tie with it and come first, of eligible (row, column).
+
+        `sizes`: [rows, M] measures of that row, 0 for who is not eligible.
+        """
+        own = sizes[np.arange(rows.size), columns][:, None]
         larger = (sizes > own * (1 + TIE_MARGIN)).sum(axis=1)
         near = (sizes >= own * (1 - TIE_MARGIN)).sum(axis=1) - larger
         for i in np.flatnonzero(near > 1).tolist():
             larger[i] += self._place(int(rows[i]), int(columns[i]), sizes[i])
         ranks: Ints = larger + 1
         return ranks
-
-    def _counted(self, row: int, found: Bools, columns: Ints) -> Ints:
-        """1 + how many are larger, or tie with it and come first."""
-        sizes = np.where(found, self.market.measure[row], 0.0)
-        own = sizes[columns][:, None]
-        larger = (sizes > own * (1 + TIE_MARGIN)).sum(axis=1)
-        near = (sizes >= own * (1 - TIE_MARGIN)).sum(axis=1) - larger
-        for i in np.flatnonzero((near > 1) & found[columns]).tolist():
-            larger[i] += self._place(row, int(columns[i]), sizes)
-        return np.where(found[columns], larger + 1, 0)
 
     def _place(self, row: int, column: int, sizes: Floats) -> int:
         """The place of a column, from 0, among those that may tie with it."""
