@@ -288,6 +288,32 @@ def test_sessions_of_instants(drop: Drop, calendar: str, written: str, session: 
     assert batch.rows["session"].to_list() == [session]
 
 
+@pytest.mark.parametrize(
+    ("written", "yaml"),
+    [
+        ("2020-01-03", ""),  # as in Alpha Vantage's CSV, whose column is called timestamp
+        ("2020-01-03 00:00:00", ""),
+        ("2020-01-03T00:00:00Z", ""),
+        ("2020-01-03T00:00:00-05:00", ""),
+        ("2020-01-03T09:30:00-05:00", ""),
+        ("03.01.2020", "date_format: '%d.%m.%Y'"),
+        ("2020-01-03", "time_zone: Europe/Berlin"),
+        ("2020-01-03", "calendar: XTKS"),
+        ("2020-01-03T00:00:00+09:00", "calendar: XTKS"),
+        ("1578009600", "date_format: unix_s"),  # 2020-01-03 00:00 UTC
+        ("1578061800", "date_format: unix_s"),  # 14:30 UTC, the opening in New York
+        ("2020-01-03", "calendar: 24/5"),
+        ("2020-01-03T00:00:00Z", "calendar: 24/7"),
+    ],
+)
+def test_the_label_of_a_daily_bar_is_its_session(drop: Drop, written: str, yaml: str) -> None:
+    text = f"timestamp,symbol,close\n{written},AAA,1\n"
+    batch = read(drop, text, f"{YAML}{yaml}\n")
+    assert batch.rows.select("session", "bar_open_at").rows() == [
+        (date(2020, 1, 3), datetime(2020, 1, 3, tzinfo=UTC))
+    ]
+
+
 def test_a_local_hour_that_does_not_exist(drop: Drop) -> None:
     text = "timestamp,symbol,close\n2020-03-08 02:30,AAA,1\n2020-03-09 02:30,AAA,1\n"
     batch = read(drop, text, YAML + "interval: 1m\ntime_zone: America/New_York\n")
@@ -299,6 +325,35 @@ def test_units_delimiter_decimal_and_null_values(drop: Drop) -> None:
     yaml = "delimiter: ;\ndecimal: ','\nnull_values: n.a.\nunits: {close: 0.0001, volume: 1e3}\n"
     batch = read(drop, text, YAML + yaml)
     assert batch.rows.select("close", "volume").rows() == [(30.25, 1500.0), (None, 2000.0)]
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("1.234,5", 1234.5),
+        ("12.345.678", 12_345_678.0),
+        ("12.345", 12_345.0),
+        ("-1.000,25", -1000.25),
+        ("1,5E+3", 1500.0),
+        (",5", 0.5),
+        ("1.23", None),
+        ("1,234.5", None),
+        ("1.2345,6", None),
+    ],
+)
+def test_a_dot_beside_a_decimal_comma_parts_thousands(
+    drop: Drop, written: str, meant: float | None
+) -> None:
+    text = f"date;symbol;close\n2020-01-02;AAA;{written}\n"
+    batch = read(drop, text, YAML + "delimiter: ;\ndecimal: ','\n")
+    assert batch.rows["close"].to_list() == ([] if meant is None else [meant])
+    assert batch.rejected.height == (meant is None)
+
+
+def test_a_name_with_a_nul_byte_is_a_reject(drop: Drop) -> None:
+    batch = read(drop, f"{HEAD}{GOOD}{GOOD.replace('AAA', 'A' + chr(0) + 'B')}")
+    assert batch.rows["vendor_symbol"].to_list() == ["AAA"]
+    assert rejects(batch) == [(2, "unparseable", "symbol 'A\\x00B' is no text")]
 
 
 def test_headerless_file(drop: Drop) -> None:
@@ -388,12 +443,32 @@ def test_market_caps_known_at_a_time_of_day(drop: Drop) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("at", "session", "known"),
+    [
+        ("{column: as_of}", date(2020, 7, 31), datetime(2020, 7, 31, 23, 59, 59, 999_999, UTC)),
+        (
+            "{column: as_of, zone: America/New_York}",
+            date(2020, 7, 31),
+            datetime(2020, 8, 1, 3, 59, 59, 999_999, UTC),
+        ),
+    ],
+)
+def test_a_day_without_a_time_is_known_at_its_end(
+    drop: Drop, at: str, session: date, known: datetime
+) -> None:
+    text = "as_of,symbol,market_cap\n2020-07-31,GOOG,6\n"
+    batch = read(drop, text, f"{YAML}kind: market_caps\nknown_at: {at}\n")
+    assert batch.rows.select("session", "known_at").rows() == [(session, known)]
+
+
 def test_shares_are_one_whole(drop: Drop) -> None:
     yaml = "kind: shares\nunits: {shares: 1e6}\nknown_at: {column: filed}\n"
     text = "symbol,measured_on,shares,filed\nAAA,1999-12-31,5,2000-02-01\nAAA,2020-03-31,6,\n"
     batch = read(drop, text, YAML + yaml)
     assert batch.rows.select("measured_on", "known_at", "shares").rows() == [
-        (date(1999, 12, 31), datetime(2000, 2, 1, tzinfo=UTC), 5e6)
+        # At the begin of the day it was filed on nobody knew it.
+        (date(1999, 12, 31), datetime(2000, 2, 1, 23, 59, 59, 999_999, UTC), 5e6)
     ]
     assert rejects(batch) == [(2, "missing_key", "no known_at")]
 

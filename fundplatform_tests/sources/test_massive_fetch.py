@@ -258,6 +258,32 @@ def test_a_written_meaning_goes_before_the_vendor_s() -> None:
     ]
 
 
+@pytest.mark.parametrize("until", [date(2022, 10, 27), date(2022, 10, 28), None])
+def test_the_end_of_a_ticker_whose_last_day_is_written_is_a_delisting(until: date | None) -> None:
+    """The last bar was of the 27th; Massive says the 28th."""
+    gone = {"ticker": "TWTR", "name": "Twitter", "delisted_utc": "2022-10-28T00:00:00Z"}
+    unknown = VendorError("massive", Failure.UNKNOWN_SYMBOL, "no", "no")
+    answers = {
+        **ACTIONS,
+        f"{EVENTS}/TWTR/events": unknown,
+        "/v3/reference/tickers?ticker=TWTR": {"results": [gone]},
+    }
+    twitter = Tracked("TWTR", "TWTR", date(2020, 1, 2), "equity", "USD", until=until)
+    batch = Massive(access(answers, twitter)).fetch(
+        Kind.CORPORATE_ACTIONS, WEEK[0], date.max, now=LATER
+    )
+    assert batch.rows.select("vendor_symbol", "action", "ex_date").rows() == [
+        ("TWTR", "delisting", date(2022, 10, 31))
+    ]
+    # Written under its next ticker as well, it was renamed.
+    answers["/v3/reference/tickers?ticker=X"] = {"results": []}
+    other = Tracked("X", "TWTR", date(2022, 10, 28), "equity", "USD", until=date(2024, 1, 5))
+    if until == date(2022, 10, 27):
+        given = access(answers, twitter, other)
+        batch = Massive(given).fetch(Kind.CORPORATE_ACTIONS, WEEK[0], date.max, now=LATER)
+        assert batch.rows.is_empty()
+
+
 @pytest.mark.parametrize("kind", [Failure.UNKNOWN_SYMBOL, Failure.NOT_ENTITLED])
 def test_a_plan_without_ticker_events_is_no_failure(kind: Failure) -> None:
     refused = VendorError("massive", kind, "no", "no")

@@ -15,6 +15,7 @@ from fundplatform.errors import ConfigError
 from fundplatform.sources.base import Kind, batch_schema
 from fundplatform.sources.drop.cells import ROW
 from fundplatform.sources.drop.config import DropConfig
+from fundplatform.sources.drop.sessions import labelled, session_of
 from fundplatform.sources.drop.typed import WRONG
 from fundplatform.symbols import Symbol
 
@@ -109,33 +110,14 @@ def identities(
     return known, nameless
 
 
-def session_of(instant: pl.Expr, config: DropConfig) -> pl.Expr:
-    """The session of a UTC instant: its local date; the FX day begins at 17:00 New York."""
-    calendar = calendars.get(config.calendar)
-    if calendar.name == "24/7":
-        return instant.dt.date()
-    local = instant.dt.convert_time_zone(calendar.time_zone)
-    if calendar.name == "24/5":
-        # By the wall clock: seven hours on, 17:00 is midnight.
-        wall = local.dt.replace_time_zone(None) + timedelta(hours=7)
-        day = wall.dt.date()
-        return day.dt.offset_by(
-            pl.when(day.dt.weekday() == 6)
-            .then(pl.lit("2d"))
-            .when(day.dt.weekday() == 7)
-            .then(pl.lit("1d"))
-            .otherwise(pl.lit("0d"))
-        )
-    return local.dt.date()
-
-
 def _timed(frame: pl.DataFrame, config: DropConfig, interval: str) -> pl.DataFrame:
     """Add session, bar_open_at, known_at, whichever the kind has."""
     has = frame.columns
     match config.kind:
         case Kind.OHLCV:
             if "session" not in has:
-                frame = frame.with_columns(session=session_of(pl.col("bar_open_at"), config))
+                of = labelled if interval == "1d" else session_of
+                frame = frame.with_columns(session=of(pl.col("bar_open_at"), config))
             if interval == "1d":
                 label = pl.col("session").cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
                 frame = frame.with_columns(bar_open_at=label)

@@ -6,6 +6,7 @@ and inf written as numbers stay, for the validation rules to judge.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import polars as pl
 
@@ -18,6 +19,7 @@ LATEST_US = 4_102_444_800_000_000
 _ISO_DAY = r"^\d{4}-\d{2}-\d{2}$"
 # Midnight written out, as exchange-zone daily bars often are: the date before it is the session.
 _MIDNIGHT = r"^(\d{4}-\d{2}-\d{2})[ T]00:00(?::00(?:\.0+)?)?(?:Z|[+-]\d{2}:?\d{2})?$"
+_GROUPED = r"^[+-]?\d{1,3}(\.\d{3})+(,\d*)?$"
 _OFFSET = r"(?:Z|[+-]\d{2}:?\d{2})$"
 # Fewer cells than this are as quickly read as sorted out.
 _MANY = 10_000
@@ -108,7 +110,9 @@ def _meant(cells: pl.Series, name: str, style: Style) -> pl.Series:
 def _read(cells: pl.Series, name: str, role: Role, style: Style) -> pl.Series:
     match role:
         case "text":
-            return cells.cast(pl.String(), strict=False)
+            text = cells.cast(pl.String(), strict=False)
+            # PostgreSQL cannot hold it, and a name with it is damaged anyhow.
+            return text.set(text.str.contains("\0", literal=True), None)
         case "number":
             return _scaled(_number(cells, style), style.units.get(name))
         case "whole":
@@ -117,7 +121,11 @@ def _read(cells: pl.Series, name: str, role: Role, style: Style) -> pl.Series:
         case "date":
             return _each_once(cells, lambda different: _date(different, style))
         case "instant":
-            return _instant(cells, style)
+            at = _instant(cells, style)
+            # What a day says is public when it has ended: at its beginning nobody knew it.
+            return (
+                at.zip_with(~_is_day(cells, style), _end(at, style)) if name == "known_at" else at
+            )
 
 
 def _each_once(cells: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -130,7 +138,10 @@ def _each_once(cells: pl.Series, read: Callable[[pl.Series], pl.Series]) -> pl.S
 
 def _number(cells: pl.Series, style: Style) -> pl.Series:
     if cells.dtype == pl.String() and style.decimal == ",":
-        cells = cells.str.replace(",", ".", literal=True)
+        # A dot can only part thousands then: 1.234 is no 1.234, and 1.23 is no number.
+        grouped = cells.str.contains(_GROUPED)
+        cells = cells.set(cells.str.contains(".", literal=True) & ~grouped, None)
+        cells = cells.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
     return cells.cast(pl.Float64(), strict=False)
 
 
@@ -157,7 +168,7 @@ def _date(cells: pl.Series, style: Style) -> pl.Series:
         day = text.str.extract(_MIDNIGHT) if _has_midnights(text) else text
         day = day.zip_with(day.is_not_null(), text)
         return day.set(~day.str.contains(_ISO_DAY), None).str.to_date("%Y-%m-%d", strict=False)
-    if "%H" in form or "%I" in form or "%T" in form:
+    if _has_hours(form):
         return _naive(text.str.to_datetime(form, time_unit="us", strict=False)).dt.date()
     return text.str.to_date(form, strict=False)
 
@@ -180,10 +191,29 @@ def _instant(cells: pl.Series, style: Style) -> pl.Series:
         return _since_1970(_number(cells, style), UNIX_FORMATS[form])
     text = cells.cast(pl.String(), strict=False)
     if form is not None:
-        if "%H" not in form and "%I" not in form and "%T" not in form:
+        if not _has_hours(form):
             return _in_utc(text.str.to_date(form, strict=False).cast(pl.Datetime("us")), style)
         return _in_utc(text.str.to_datetime(form, time_unit="us", strict=False), style)
     return _iso_instant(text, style)
+
+
+def _is_day(cells: pl.Series, style: Style) -> pl.Series:
+    """Whether a cell names a day without a time."""
+    form = style.date_format
+    if cells.dtype == pl.String() and form is None:
+        return cells.str.contains(_ISO_DAY).fill_null(False)
+    hours = form is None or form in UNIX_FORMATS or _has_hours(form)
+    return pl.repeat(cells.dtype == pl.Date() or not hours, len(cells), eager=True)
+
+
+def _has_hours(form: str) -> bool:
+    return any(mark in form for mark in ("%H", "%I", "%T"))
+
+
+def _end(midnight: pl.Series, style: Style) -> pl.Series:
+    """The last microsecond of the days that begin at these instants."""
+    local = midnight.dt.convert_time_zone(style.time_zone).dt.offset_by("1d")
+    return local.dt.convert_time_zone("UTC") - timedelta(microseconds=1)
 
 
 def _since_1970(value: pl.Series, microseconds: float) -> pl.Series:

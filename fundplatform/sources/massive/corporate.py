@@ -20,7 +20,14 @@ from fundplatform.sources.massive.actions import (
 from fundplatform.sources.massive.bars import ZONE
 from fundplatform.sources.massive.names import ask_name, is_due, known_names, name_request
 from fundplatform.sources.massive.pages import Next, pages
-from fundplatform.sources.massive.wanted import Wish, keep, listings, whole_market, wishes
+from fundplatform.sources.massive.wanted import (
+    Wish,
+    keep,
+    last_tickers,
+    listings,
+    whole_market,
+    wishes,
+)
 from fundplatform.sources.web.collect import Collector
 from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.profile import Access, Reply, Web
@@ -162,7 +169,11 @@ def _wanted_rows(found: Sequence[pl.DataFrame], wanted: Sequence[Wish] | None) -
     if not found:
         return _NOTHING.to_frame().with_columns(page=pl.lit(0), row_number=pl.lit(0))
     rows = pl.concat(f.with_columns(page=pl.lit(n)) for n, f in enumerate(found))
-    return rows if wanted is None else keep(rows, wanted, "ex_date")
+    if wanted is None:
+        return rows
+    if "listed_to" in rows.columns:
+        return keep(rows, last_tickers(wanted), "listed_to")
+    return keep(rows, wanted, "ex_date")
 
 
 def _of(rejected: pl.DataFrame, wanted: Sequence[Wish]) -> pl.DataFrame:

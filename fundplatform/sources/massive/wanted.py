@@ -4,7 +4,7 @@ A company's former tickers are remembered from its ticker events. No requests he
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
@@ -17,6 +17,7 @@ from fundplatform.sources.web.profile import Tracked
 EVERYTHING = "*"
 # 60 sessions: after a longer silence the ticker may be another company's.
 _LONGEST_GAP = timedelta(days=90)
+_LATE = timedelta(days=7)
 _MEANING = pl.Schema({"symbol": pl.String(), "asset_class": pl.String(), "quote": pl.String()})
 
 
@@ -71,6 +72,25 @@ def wishes(
             if low <= high:
                 found.append(Wish(name.ticker, low, high, one))
     return found
+
+
+def last_tickers(wanted: Sequence[Wish]) -> list[Wish]:
+    """Each company's last ticker, some days longer: the end of an earlier one is a rename.
+
+    A person writes the last bar's day, the vendor may say the day after it.
+    """
+    begun: dict[tuple[str, str, str], date] = {}
+    for wish in wanted:
+        begun[_company(wish)] = max(wish.first, begun.get(_company(wish), wish.first))
+    return [
+        replace(w, last=min(w.last, date.max - _LATE) + _LATE)
+        for w in wanted
+        if w.first == begun[_company(w)]
+    ]
+
+
+def _company(wish: Wish) -> tuple[str, str, str]:
+    return wish.tracked.symbol, wish.tracked.asset_class, wish.tracked.quote
 
 
 def keep(rows: pl.DataFrame, wanted: Sequence[Wish], day: str = "session") -> pl.DataFrame:
