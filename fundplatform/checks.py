@@ -61,8 +61,8 @@ def contract_checks(
     """A blocking contract per computed table, the users' suites, and the row identity.
 
     Args:
-        assets: All of the location. Raw tables have no contract: they keep what vendors sent, bad
-            rows included, and their declaration is the writer's to hold (`Writer.write`).
+        assets: All of the location. Raw ones are `raw_contracts.py`'s: they keep what vendors sent,
+            bad rows included, and only their form is held.
         suites: The users'.
         rules: Their limits.
         report: Where the latest quality report is, linked from the row identity.

@@ -1,7 +1,8 @@
 """What `tables.py` cannot say of a column: the values it may have, and which is never the larger.
 
 Declarations only, by table and column; `contracts.py` makes clauses of them. A term of "*" holds
-for every table with that column. prices.rejected has none: bad rows are what it is for.
+for every table with that column. prices.rejected has none: bad rows are what it is for. A raw
+table has terms and no ranges: it keeps what the vendor said.
 """
 
 from collections.abc import Mapping
@@ -120,10 +121,12 @@ class Terms:
 
 
 def terms(table: Table, column: Column) -> Terms:
-    """Those of the table itself go before those of every table."""
+    """Those of the table itself go before those of every table; raw tables have no range."""
     if table.full_name in _FREE:
         return Terms(None, None)
     own, every = (table.full_name, column.name), (ANY, column.name)
+    if table.schema == "raw":
+        return Terms(ONE_OF.get(own, ONE_OF.get(every)), None)
     between = BETWEEN.get(own, BETWEEN.get(every))
     if between is None and column.name.endswith("_percentile"):
         between = _PERCENT

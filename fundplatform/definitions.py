@@ -37,6 +37,7 @@ from fundplatform.clock import utc_now as utc_now
 from fundplatform.desk import Desk
 from fundplatform.finance.index_definition import SHIPPED, IndexDefinition, load_definitions
 from fundplatform.finance.metric_rules import MetricRules, load_metric_rules
+from fundplatform.raw_contracts import raw_contract_checks
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
@@ -119,6 +120,7 @@ def build_definitions(
                 settings.rules,
                 settings.quality_report,
             ),
+            *raw_contract_checks(computed),
             *index_checks.index_checks(),
             proofs.adjusted_prices(),
             *freshness_checks(sources, clock),

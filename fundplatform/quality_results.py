@@ -38,18 +38,19 @@ def record(store: Store, stamp: Stamp, suite: str, judged: Iterable[Judged]) -> 
         suite: `contract`, or the name of a user's suite.
         judged: Findings in the order of the suite.
     """
-    frame = pl.concat([rows(stamp, suite, one) for one in judged])
-    own: dict[str, int | str] = {"check_id": _check_id(stamp), "suite": suite}
+    check_id = f"{stamp.run_id}/{stamp.recorded_at.isoformat()}"
+    frame = pl.concat([rows(check_id, suite, one) for one in judged])
+    own: dict[str, int | str] = {"check_id": check_id, "suite": suite}
     with store.transaction(stamp) as writer:
         writer.write(tables.QUALITY_RESULTS, frame, Slice(own))
 
 
-def rows(stamp: Stamp, suite: str, judged: Judged) -> pl.DataFrame:
+def rows(check_id: str, suite: str, judged: Judged) -> pl.DataFrame:
     """The frame of `record`, without the writer's stamps."""
     own = [n for n in tables.QUALITY_RESULTS.column_names if n not in tables.QUALITY_RESULTS.stamps]
     told = [
         {
-            "check_id": _check_id(stamp),
+            "check_id": check_id,
             "table_name": judged.table.full_name,
             "suite": suite,
             "number": number,
@@ -66,10 +67,6 @@ def rows(stamp: Stamp, suite: str, judged: Judged) -> pl.DataFrame:
         for number, f in enumerate(judged.findings, 1)
     ]
     return pl.DataFrame(told, {n: tables.QUALITY_RESULTS.polars_schema[n] for n in own})
-
-
-def _check_id(stamp: Stamp) -> str:
-    return f"{stamp.run_id}/{stamp.recorded_at.isoformat()}"
 
 
 def _span(table: Table, batch: pl.DataFrame) -> tuple[date | None, date | None]:

@@ -94,7 +94,7 @@ def test_a_bad_batch_stops_what_rests_on_it(store: DuckDBStore) -> None:
     assert failed["expectation"].to_list() == ["expect_column_values_to_be_between"]
 
 
-def test_raw_tables_have_no_contract() -> None:
+def test_a_users_suite_is_about_a_computed_table() -> None:
     @dg.asset(key=["raw", "sample", "ohlcv"])
     def raw() -> None: ...
 

@@ -147,7 +147,7 @@ def test_rows_of_a_batch_without_sessions(duckdb_store: DuckDBStore) -> None:
     found = [Finding("expect_x", passed=False, expected="a=1", actual="2", offenders=["é"])]
     table = tables.INSTRUMENTS
     judged = Judged.of(table, table.empty(), found)
-    told = rows(Stamp("r", AT), "contract", judged).row(0, named=True)
+    told = rows("r/now", "contract", judged).row(0, named=True)
     assert (told["from_session"], told["rows"], told["offenders"]) == (None, 0, '["\\u00e9"]')
     record(duckdb_store, Stamp("r", AT), "contract", [judged, judged_of(tables.LEVELS)])
     record(duckdb_store, Stamp("r", AT), "contract", [judged_of(tables.METRICS)])

@@ -16,6 +16,7 @@ from fundplatform.assets.describe import table_metadata
 from fundplatform.assets.partitions import BACKFILL, raw_partitions
 from fundplatform.assets.spans import FRESH, whole
 from fundplatform.clock import Clock
+from fundplatform.raw_contracts import counted, load_check_id
 from fundplatform.sources.base import Coverage, Kind, Source, newest_session
 from fundplatform.sources.web.profile import OnTheWeb
 from fundplatform.storage.outputs import Load
@@ -85,6 +86,10 @@ def raw_asset(source: Source, kind: Kind, clock: Clock, syncs: Syncs) -> dg.Asse
         context.add_output_metadata(_told(done))
         listings = source.listings(kind) if batch.listings is None else batch.listings
         load = Load(spec, kind, batch, listings, attempt=done.attempt, terms=done.terms)
+        if kind is not Kind.QUOTES:
+            # Quotes come every few minutes; what they are is of no later use.
+            check_id = load_check_id(context.run_id, context.asset_key)
+            load = replace(load, contract=counted(kind, batch.rows, check_id))
         if not coverage.partitioned:
             return load
         coming = not_yet(source, kind, first, last, done.asked_at) | batch.absent

@@ -30,6 +30,8 @@ class Load:
         unrecorded: Sessions not to be recorded as materialised (the source has not got them yet).
         attempt: The record of the fetch, still without the counts of rows.
         terms: What is agreed with the vendor; the source's health is judged by it.
+        contract: How the batch keeps to its contract, rows of ops.quality_results; None where
+            nobody counted.
     """
 
     spec: SourceSpec
@@ -41,6 +43,7 @@ class Load:
     unrecorded: frozenset[date] = frozenset()
     attempt: Attempt | None = None
     terms: Terms = field(default_factory=Terms)
+    contract: pl.DataFrame | None = None
 
 
 @dataclass(frozen=True)

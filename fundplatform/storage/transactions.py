@@ -142,9 +142,12 @@ def _write_rows(writer: Writer, table: Table, rows: pl.DataFrame, within: Slice)
 
 
 def _write_evidence(writer: Writer, load: Load, source_id: int) -> int:
-    """Store rejects and payloads; returns the number of rejects not seen before."""
+    """Store rejects, payloads, the contract's counts; returns how many rejects are new."""
     own = Slice({"source_id": source_id, "kind": str(load.kind)})
     stamps = [pl.lit(source_id).alias("source_id"), pl.lit(str(load.kind)).alias("kind")]
+    if load.contract is not None:
+        checked = Slice({"check_id": load.contract["check_id"][0]})
+        writer.write(tables.QUALITY_RESULTS, load.contract, checked)
     counts = writer.write(tables.REJECTED_AT_LOAD, load.batch.rejected.with_columns(stamps), own)
     writer.write(tables.PAYLOADS, load.batch.payloads.with_columns(stamps), own)
     return counts.inserted
