@@ -122,22 +122,17 @@ def _caps(walk: Walk, limits: Limits) -> Found:
 def _standing_still(walk: Walk, limits: Limits) -> list[Found]:
     """V18."""
     sound = np.flatnonzero(walk.sound)
-    same = np.zeros(len(sound), np.bool_)
-    if len(sound) > 1:
-        a, b = sound[:-1], sound[1:]
-        same[1:] = (walk.before[b] == a) & (walk.close[a] == walk.close[b])
-        for values in (walk.open, walk.high, walk.low, walk.volume):
-            left, right = values[a], values[b]
-            same[1:] &= (left == right) | (np.isnan(left) & np.isnan(right))
-        same &= ~(np.isnan(walk.volume[sound]) & (walk.high[sound] == walk.low[sound]))
+    same = _as_before(walk, sound)
     place = np.arange(len(sound))
     run = place - np.maximum.accumulate(np.where(same, 0, place)) + 1
+    still = np.flatnonzero(same)
+    bars = sound[still]
 
     def runs_of(name: str) -> Bools:
-        length = _limit(walk, limits, "V18", name)[sound]
-        start = np.maximum(place - length + 1, 0).astype(np.int64)
-        near = walk.day[sound] - walk.day[sound[start]] <= LOOKBACK_DAYS
-        return same & (run >= length) & near
+        length = _limit(walk, limits, "V18", name)[bars]
+        start = np.maximum(still - length + 1, 0).astype(np.int64)
+        near = walk.day[bars] - walk.day[sound[start]] <= LOOKBACK_DAYS
+        return (run[still] >= length) & near
 
     stuck, standing = runs_of("error"), runs_of("warn")
     error = _limit(walk, limits, "V18", "error")
@@ -145,11 +140,26 @@ def _standing_still(walk: Walk, limits: Limits) -> list[Found]:
         _refused(
             walk,
             "V18",
-            sound[stuck],
+            bars[stuck],
             lambda p: f"the same prices and volume for {error[p]:.0f} bars or more",
         ),
-        _marked(walk, "V18", sound[standing & ~stuck]),
+        _marked(walk, "V18", bars[standing & ~stuck]),
     ]
+
+
+def _as_before(walk: Walk, sound: Ints) -> Bools:
+    """By sound bar: prices and volume are those of the bar before."""
+    same = np.zeros(len(sound), np.bool_)
+    close = walk.close[sound]
+    same[1:] = (walk.before[sound[1:]] == sound[:-1]) & (close[1:] == close[:-1])
+    # Few bars have the close of the one before: only those are looked at further.
+    at = np.flatnonzero(same)
+    own, last = sound[at], sound[at - 1]
+    for values in (walk.open, walk.high, walk.low, walk.volume):
+        left, right = values[last], values[own]
+        same[at] &= (left == right) | (np.isnan(left) & np.isnan(right))
+    same[at] &= ~(np.isnan(walk.volume[own]) & (walk.high[own] == walk.low[own]))
+    return same
 
 
 def _volumes(walk: Walk, limits: Limits) -> Found:

@@ -94,8 +94,11 @@ def copies(walk: Walk, bars: pl.DataFrame, limits: Limits) -> pl.DataFrame:
     place = np.flatnonzero(usable)
     found: dict[tuple[int, int], tuple[int, int]] = {}
     sources = bars["source_id"].to_numpy()
+    volume, series = walk.volume[place], walk.series[place]
     for lag in range(1, _LAGS + 1):
-        for key, count in _equal(walk, place, lag, sources, int(least * share)).items():
+        same = (volume[lag:] == volume[:-lag]) & (series[lag:] == series[:-lag])
+        now, then = place[lag:][same], place[:-lag][same]
+        for key, count in _equal(walk, now, then, sources, int(least * share)).items():
             found[key] = max(found.get(key, (0, 0)), (count, lag))
     rows = []
     for (source, day), (count, lag) in found.items():
@@ -110,16 +113,9 @@ def copies(walk: Walk, bars: pl.DataFrame, limits: Limits) -> pl.DataFrame:
 
 
 def _equal(
-    walk: Walk,
-    place: Ints,
-    lag: int,
-    sources: NDArray[np.int16],
-    least: int,
+    walk: Walk, now: Ints, then: Ints, sources: NDArray[np.int16], least: int
 ) -> dict[tuple[int, int], int]:
-    """(source, day) to how many of its bars equal those `lag` bars before; few are left out."""
-    now, then = place[lag:], place[:-lag]
-    same = (walk.volume[now] == walk.volume[then]) & (walk.series[now] == walk.series[then])
-    now, then = now[same], then[same]
+    """(source, day) to how many of its bars have the prices of those before; few are left out."""
     same = walk.day[now] - walk.day[then] <= LOOKBACK_DAYS
     for values in (walk.open, walk.high, walk.low, walk.close):
         same &= values[now] == values[then]

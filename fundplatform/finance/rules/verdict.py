@@ -6,6 +6,7 @@ stand in `row.py`, `series.py`, `cross.py` and `sessions.py`.
 """
 
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 
@@ -119,18 +120,24 @@ def judge(
     decided = decide(bars, overrides)
     bars = decided.bars.with_columns(_copies=packing.copies(decided.bars, BAR_KEY))
     limits = limits.among(bars["asset_class"].unique())
-    marks = _by_row(bars, limits)
+    # Two cores: what a line submits and what the next ones do need nothing of each other.
+    with ThreadPoolExecutor(1) as beside:
+        placed = beside.submit(in_series, bars)
+        marks = _by_row(bars, limits)
+        decided.forgiven(marks.bad)
+        sound = (marks.bad == 0) & ~places(decided.excluded, bars.height)
+        usable = ((marks.bad & np.uint32(_NO_PART)) == 0) & ~places(decided.excluded, bars.height)
+        order, begins = placed.result()
+        known = ACTIONS.to_frame() if actions is None else actions
+        walk = walked(bars, order, begins, usable, sound, known)
+        over_series = beside.submit(series.judge_series, walk, limits)
+        gaps = sessions.gaps(bars, order, begins, limits)
+        compared = cross.compared(bars, sound, limits)
+        whole = pl.concat([sessions.row_counts(bars, limits), sessions.copies(walk, bars, limits)])
+        found, released = over_series.result()
+    marks.add([*found, gaps])
+    marks.add(compared)
     decided.forgiven(marks.bad)
-    sound = (marks.bad == 0) & ~places(decided.excluded, bars.height)
-    usable = ((marks.bad & np.uint32(_NO_PART)) == 0) & ~places(decided.excluded, bars.height)
-    order, begins = in_series(bars)
-    known = ACTIONS.to_frame() if actions is None else actions
-    walk = walked(bars, order, begins, usable, sound, known)
-    found, released = series.judge_series(walk, limits)
-    marks.add([*found, sessions.gaps(bars, order, begins, limits)])
-    marks.add(cross.compared(bars, sound, limits))
-    decided.forgiven(marks.bad)
-    whole = pl.concat([sessions.row_counts(bars, limits), sessions.copies(walk, bars, limits)])
     return _outcome(bars, marks, decided, released, _within(whole, window), window)
 
 
@@ -252,20 +259,13 @@ def _join(*names: str) -> pl.Expr:
     return pl.concat_str(names, separator="; ", ignore_nulls=True)
 
 
-def _texts(masks: Masks) -> dict[int, str]:
-    """Each mask that occurs to its ids in order."""
-    return {
-        int(mask): ",".join(r.id for r in RULES if int(mask) & r.bit) for mask in np.unique(masks)
-    }
-
-
 def _ids(frame: pl.DataFrame, masks: Masks) -> pl.Series:
-    """The ids of the rules that each row of the frame fails; NULL where none."""
-    own = masks[frame["_row"].to_numpy()]
-    if not own.any():
+    """The ids of the rules that each row of the frame fails, in order; NULL where none."""
+    own = pl.Series(masks[frame["_row"].to_numpy()])
+    texts = {m: ",".join(r.id for r in RULES if m & r.bit) or None for m in own.unique().to_list()}
+    if set(texts) <= {0}:
         return pl.Series([None], dtype=pl.String).new_from_index(0, frame.height)
-    texts = {mask: text or None for mask, text in _texts(own).items()}
-    return pl.Series(own).replace_strict(list(texts), list(texts.values()), return_dtype=pl.String)
+    return own.replace_strict(list(texts), list(texts.values()), return_dtype=pl.String)
 
 
 def _validated(passing: pl.DataFrame, marks: _Marks, decided: Decided) -> pl.DataFrame:

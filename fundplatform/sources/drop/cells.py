@@ -124,11 +124,8 @@ def _at_once(
     quoted = b'"' in body
     if b"\r" in body and body.count(b"\r") != body.count(b"\r\n"):
         return None
-    if not quoted:
-        ends = body.count(b"\n") + (not body.endswith(b"\n"))
-        if body.count(delimiter.encode()) != ends * (len(names) - 1):
-            return None
     try:
+        # A line that is long is refused.
         frame = pl.read_csv(
             body,
             has_header=False,
@@ -138,9 +135,12 @@ def _at_once(
     except pl.exceptions.PolarsError:
         return None
     # A line that is short leaves its last cell empty, and so does a blank one.
-    if (quoted or len(names) == 1) and frame[names[-1]].null_count():
+    if not frame[names[-1]].null_count():
+        return frame
+    if quoted or len(names) == 1:
         return None
-    return frame
+    ends = body.count(b"\n") + (not body.endswith(b"\n"))
+    return frame if body.count(delimiter.encode()) == ends * (len(names) - 1) else None
 
 
 def _row_by_row(body: bytes, delimiter: str, names: list[str]) -> Table:
