@@ -48,7 +48,8 @@ def gaps(
     if not every:
         rows = rows.filter(pl.col("state").is_in([str(s) for s in ledger.WANTED]))
     click.echo()
-    shown = rows.select(*_SHOWN, "sessions", "tries", "next_try_at").sort(*_SHOWN[:3], _SHOWN[5])
+    again = pl.col("next_try_at").dt.strftime("%Y-%m-%d %H:%M UTC").alias("next_try")
+    shown = rows.select(*_SHOWN, "sessions", "tries", again).sort(*_SHOWN[:3], _SHOWN[5])
     console.print(summary.frame_table(shown.head(_MOST), "Gaps"))
     if rows.height > _MOST:
         click.echo(f"... and {rows.height - _MOST} more ranges: table ops.gaps has them all")

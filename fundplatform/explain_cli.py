@@ -11,6 +11,8 @@ from fundplatform.settings import Settings
 from fundplatform.summary import frame_table
 
 _WIDTH = 200
+# A row of more columns does not fit beside their names: it is shown upright.
+_BROAD = 12
 
 
 @click.group()
@@ -47,6 +49,7 @@ def show(found: Explanation, rows: int) -> None:
         if isinstance(content, pl.DataFrame):
             shown = _exact(content if rows == 0 else content.head(rows))
             more = content.height - shown.height
+            shown = _upright(shown) if content.height == 1 and content.width > _BROAD else shown
             console.print(frame_table(shown, f"{title}{f' ({more} more)' if more else ''}"))
             continue
         click.echo(f"\n{title}")
@@ -55,6 +58,12 @@ def show(found: Explanation, rows: int) -> None:
     if not found.holds:
         click.echo("something above does not hold", err=True)
         raise click.exceptions.Exit(1)
+
+
+def _upright(row: pl.DataFrame) -> pl.DataFrame:
+    """One row as a column of names and one of values."""
+    texts = [None if value is None else str(value) for value in row.row(0)]
+    return pl.DataFrame({"column": row.columns, "value": pl.Series(texts, dtype=pl.String())})
 
 
 def _exact(frame: pl.DataFrame) -> pl.DataFrame:

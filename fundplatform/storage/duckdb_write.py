@@ -19,6 +19,7 @@ from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
 from fundplatform.storage.sql_text import (
     bounds,
     key_order,
+    later,
     literal,
     names,
     select,
@@ -131,7 +132,7 @@ class DuckDBWriter:
         gone = (["SELECT old FROM _diff"] if updated else []) + (
             ["SELECT old FROM _absent"] if removed else []
         )
-        came = f"SEMI JOIN _diff USING ({names(table.key)})"
+        came = f"JOIN _diff USING ({names(table.key)})"
         touched = self._days(table, f"{_STAGED} {came}") if inserted or updated else frozenset()
         if gone:
             old = f"{where} AND rowid IN ({' UNION ALL '.join(gone)})"
@@ -139,7 +140,7 @@ class DuckDBWriter:
             self._remember(table, old)
             self._connection.execute(f"DELETE FROM {table.full_name} WHERE {old}")  # noqa: S608
         if inserted or updated:
-            self._insert(table, came)
+            self._insert(table, came, since="_diff.since")
         return Counts(inserted, updated, incoming - inserted - updated, removed, touched)
 
     def _days(self, table: Table, source: str) -> frozenset[date]:
@@ -152,7 +153,7 @@ class DuckDBWriter:
         return int(self._connection.sql(f"SELECT count(*) FROM {source}").fetchall()[0][0])  # noqa: S608
 
     def _find_differences(self, table: Table, where: str) -> None:
-        """Temp table _diff: key and `old` rowid of rows that are new (NULL) or changed.
+        """Temp table _diff: key, `old` rowid and `since` of rows that are new (NULL) or changed.
 
         DuckDB holds NaN equal to NaN, and IS DISTINCT FROM holds NULL equal to NULL.
         """
@@ -160,8 +161,9 @@ class DuckDBWriter:
         on = " AND ".join(f't."{n}" = s."{n}"' for n in table.key)
         self._connection.execute(
             f"CREATE OR REPLACE TEMP TABLE _diff AS "  # noqa: S608
-            f"SELECT {names(table.key, 's.')}, t.rowid AS old FROM {_STAGED} s LEFT JOIN "
-            f"(SELECT rowid, {names((*table.key, *table.values))} FROM {table.full_name} "
+            f"SELECT {names(table.key, 's.')}, t.rowid AS old, t.recorded_from AS since "
+            f"FROM {_STAGED} s LEFT JOIN (SELECT rowid, "
+            f"{names((*table.key, *table.values, WRITER_STAMPS[0]))} FROM {table.full_name} "
             f"WHERE {where}) t ON {on} WHERE t.rowid IS NULL OR {changed or 'false'}"
         )
 
@@ -179,7 +181,7 @@ class DuckDBWriter:
     def _remember(self, table: Table, old: str) -> None:
         if table.revisions:
             ledger = tables.revisions_of(table).full_name
-            until = literal(self._stamp.recorded_at)
+            until = later(self._stamp.recorded_at, "recorded_from")
             self._connection.execute(
                 f"INSERT INTO {ledger} BY NAME "  # noqa: S608
                 f"SELECT *, {until} AS recorded_to FROM {table.full_name} WHERE {old}"
@@ -188,11 +190,13 @@ class DuckDBWriter:
     def _register(self, staged: pl.DataFrame) -> None:
         self._connection.register(_STAGED, staged.to_arrow(compat_level=pl.CompatLevel.newest()))
 
-    def _insert(self, table: Table, only: str, fixed: Mapping[str, str] = _NONE) -> None:
+    def _insert(
+        self, table: Table, only: str, fixed: Mapping[str, str] = _NONE, since: str | None = None
+    ) -> None:
         at, run = WRITER_STAMPS
-        values: dict[str, str | datetime] = {at: self._stamp.recorded_at, run: self._stamp.run_id}
-        values |= fixed
-        own = ", ".join(f'{literal(v)} AS "{n}"' for n, v in values.items())
+        own = f'{later(self._stamp.recorded_at, since)} AS "{at}", '
+        values = {run: self._stamp.run_id, **fixed}
+        own += ", ".join(f'{literal(v)} AS "{n}"' for n, v in values.items())
         order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
         # Staged rows come sorted; a join loses that order.
         self._connection.execute(

@@ -28,6 +28,15 @@ def literal(value: int | str | date | datetime) -> str:
     return str(int(value))
 
 
+def later(at: datetime, since: str | None) -> str:
+    """The instant, or what the column `since` holds, if that is later.
+
+    A version never ends before it began, and the next one begins where it ends, whatever the
+    clocks of two hosts say: else both would stand at some instant.
+    """
+    return f"GREATEST({literal(at)}, {since})" if since else literal(at)
+
+
 def names(columns: Sequence[str], of: str = "") -> str:
     """Quoted column names, comma-separated, each after the prefix `of` (as in `t.`)."""
     return ", ".join(f'{of}"{n}"' for n in columns)

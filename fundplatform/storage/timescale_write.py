@@ -16,7 +16,7 @@ from fundplatform.errors import SchemaError
 from fundplatform.sources.base import SourceSpec
 from fundplatform.storage import catalog, change_record, timescale_locks
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
-from fundplatform.storage.sql_text import bounds, literal, names, select, tight
+from fundplatform.storage.sql_text import bounds, later, literal, names, select, tight
 from fundplatform.storage.staging import days_of, stage
 from fundplatform.storage.timescale_connect import Connection
 from fundplatform.storage.timescale_locks import Notify
@@ -24,6 +24,7 @@ from fundplatform.tables import Table
 
 # Rows encoded at a time: bounds the memory of a load, and is past the point where more is faster.
 _BATCH = 65_536
+_FROM = "recorded_from"
 _BARS = (tables.OHLCV, tables.VALIDATED)
 
 
@@ -183,7 +184,7 @@ class TimescaleWriter:
         self._run("ANALYZE _staged")
 
     def _find_differences(self, table: Table, where: str) -> None:
-        """Temp table _diff: rows that are new or, where `_known`, changed.
+        """Temp table _diff: rows that are new or, where `_known`, changed `_since` they stand.
 
         PostgreSQL holds NaN equal to NaN, and IS DISTINCT FROM holds NULL equal to NULL.
         """
@@ -191,8 +192,9 @@ class TimescaleWriter:
         changed = " OR ".join(f't."{n}" IS DISTINCT FROM s."{n}"' for n in table.values)
         self._run(
             f"CREATE TEMP TABLE _diff ON COMMIT DROP AS "  # noqa: S608
-            f"SELECT s.*, {first} IS NOT NULL AS _known FROM _staged s LEFT JOIN "
-            f"(SELECT {names((*table.key, *table.values))} FROM {table.full_name} WHERE {where}) t "
+            f"SELECT s.*, {first} IS NOT NULL AS _known, t.recorded_from AS _since "
+            f"FROM _staged s LEFT JOIN (SELECT {names((*table.key, *table.values, _FROM))} "
+            f"FROM {table.full_name} WHERE {where}) t "
             f"ON {_same(table)} WHERE {first} IS NULL OR {changed or 'false'}"
         )
 
@@ -205,12 +207,12 @@ class TimescaleWriter:
             gone = (
                 f"WITH gone AS ({gone} RETURNING {names(table.column_names, 't.')}) "  # noqa: S608
                 f'INSERT INTO {ledger.full_name} ({columns}, "recorded_to") '
-                f"SELECT {columns}, {literal(self._stamp.recorded_at)} FROM gone"
+                f"SELECT {columns}, {later(self._stamp.recorded_at, _FROM)} FROM gone"
             )
         self._run(gone)
 
     def _put_in(self, table: Table) -> None:
-        own = ", ".join(literal(v) for v in (self._stamp.recorded_at, self._stamp.run_id))
+        own = f"{later(self._stamp.recorded_at, '_since')}, {literal(self._stamp.run_id)}"
         columns = [n for n in table.column_names if n not in self._stamps()]
         order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
         self._run(

@@ -98,6 +98,29 @@ class StoreSuite:
         assert found.schema == tables.OHLCV.polars_schema
         assert found["run_id"].to_list() == ["run-1"]
 
+    def test_a_clock_that_is_behind_leaves_one_version_at_every_instant(self, store: Store) -> None:
+        """Hosts' clocks differ, and who waited for the other's lock took its time before."""
+        behind = Stamp("run-3", SECOND.recorded_at - timedelta(hours=1))
+        put(store, tables.OHLCV, bars((1, MONDAY, 2.0), (2, MONDAY, 3.0)))
+        put(store, tables.OHLCV, bars((1, MONDAY, 2.1), (2, MONDAY, 3.0)), stamp=SECOND)
+        put(store, tables.OHLCV, bars((1, MONDAY, 2.2), (2, MONDAY, 3.1)), stamp=behind)
+        stood = {
+            FIRST.recorded_at: [2.0, 3.0],
+            behind.recorded_at: [2.0, 3.1],
+            SECOND.recorded_at - timedelta(microseconds=1): [2.0, 3.1],
+            # The two versions of one instant: the last to be written stands.
+            SECOND.recorded_at: [2.2, 3.1],
+        }
+        for at, expected in stood.items():
+            assert store.read(tables.OHLCV, as_of=at)["close"].to_list() == expected
+        past = store.read(tables.revisions_of(tables.OHLCV)).sort("instrument_id", "close")
+        spans = past.select("close", "recorded_from", "recorded_to").rows()
+        assert spans == [
+            (2.0, FIRST.recorded_at, SECOND.recorded_at),
+            (2.1, SECOND.recorded_at, SECOND.recorded_at),
+            (3.0, FIRST.recorded_at, behind.recorded_at),
+        ]
+
     def test_as_of_needs_a_ledger_and_a_time_zone(self, store: Store) -> None:
         with pytest.raises(SchemaError, match="keeps no superseded versions"):
             store.read(tables.LEVELS, as_of=FIRST.recorded_at)
