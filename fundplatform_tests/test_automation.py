@@ -12,6 +12,7 @@ import duckdb
 import pytest
 from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_FAILURE_REASON_TAG
+from dagster._core.test_utils import create_run_for_test
 from dagster._core.utils import make_new_backfill_id, make_new_run_id
 
 from fundplatform import tables
@@ -19,6 +20,7 @@ from fundplatform.automation.gap_ledger import ledgers
 from fundplatform.automation.gap_sensor import SOONER
 from fundplatform.automation.heat_map import heat_map
 from fundplatform.automation.ledger_asset import table
+from fundplatform.automation.requests import ORIGIN, one_run
 from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.definitions import build_definitions
 from fundplatform.health import Health
@@ -26,6 +28,7 @@ from fundplatform.settings import Settings
 from fundplatform.sources.base import Kind, SourceSpec
 from fundplatform.sources.sample import Sample
 from fundplatform.storage.base import Slice, Stamp
+from fundplatform.storage.io_manager import RANGE_END, RANGE_START
 from fundplatform_tests.pipeline import Pipeline, make
 
 # Thanksgiving and the half day after it lie within; Facebook lists on 2012-05-18.
@@ -93,6 +96,10 @@ def asked(result: dg.SensorResult | dg.SkipReason) -> dict[str, list[str]]:
     assert isinstance(result, dg.SensorResult), result
     found: dict[str, list[str]] = {}
     for one in result.run_requests or []:
+        if one.asset_selection:
+            found |= {key.to_user_string(): [] for key in one.asset_selection}
+            found["days"] = [one.tags[RANGE_START], one.tags[RANGE_END]]
+            continue
         subset = one.asset_graph_subset
         assert subset is not None
         for key, days in subset.partitions_subsets_by_asset_key.items():
@@ -284,6 +291,19 @@ def test_the_ledger_is_a_table(loaded: Pipeline) -> None:
     assert table([]).columns[0] == "source"
 
 
+def test_one_run_is_asked_for_where_one_does() -> None:
+    a, b, c = (dg.AssetKey(["some", name]) for name in "abc")
+    day, later = date(2012, 5, 1), date(2012, 5, 2)
+    request = one_run([Chunk("", (a,)), Chunk("", (b, a), day, later, 2), Chunk("", (c,))], "us")
+    assert request is not None
+    assert request.asset_selection == [a, b, c]
+    span = {RANGE_START: "2012-05-01", RANGE_END: "2012-05-02"}
+    assert request.tags == {ORIGIN: "us", **span}
+    two = [Chunk("", (a,), day, day), Chunk("", (b,), later, later)]
+    assert one_run(two, "us") is None, "two stretches"
+    assert one_run([Chunk("", (a,), day, later, 251)], "us") is None, "more than a run takes"
+
+
 def test_new_data_flows_downstream_once(settings: Settings) -> None:
     made = make(settings, [Short()])
     made.clock = lambda: LOADED
@@ -291,16 +311,20 @@ def test_new_data_flows_downstream_once(settings: Settings) -> None:
     made.fetch(FIRST, FIRST + timedelta(days=8))
     result = tick(made, "propagate", LATER)
     found = asked(result)
-    days = [(FIRST + timedelta(days=n)).isoformat() for n in range(9)]
-    assert found["prices/validated"][:8] == days[:8]
-    assert found["funds/metrics"] == found["prices/validated"]
-    assert found["catalog/instruments"] == found["catalog/tiers"] == []
-    assert "raw/sample/ohlcv" not in found
+    assert found.pop("days") == ["2012-05-01", "2012-05-09"]
+    wanted = {"catalog/instruments", "prices/validated", "indices/levels", "funds/metrics"}
+    assert wanted | {"catalog/market_caps", "catalog/tiers"} <= set(found)
+    assert not [name for name in found if name.startswith("raw/")]
     # What was asked for is not asked for every minute, should it fail.
     again = tick(made, "propagate", LATER, cursor_of(result))
     assert isinstance(again, dg.SkipReason)
     late = tick(made, "propagate", LATER + timedelta(hours=1), cursor_of(result))
-    assert asked(late) == found
+    assert set(asked(late)) == {*found, "days"}
+    # Nor while its run is under way.
+    with_tag = {"tags": {ORIGIN: "propagation"}, "status": dg.DagsterRunStatus.STARTED}
+    begun = create_run_for_test(made.instance, **with_tag)
+    assert said(tick(made, "propagate", LATER)) == f"run {begun.run_id} is at it"
+    made.instance.delete_run(begun.run_id)
     made.backfill(FIRST, FIRST + timedelta(days=8))
     done = tick(made, "propagate", LATER)
     assert isinstance(done, dg.SkipReason)

@@ -141,6 +141,28 @@ def test_partitioned_assets_run_in_chunks(graph: AssetGraph) -> None:
     assert policies == {dg.BackfillPolicy.multi_run(max_partitions_per_run=250)}
 
 
+def test_what_is_computed_whole_reads_wholes_also_in_a_run_over_days(
+    definitions: dg.Definitions,
+) -> None:
+    """A run that propagates computes it beside a range of days."""
+    wholes = [
+        asset
+        for asset in definitions.resolve_asset_graph().assets_defs
+        if asset.keys and asset.partitions_def is None and asset.is_executable
+    ]
+    inputs = [
+        (key, asset.op.input_def_named(name))
+        for asset in wholes
+        for name, key in asset.keys_by_input_name.items()
+        if table_of(key).partition
+    ]
+    read = {key.to_user_string(): one.metadata for key, one in inputs if one.metadata}
+    assert set(read) == {"catalog/market_caps", "indices/performance", "prices/validated"}
+    unsaid = [k for k, one in inputs if not one.metadata and not one.dagster_type.is_nothing]
+    assert unsaid == []
+    assert [name for name, wish in read.items() if not wish.get("whole")] == []
+
+
 def test_every_check_blocks(graph: AssetGraph) -> None:
     checks = graph.asset_check_keys
     assert names({c.asset_key for c in checks}) == ASSETS

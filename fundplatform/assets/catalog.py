@@ -179,10 +179,7 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
             **raw_in,
             **priced,
         },
-        deps=[
-            *(key for kind in kinds for key in others(sources, kind)),
-            *([] if priced else [VALIDATED]),
-        ],
+        deps=[key for kind in kinds for key in others(sources, kind)],
         pool="warehouse",
     )
     def judge(
@@ -241,7 +238,7 @@ def classified(own: Path | None = None) -> dg.AssetsDefinition:
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),
-            "known_caps": dg.AssetIn(CAPS),
+            "known_caps": dg.AssetIn(CAPS, metadata={"whole": True}),
         },
         pool="warehouse",
     )

@@ -1,12 +1,12 @@
-"""What is asked of Dagster: native backfills over exact partitions, never twice at once.
+"""What is asked of Dagster: runs and native backfills over exact partitions, never twice at once.
 
 In: chunks of what is missing or stale. Out: subsets and run requests that Dagster turns into a
-backfill, seen on its page. What is missing is decided in gaps.py, what is stale in staleness.py.
+run or a backfill. What is missing is decided in gaps.py, what is stale in staleness.py.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,7 +15,9 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 from dagster._core.definitions.partitions.subset import PartitionsSubset
 from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
+from dagster._core.storage.dagster_run import NOT_FINISHED_STATUSES
 
+from fundplatform.assets.partitions import CHUNK
 from fundplatform.chunks import Chunk
 
 ORIGIN = "fundplatform/origin"
@@ -29,6 +31,23 @@ def request(
     return dg.RunRequest.for_asset_graph_subset(
         asset_graph_subset=wanted, tags={ORIGIN: origin, **(tags or {})}
     )
+
+
+def one_run(chunks: Sequence[Chunk], origin: str) -> dg.RunRequest | None:
+    """All of it as a single run, for a sensor to return; None where it takes several.
+
+    A backfill makes a run of every layer, and each run costs the imports of its process.
+
+    Args:
+        chunks: What shares the daily partitions, or has none.
+        origin: Who asks.
+    """
+    stretches = {(chunk.first, chunk.last) for chunk in chunks if chunk.first}
+    if len(stretches) > 1 or max(chunk.partitions for chunk in chunks) > CHUNK:
+        return None
+    keys = dict.fromkeys(key for chunk in chunks for key in chunk.keys)
+    tags = {name: value for chunk in chunks for name, value in chunk.tags.items()}
+    return dg.RunRequest(asset_selection=list(keys), tags={ORIGIN: origin, **tags})
 
 
 AGAIN_AFTER = timedelta(hours=1)
@@ -117,6 +136,12 @@ def under_way(
         if backfill.is_asset_backfill
         and _overlap(backfill.get_asset_backfill_data(graph).target_subset, wanted)
     ]
+
+
+def runs_under_way(instance: dg.DagsterInstance, origin: str) -> list[str]:
+    """The ids of unfinished runs that `origin` asked for."""
+    wanted = dg.RunsFilter(statuses=NOT_FINISHED_STATUSES, tags={ORIGIN: origin})
+    return list(instance.get_run_ids(wanted))
 
 
 def _overlap(one: AssetGraphSubset, other: AssetGraphSubset) -> bool:

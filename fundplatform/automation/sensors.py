@@ -1,7 +1,7 @@
 """The sensors: gaps are filled, files are taken in, and what is new flows downstream.
 
 Each is off until someone switches it on. They read the published state and Dagster's record, ask
-for native backfills, and ask for nothing that is under way or at rest. Which gaps: gap_sensor.py.
+for runs and native backfills, and for nothing that is under way or rests. Gaps: gap_sensor.py.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,14 @@ from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
 from dagster._core.definitions.assets.graph.asset_graph_subset import AssetGraphSubset
 
 from fundplatform.automation.gap_sensor import Tick, fill
-from fundplatform.automation.requests import Asked, request, subset, under_way
+from fundplatform.automation.requests import (
+    Asked,
+    one_run,
+    request,
+    runs_under_way,
+    subset,
+    under_way,
+)
 from fundplatform.backfill import Backfill
 from fundplatform.chunks import Chunk
 from fundplatform.clock import Clock
@@ -24,6 +31,7 @@ from fundplatform.staleness import FEEDS, LAST_OF_CHAIN
 from fundplatform.storage.base import Store
 
 _MINUTE = 60
+_PROPAGATION = "propagation"
 
 
 def sensors(sources: Sequence[Source], store: Store, clock: Clock) -> Iterator[dg.SensorDefinition]:
@@ -111,7 +119,7 @@ def _untaken(
 def propagate(
     context: dg.SensorEvaluationContext, sources: Sequence[Source], store: Store, now: datetime
 ) -> Tick:
-    """One backfill of everything that is new or older than what it rests on."""
+    """One run of everything that is new or older than what it rests on, else one backfill."""
     whole = context.repository_def
     job = whole.get_implicit_global_asset_job_def() if whole else None
     chunks = stale(sources, context.instance, job, store, now) if job else []
@@ -122,10 +130,13 @@ def propagate(
     busy = under_way(context.instance, graph, subset(graph, chain or chunks))
     if busy:
         return dg.SkipReason(f"backfill {', '.join(busy)} is at it")
+    runs = runs_under_way(context.instance, _PROPAGATION)
+    if runs:
+        return dg.SkipReason(f"run {', '.join(runs)} is at it")
     before = Asked.read(context.cursor)
     if not before.is_news(str(chunks), now):
-        return dg.SkipReason("asked for within the hour, and it is not done: see Runs > Backfills")
-    asked = request(subset(graph, chunks), "propagation")
+        return dg.SkipReason("asked for within the hour, and it is not done: see Runs")
+    asked = one_run(chunks, _PROPAGATION) or request(subset(graph, chunks), _PROPAGATION)
     return dg.SensorResult(run_requests=[asked], cursor=before.text)
 
 

@@ -88,7 +88,7 @@ def test_the_shipped_instance_configuration(home: Path) -> None:
         assert not instance.telemetry_enabled
         assert not instance.nux_enabled
         assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] == 60
-        assert type(instance.run_coordinator).__name__ == "QueuedRunCoordinator"
+        assert type(instance.run_coordinator).__name__ == "RunQueue"
     assert (home / "event_log.db").exists()
 
 
