@@ -179,7 +179,10 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
             **raw_in,
             **priced,
         },
-        deps=[key for kind in kinds for key in others(sources, kind)],
+        deps=[
+            *(key for kind in kinds for key in others(sources, kind)),
+            *([] if priced else [VALIDATED]),
+        ],
         pool="warehouse",
     )
     def judge(
