@@ -91,6 +91,8 @@ class Past:
             SchemaError: The table keeps no ledger and was not computed.
         """
         del ordered
+        if table.full_name not in tables.BY_NAME:
+            return self._superseded(table, part, columns)
         return self._read(table, part, columns, self.at if table not in self._made else None)
 
     def _read(
@@ -101,6 +103,15 @@ class Past:
             return frame.select(columns or table.column_names)
         sql, wanted = sql_text.select(table, part, columns, as_of=at)
         return self._store.query(sql).cast({n: table.polars_schema[n] for n in wanted})
+
+    def _superseded(
+        self, ledger: Table, part: Slice, columns: Sequence[str] | None
+    ) -> pl.DataFrame:
+        """The rows of a ledger that had come by then; one of them may have stood then."""
+        sql, wanted = sql_text.select(ledger, part, [*(columns or ledger.column_names)])
+        known = f"recorded_from <= {sql_text.literal(self.at)}"
+        sql = sql.replace("WHERE ", f"WHERE {known} AND ", 1)
+        return self._store.query(sql).cast({n: ledger.polars_schema[n] for n in wanted})
 
     def span(self) -> Window:
         """First and last session with a validated bar then.

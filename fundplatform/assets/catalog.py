@@ -25,8 +25,10 @@ from fundplatform.finance import (
     tier_history,
     total_return,
 )
+from fundplatform.finance.profile_history import as_known
 from fundplatform.finance.tier_rules import TierRules, load_rules
 from fundplatform.sources.base import Kind, Source
+from fundplatform.storage.base import versions_of
 from fundplatform.storage.outputs import Derived, Stored
 
 INSTRUMENTS = dg.AssetKey(["catalog", "instruments"])
@@ -183,6 +185,7 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
             *(key for kind in kinds for key in others(sources, kind)),
             *([] if priced else [VALIDATED]),
         ],
+        required_resource_keys={"io_manager"},
         pool="warehouse",
     )
     def judge(
@@ -196,7 +199,9 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
         known = securities.classify(instruments, profiles)
         prices = raw.get("prices", tables.VALIDATED.empty().select(PRICE_COLUMNS))
         bars = closes_of(prices, instruments, known_sources)
-        found = caps.market_caps(shares, snapshots, bars, factors, known)
+        said = versions_of(context.resources.io_manager.warehouse.store, tables.PROFILES)
+        dated = securities.history(instruments, as_known(said))
+        found = caps.market_caps(shares, snapshots, bars, factors, dated)
         refused = found.filter(~pl.col("trusted"))
         context.add_asset_metadata({"caps not trusted": refused.height}, CAPS)
         return (

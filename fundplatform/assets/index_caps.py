@@ -6,6 +6,7 @@ universe, exchange rates. Out: caps in the index's currency, trusted and refused
 
 import polars as pl
 
+from fundplatform.assets.membership import placed
 from fundplatform.finance.caps import PRICED_ON
 from fundplatform.finance.index.lines import KNOWN
 from fundplatform.finance.index.market_cap import TOLD
@@ -54,14 +55,21 @@ def refused(
     )
 
 
-def known_lines(names: pl.DataFrame, securities: pl.DataFrame | None) -> pl.DataFrame | None:
-    """KNOWN: the names that share an issuer with another; certain where the SEC's CIK says so."""
+def known_lines(
+    names: pl.DataFrame, securities: pl.DataFrame | None, closes: pl.DataFrame
+) -> pl.DataFrame | None:
+    """KNOWN: the names that share an issuer with another; certain where the SEC's CIK says so.
+
+    Args:
+        names: `universe.members`.
+        securities: `securities.history`; without known_at: as it was all along.
+        closes: cutoff of every session, ascending: what is known by then decides the session.
+    """
     if securities is None:
         return None
-    own = securities.drop_nulls("issuer").join(
-        names.select("instrument_id", "symbol"), on="instrument_id"
-    )
-    own = own.filter(pl.len().over("issuer") > 1)
+    own = securities.join(names.select("instrument_id", "symbol"), on="instrument_id")
+    own = placed(own, closes).drop_nulls("issuer")
+    own = own.filter(pl.col("instrument_id").n_unique().over("issuer") > 1)
     certain = pl.col("issuer").str.starts_with(_BY_CIK)
     return own.with_columns(certain=certain).select(pl.col(n).cast(t) for n, t in KNOWN.items())
 

@@ -12,12 +12,15 @@ import polars as pl
 
 from fundplatform import calendars, tables
 from fundplatform.assets import index_caps, universe
+from fundplatform.assets.membership import inside, kept_out, membership
+from fundplatform.assets.missing_bars import ours
 from fundplatform.assets.series import price_returns
 from fundplatform.finance import index
 from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition, in_order
 from fundplatform.finance.payments import children, payments
+from fundplatform.finance.profile_history import newest
 from fundplatform.finance.refused_levels import restarted
 
 CUTOFF = timedelta(hours=4)
@@ -50,11 +53,11 @@ class Known:
         actions: catalog.corporate_actions.
         rejected: `refused_levels.COLUMNS` of prices.rejected, look-back included.
         gates: ops.gates: source_id, session, held.
-        profiles: raw.profiles, for sectors and countries.
+        profiles: `profile_history.as_known`, for sectors and countries.
         tiers: catalog.tiers.
         rates: raw.observations of exchange rates, look-back included.
         state: STATE_COLUMNS of indices.compositions on the last session before the range.
-        securities: catalog.securities.
+        securities: `securities.history`; catalog.securities where there are no profiles.
         begun: (index_name, session) of indices.performance there: an index that has a row and no
             composition held nothing.
         today: By the clock; see `adjustment.newest_sessions`.
@@ -160,16 +163,18 @@ def one_index(
     closes = calendar.closes(start, last + timedelta(days=_AHEAD))
     closes = closes.with_columns(cutoff=pl.col("close_at") + CUTOFF)
     sessions = closes["session"].to_list()
-    names = universe.members(definition, known.instruments, known.profiles, known.securities)
+    securities, found = _membership(definition, known)
+    names = universe.members(definition, known.instruments, found)
     only = definition.universe.sources
     prices, returns = known.returns(only)
     rates = _rates(definition, names, known)
     own, unrated = universe.in_base(definition, returns, names, rates)
-    prepared = _prepared(definition, known, own, names, rates, closes, (first, last))
+    prepared = _prepared(definition, known, own, names, rates, closes, (first, last), found)
     paid = known.paid(only)
     if paid is not None and paid.yields.join(names, on="instrument_id", how="semi").is_empty():
         # Without a single dividend known, a total return would be a price return by another name.
         paid = replace(paid, income=False)
+    barred = kept_out(found, closes)
     left = universe.left_out(definition, known.instruments, prices, returns, first, last, rates)
     return index.build(
         definition,
@@ -181,13 +186,32 @@ def one_index(
         prepared=prepared,
         facts=index.Facts(
             paid=paid,
-            ours=_ours(known, returns, sessions, first, last),
+            ours=ours(
+                known.gates,
+                known.rejected,
+                known.sources,
+                returns,
+                [s for s in sessions if first - timedelta(days=_LONGEST_CLOSURE) <= s <= last],
+            ),
             allowed=_allowed(definition, known, names, sessions, parents or {}),
-            left_out=pl.concat([left, unrated]),
+            barred=barred,
+            left_out=inside(pl.concat([left, unrated]), barred, sessions).join(
+                names, on="instrument_id", how="semi"
+            ),
             state=_state(definition, known, sessions, first),
-            issuers=index_caps.known_lines(names, known.securities),
+            issuers=index_caps.known_lines(names, securities, closes),
         ),
     )
+
+
+def _membership(
+    definition: IndexDefinition, known: Known
+) -> tuple[pl.DataFrame | None, pl.DataFrame]:
+    """The securities that the definition goes by, and `membership` in its universe."""
+    profiles, securities = known.profiles, known.securities
+    if definition.universe.profiles == "latest":
+        profiles, securities = (None if f is None else newest(f) for f in (profiles, securities))
+    return securities, membership(definition, known.instruments, profiles, securities)
 
 
 def _rates(definition: IndexDefinition, names: pl.DataFrame, known: Known) -> pl.DataFrame:
@@ -206,21 +230,23 @@ def _prepared(
     rates: pl.DataFrame,
     closes: pl.DataFrame,
     span: tuple[date, date],
+    found: pl.DataFrame,
 ) -> index.Prepared:
     """Bars placed and measured, shared by the indices that differ only in what they choose."""
     u, sessions = definition.universe, closes["session"].to_list()
     key = (
         u.asset_classes, u.markets, u.sources, u.symbols, u.exclude, u.sectors, u.countries,
-        u.securities, definition.calendar, definition.currency, definition.max_fx_age_days,
-        definition.rank_by, definition.window, definition.max_cap_age_days,
-        definition.stale_sessions, tuple(definition.weights.items()), sessions[0], span,
+        u.securities, u.profiles, definition.calendar, definition.currency,
+        definition.max_fx_age_days, definition.rank_by, definition.window,
+        definition.max_cap_age_days, definition.stale_sessions,
+        tuple(definition.weights.items()), sessions[0], span,
     )  # fmt: skip
     if key in known._prepared:
         return known._prepared[key]
     caps = refused = None
     if known.caps is not None and definition.rank_by == "market_cap":
         caps = index_caps.trusted(known.caps, names, definition, rates)
-        ruled = universe.ruled_out(definition, known.instruments, known.securities)
+        ruled = universe.ruled_out(definition, known.instruments, found)
         refused = index_caps.refused(known.caps, names, ruled, definition, rates)
     known._prepared[key] = index.prepare(definition, own, sessions, caps, closes, refused)
     return known._prepared[key]
@@ -237,40 +263,6 @@ def _state(
     if known.begun.filter(own).is_empty():
         return None
     return known.state.filter(own)
-
-
-def _ours(
-    known: Known, returns: pl.DataFrame, sessions: Sequence[date], first: date, last: date
-) -> pl.DataFrame:
-    """Bars that are missing here only: refused, of a held session, or of a source that has none.
-
-    A source that has no bar at all on a session of its own calendar was not fetched, or failed.
-    """
-    here = {"session": pl.Date(), "instrument_id": pl.Int32()}
-    parts = [pl.DataFrame(schema=here)]
-    if known.rejected is not None:
-        daily = known.rejected.filter(pl.col("interval") == "1d")
-        parts.append(daily.select(pl.col(n).cast(t) for n, t in here.items()).unique())
-    names = returns.select("source_id", "instrument_id").unique()
-    if known.gates is not None:
-        held = known.gates.filter("held").select("source_id", "session")
-        parts.append(
-            held.join(names, on="source_id").select(pl.col(n).cast(t) for n, t in here.items())
-        )
-    calendar = dict(known.sources.select("source_id", "calendar").iter_rows())
-    begin = first - timedelta(days=_LONGEST_CLOSURE)
-    wanted = [s for s in sessions if begin <= s <= last]
-    for (source,), own in returns.group_by("source_id"):
-        there = set(own["session"].unique())
-        open_on = set(calendars.get(calendar[source]).sessions(begin, last)) if wanted else set()
-        gone = [s for s in wanted if s in open_on and s not in there and s > min(there)]
-        days = pl.DataFrame({"session": gone}, schema={"session": pl.Date})
-        parts.append(
-            days.join(own.select("instrument_id").unique(), how="cross").select(
-                pl.col(n).cast(t) for n, t in here.items()
-            )
-        )
-    return pl.concat(parts).unique()
 
 
 def _allowed(

@@ -24,13 +24,16 @@ from fundplatform.assets.catalog import (
 from fundplatform.assets.describe import level_report, output, session_returns, version_of
 from fundplatform.assets.index_inputs import STATE_COLUMNS, Known, build_all, look_back_days
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
+from fundplatform.assets.raw import raw_key
 from fundplatform.assets.series import PRICE_COLUMNS
 from fundplatform.clock import Clock
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
+from fundplatform.finance.profile_history import as_known
 from fundplatform.finance.refused_levels import COLUMNS as REFUSED_COLUMNS
+from fundplatform.finance.securities import history
 from fundplatform.sources.base import LISTING_SCHEMA, Coverage, Kind, Source, SourceSpec
-from fundplatform.storage.base import Slice
+from fundplatform.storage.base import Slice, versions_of
 from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
 
@@ -39,7 +42,6 @@ PERFORMANCE = dg.AssetKey(["indices", "performance"])
 LEVELS = dg.AssetKey(["indices", "levels"])
 
 _TABLES = index.TABLES
-_DAILY = (Kind.FX,)
 # Days: more than the longest run of holidays and closures of an exchange.
 _RECENT = {"lookback_days": 14}
 
@@ -58,16 +60,13 @@ def built(
     """All indices of the YAML definitions, for the sessions of a run's range."""
     sources = list(sources)
     back = max((look_back_days(d) for d in definitions), default=0)
-    kinds = _kinds(definitions)
     raw_in = {
-        name: dg.AssetIn(
-            given.key,
-            metadata=given.metadata,
-            partition_mapping=FROM_RAW if kind in _DAILY else None,
-        )
-        for kind in kinds
-        for name, given in every(sources, kind, lookback_days=back).items()
+        name: dg.AssetIn(given.key, metadata=given.metadata, partition_mapping=FROM_RAW)
+        for name, given in every(sources, Kind.FX, lookback_days=back).items()
+        if _has_rates(definitions)
     }
+    # Read with their ledger, past the graph, by which nothing but tables can be had.
+    stated = [raw_key(s.spec.name, Kind.PROFILES) for s in sources if Kind.PROFILES in s.spec.kinds]
     if any(d.universe.tiers for d in definitions):
         raw_in["tiers"] = dg.AssetIn(TIERS, metadata={"whole": True})
 
@@ -91,9 +90,12 @@ def built(
             **raw_in,
         },
         deps=[
-            dg.AssetDep(k, partition_mapping=FROM_RAW if kind in _DAILY else None)
-            for kind in kinds
-            for k in others(sources, kind)
+            *(
+                dg.AssetDep(k, partition_mapping=FROM_RAW)
+                for k in others(sources, Kind.FX)
+                if raw_in.keys() & {str(Kind.FX)}
+            ),
+            *(stated if _asks_profiles(definitions) else ()),
         ],
         required_resource_keys={"io_manager"},
         partitions_def=partitions,
@@ -117,17 +119,19 @@ def built(
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
         state, begun = _before(context.resources.io_manager, window[0])
+        said = versions_of(context.resources.io_manager.warehouse.store, tables.PROFILES)
+        profiles = as_known(said)
         known = Known(
             prices,
             factors,
             instruments,
             known_sources,
             caps,
-            securities=securities,
+            securities=securities if said.is_empty() else history(instruments, profiles),
             actions=counted,
             rejected=rejected,
             gates=gates,
-            profiles=more.get(str(Kind.PROFILES)),
+            profiles=profiles,
             tiers=more.get("tiers"),
             rates=more.get(str(Kind.FX)),
             state=state,
@@ -164,16 +168,16 @@ def active(
     return [d for d in definitions if not d.optional or is_fed(d)]
 
 
-def _kinds(definitions: Iterable[IndexDefinition]) -> list[Kind]:
-    """The raw kinds that any of the definitions reads."""
-    kinds = []
-    if any(d.universe.sectors or d.universe.countries for d in definitions):
-        kinds.append(Kind.PROFILES)
+def _asks_profiles(definitions: Iterable[IndexDefinition]) -> bool:
+    """Whether any of them asks what profiles say; the rule of securities hears it of its asset."""
+    return any(d.universe.sectors or d.universe.countries for d in definitions)
+
+
+def _has_rates(definitions: Iterable[IndexDefinition]) -> bool:
+    """Whether any of them needs exchange rates."""
     # Markets whose names are quoted in USD need no rates.
     home = {"US", "CRYPTO"}
-    if any(d.currency != "USD" or not {*d.universe.markets} & home for d in definitions):
-        kinds.append(Kind.FX)
-    return kinds
+    return any(d.currency != "USD" or not {*d.universe.markets} & home for d in definitions)
 
 
 def _before(io_manager: Any, first: date) -> tuple[pl.DataFrame, pl.DataFrame]:  # noqa: ANN401

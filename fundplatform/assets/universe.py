@@ -12,52 +12,48 @@ import polars as pl
 
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition
-from fundplatform.finance.securities import why_not_us_common
 
-LEFT_OUT = pl.Schema({"session": pl.Date(), "symbol": pl.String(), "reason": pl.String()})
+LEFT_OUT = pl.Schema(
+    {
+        "session": pl.Date(),
+        "instrument_id": pl.Int32(),
+        "symbol": pl.String(),
+        "reason": pl.String(),
+    }
+)
 
 
 def members(
-    definition: IndexDefinition,
-    instruments: pl.DataFrame,
-    profiles: pl.DataFrame | None = None,
-    securities: pl.DataFrame | None = None,
+    definition: IndexDefinition, instruments: pl.DataFrame, found: pl.DataFrame
 ) -> pl.DataFrame:
-    """instrument_id, symbol, quote, listed_from of the universe's names.
+    """instrument_id, symbol, quote, listed_from of the names that are in the universe at any time.
 
-    Sectors and countries are those of raw.profiles: of several sources, any that says so.
+    Args:
+        definition: The index.
+        instruments: catalog.instruments.
+        found: `membership.membership`.
     """
-    names = definition.universe.select(instruments)
-    names = names.join(ruled_out(definition, names, securities), on="instrument_id", how="anti")
-    for column, wanted in (
-        ("sector", definition.universe.sectors),
-        ("country", definition.universe.countries),
-    ):
-        if wanted:
-            said = None if profiles is None else profiles.filter(pl.col(column).is_in(wanted))
-            names = (
-                names.clear() if said is None else names.join(said, on="instrument_id", how="semi")
-            )
-    return names.select("instrument_id", "symbol", "quote", listed_from="valid_from")
+    inside = found.filter("inside")
+    return _named(definition, instruments).join(inside, on="instrument_id", how="semi")
 
 
 def ruled_out(
-    definition: IndexDefinition, instruments: pl.DataFrame, securities: pl.DataFrame | None
+    definition: IndexDefinition, instruments: pl.DataFrame, found: pl.DataFrame
 ) -> pl.DataFrame:
-    """instrument_id, symbol, quote, listed_from, reason of those that `securities` keeps out.
+    """instrument_id, symbol, quote, listed_from, reason of those that securities rules out always.
 
-    Args:
-        definition: The index; without `universe.securities` nobody is kept out.
-        instruments: catalog.instruments.
-        securities: catalog.securities; what it does not know stays.
+    Of those that it keeps out for some time see `membership.kept_out`.
     """
-    names = definition.universe.select(instruments).select(
+    never = found.filter(~pl.col("inside").any().over("instrument_id")).drop_nulls("reason")
+    last = never.unique("instrument_id", keep="last", maintain_order=True)
+    names = _named(definition, instruments)
+    return names.join(last.select("instrument_id", "reason"), on="instrument_id")
+
+
+def _named(definition: IndexDefinition, instruments: pl.DataFrame) -> pl.DataFrame:
+    return definition.universe.select(instruments).select(
         "instrument_id", "symbol", "quote", listed_from="valid_from"
     )
-    if definition.universe.securities is None or securities is None:
-        return names.clear().with_columns(reason=pl.lit(None, pl.String))
-    why = securities.select("instrument_id", reason=why_not_us_common()).drop_nulls("reason")
-    return names.join(why, on="instrument_id")
 
 
 def in_base(
@@ -81,7 +77,7 @@ def in_base(
     moved = fx.converted(rows, rates, definition.max_fx_age_days)
     lost = rows.join(moved, on=["instrument_id", "session"], how="anti")
     reason = pl.format("no {} rate within {} days", "currency", pl.lit(definition.max_fx_age_days))
-    unrated = lost.select("session", "symbol", reason.alias("reason"))
+    unrated = lost.select("session", "instrument_id", "symbol", reason.alias("reason"))
     return pl.concat([own, moved.select(own.columns)]), unrated.select(
         pl.col(n).cast(t) for n, t in LEFT_OUT.items()
     )

@@ -12,7 +12,7 @@ import polars as pl
 from fundplatform.finance.adjustment import factor_of
 from fundplatform.tables import CAPS
 
-VERSION = 3
+VERSION = 4
 """Raised when the same data comes to give other caps."""
 
 MAX_AGE_DAYS = 400
@@ -67,7 +67,7 @@ def market_caps(
         closes: instrument_id, session, close, dollar_volume (NULL: unknown), quote, adjustment: as
             traded (none), or split. Counts are of shares as traded, so only the former price them.
         factors: catalog.adjustment_factors.
-        securities: catalog.securities.
+        securities: `securities.history`; without known_at: as it was all along.
 
     Returns:
         catalog.market_caps without stamps.
@@ -235,13 +235,17 @@ def _off_level(good: pl.DataFrame) -> pl.Series:
 
 
 def _scoped(judged: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
-    """Add scope: lines of an issuer with one cap, or with one number of shares, carry it all."""
-    lines = securities.filter(pl.col("issuer").is_not_null(), pl.col("security_type") == "common")
-    several = lines.filter(pl.len().over("issuer") > 1).select("instrument_id", "issuer")
-    rows = judged.join(several, on="instrument_id", how="semi").filter("trusted")
-    rows = rows.join(several, on="instrument_id").with_columns(
-        implied=pl.col("market_cap") / pl.col("close")
-    )
+    """Add scope: lines of an issuer with one cap, or with one number of shares, carry it all.
+
+    Whose line a name is, is what profiles said by the time of the snapshot.
+    """
+    lines = securities.filter(
+        (pl.col("security_type") == "common").any().over("instrument_id"),
+        pl.col("instrument_id").n_unique().over("issuer") > 1,
+    ).select("instrument_id")
+    rows = judged.filter("trusted").join(lines, on="instrument_id", how="semi")
+    rows = _with_issuer(rows, securities)
+    rows = rows.with_columns(implied=pl.col("market_cap") / pl.col("close"))
     key = ["source_id", "known_at", "issuer"]
     pairs = rows.select(*key, "instrument_id", "market_cap", "implied")
     pairs = pairs.join(pairs, on=key, suffix="_b").filter(
@@ -255,6 +259,20 @@ def _scoped(judged: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
         on=["source_id", "known_at", "instrument_id"],
         how="left",
     ).with_columns(pl.col("scope").fill_null("line"))
+
+
+def _with_issuer(rows: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
+    """Add the issuer, as known at each row's known_at; rows of no common stock's line are left."""
+    wanted = ["instrument_id", "issuer", "security_type"]
+    if "known_at" not in securities.columns:
+        found = rows.join(securities.select(wanted), on="instrument_id")
+    else:
+        begun = pl.col("known_at").fill_null(pl.datetime(1, 1, 1, time_zone="UTC"))
+        told = securities.select(*wanted, known_at=begun.cast(pl.Datetime("us", "UTC")))
+        found = rows.sort("known_at").join_asof(
+            told.sort("known_at"), on="known_at", by="instrument_id", check_sortedness=False
+        )
+    return found.filter(pl.col("security_type") == "common").drop_nulls("issuer")
 
 
 def _not_outdone(judged: pl.DataFrame, counted: pl.DataFrame) -> pl.DataFrame:

@@ -38,8 +38,10 @@ class Universe:
         sources: Names of the sources whose prices count.
         symbols: Canonical symbols.
         exclude: Canonical symbols that may not enter (stablecoins, wrapped coins).
-        sectors: As the sources of profiles name them (today's: profiles have no history).
-        countries: As the sources of profiles name them (today's).
+        sectors: As the sources of profiles name them.
+        countries: As the sources of profiles name them.
+        profiles: Which profiles decide a session: those known at its cutoff, or the latest, which
+            on past sessions is knowledge of later.
         tiers: catalog.tiers in force on the session.
         securities: us_common: common stock of companies that are not known to be foreign
             (catalog.securities); None: whatever is listed.
@@ -54,6 +56,7 @@ class Universe:
     exclude: tuple[str, ...] = ()
     sectors: tuple[str, ...] = ()
     countries: tuple[str, ...] = ()
+    profiles: Literal["known", "latest"] = "known"
     tiers: tuple[str, ...] = ()
     securities: Literal["us_common"] | None = None
     index: str | None = None

@@ -168,6 +168,7 @@ UNIVERSE_KEYS = {
     "exclude": Key(_texts, "exclude: [USDT, USDC]"),
     "sectors": Key(_texts, "sectors: [Technology]"),
     "countries": Key(_texts, "countries: [United States]"),
+    "profiles": Key(_one_of("known", "latest"), "profiles: latest"),
     "tiers": Key(_texts, "tiers: [T1, T2]"),
     "securities": Key(_one_of("us_common"), "securities: us_common"),
     "index": Key(_name, "index: us_top_100_equal"),

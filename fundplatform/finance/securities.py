@@ -1,11 +1,13 @@
 """What a listed instrument is: common stock or not, domestic or not, and whose line it is.
 
 By rule on symbol, name, country and CIK; nothing is looked up. In: catalog.instruments and
-raw.profiles. Out: rows of catalog.securities. Universes and caps read it.
+raw.profiles. Out: rows of catalog.securities, today's and as of each change. Universes and caps
+read them.
 """
 
 import polars as pl
 
+from fundplatform.finance.profile_history import NEVER
 from fundplatform.tables import SECURITIES
 
 VERSION = 1
@@ -31,6 +33,10 @@ _ISSUER_NOISE = (
     r"|shares?|new|the|inc|corp|corporation|company|co|ltd|plc|holdings?|group)\b|[^a-z0-9 ]"
 )
 
+_SCHEMA = pl.Schema(
+    {n: t for n, t in SECURITIES.polars_schema.items() if n not in SECURITIES.stamps}
+)
+
 
 def classify(instruments: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
     """One row per instrument of class equity, etf or fund (catalog.securities without stamps).
@@ -40,21 +46,43 @@ def classify(instruments: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
     else the name without class, legal form and kind of share; NULL without either. Of several
     profiles of an instrument the one of the lowest source_id with the value counts.
     """
-    told = (
-        profiles.sort("source_id")
-        .group_by("instrument_id")
-        .agg(pl.col(n).drop_nulls().first() for n in ("name", "country", "cik"))
-        .rename({"name": "profile_name"})
-    )
-    rows = (
-        instruments.filter(pl.col("asset_class").is_in(["equity", "etf", "fund"]))
-        .join(told, on="instrument_id", how="left")
-        .with_columns(
-            _name=pl.coalesce("profile_name", "name").str.to_lowercase(),
-            _symbol=pl.col("symbol").str.to_lowercase(),
-        )
-        .with_columns(_country=pl.col("country").str.to_lowercase().str.strip_chars())
-    )
+    told = _told(profiles, "instrument_id")
+    rows = _listed(instruments).join(told, on="instrument_id", how="left")
+    return _classified(rows).select(_SCHEMA.names()).sort("instrument_id")
+
+
+def history(instruments: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
+    """`classify` at each moment that a profile changed, and by name and symbol alone before.
+
+    Args:
+        instruments: catalog.instruments.
+        known: `profile_history.as_known`.
+
+    Returns:
+        The columns of `classify`, and known_at: NULL on the row that holds before any profile.
+    """
+    before = classify(instruments, known.clear()).with_columns(known_at=NEVER)
+    rows = _listed(instruments).join(_told(known, "instrument_id", "known_at"), on="instrument_id")
+    columns = [*_SCHEMA.names(), "known_at"]
+    found = pl.concat([before.select(columns), _classified(rows).select(columns)])
+    return found.sort("instrument_id", "known_at", nulls_last=False)
+
+
+def _told(profiles: pl.DataFrame, *by: str) -> pl.DataFrame:
+    own = profiles.sort("source_id").group_by(by)
+    told = own.agg(pl.col(n).drop_nulls().first() for n in ("name", "country", "cik"))
+    return told.rename({"name": "profile_name"})
+
+
+def _listed(instruments: pl.DataFrame) -> pl.DataFrame:
+    return instruments.filter(pl.col("asset_class").is_in(["equity", "etf", "fund"]))
+
+
+def _classified(told: pl.DataFrame) -> pl.DataFrame:
+    rows = told.with_columns(
+        _name=pl.coalesce("profile_name", "name").str.to_lowercase(),
+        _symbol=pl.col("symbol").str.to_lowercase(),
+    ).with_columns(_country=pl.col("country").str.to_lowercase().str.strip_chars())
     kind, why = _kind()
     receipt = pl.col("_name").str.contains(_RECEIPT).fill_null(value=False)
     domestic = (
@@ -70,7 +98,7 @@ def classify(instruments: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
         .str.strip_chars()
         .replace("", None),
     )
-    found = rows.with_columns(
+    return rows.with_columns(
         security_type=kind,
         domestic=domestic,
         issuer=issuer,
@@ -84,11 +112,7 @@ def classify(instruments: pl.DataFrame, profiles: pl.DataFrame) -> pl.DataFrame:
             .when(pl.col("country").is_not_null()).then(pl.format("; of {}", "country"))
             .otherwise(pl.lit("; no country known")),
         ),
-    )  # fmt: skip
-    schema = SECURITIES.polars_schema
-    return found.select(
-        pl.col(n).cast(t) for n, t in schema.items() if n not in SECURITIES.stamps
-    ).sort("instrument_id")
+    ).with_columns(pl.col(n).cast(t) for n, t in _SCHEMA.items())  # fmt: skip
 
 
 def us_common() -> pl.Expr:

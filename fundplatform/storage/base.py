@@ -13,7 +13,7 @@ from typing import Protocol, runtime_checkable
 import polars as pl
 
 from fundplatform.sources.base import SourceSpec
-from fundplatform.tables import Table
+from fundplatform.tables import Table, revisions_of
 
 
 @dataclass(frozen=True)
@@ -169,3 +169,9 @@ class Holdable(Protocol):
                 own; 0 does not wait at all.
         """
         ...
+
+
+def versions_of(store: Store, table: Table) -> pl.DataFrame:
+    """All versions of the whole table: those that stand and those of its ledger, in no order."""
+    ledger = store.read(revisions_of(table), columns=table.column_names)
+    return pl.concat([store.read(table), ledger])

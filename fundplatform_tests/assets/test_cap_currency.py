@@ -7,6 +7,7 @@ import polars as pl
 from fundplatform import tables
 from fundplatform.assets.catalog import tiers_of
 from fundplatform.assets.index_caps import usable_caps
+from fundplatform.assets.membership import membership
 from fundplatform.assets.universe import members
 from fundplatform.finance.index.fx import RATES
 from fundplatform.finance.index_definition import IndexDefinition, Universe
@@ -37,15 +38,19 @@ def caps(*currencies: str) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=own, orient="row")
 
 
+def named(index: IndexDefinition, instruments: pl.DataFrame) -> pl.DataFrame:
+    return members(index, instruments, membership(index, instruments, None, None))
+
+
 def test_an_index_ranks_by_caps_in_usd_alone() -> None:
     index = IndexDefinition("top", "Top", Universe(), 1, "market_cap")
-    found = usable_caps(caps("USD", "JPY"), members(index, ONE), index, NO_RATES)
+    found = usable_caps(caps("USD", "JPY"), named(index, ONE), index, NO_RATES)
     assert found["known_at"].dt.minute().to_list() == [0]
     # A USD cap cannot be carried by a price in euro.
-    assert usable_caps(caps("USD", "EUR"), members(index, IN_EURO), index, NO_RATES).is_empty()
+    assert usable_caps(caps("USD", "EUR"), named(index, IN_EURO), index, NO_RATES).is_empty()
     # With a rate both can: 3e13 yen at 0.007 are 2.1e11 dollars.
     rates = pl.DataFrame([("JPY", date(2024, 1, 2), 0.007)], schema=NO_RATES.schema, orient="row")
-    both = usable_caps(caps("USD", "JPY"), members(index, ONE), index, rates)
+    both = usable_caps(caps("USD", "JPY"), named(index, ONE), index, rates)
     assert both["market_cap"].to_list() == [3e13, 2.1e11]
 
 
@@ -59,7 +64,7 @@ def test_a_count_takes_the_rate_of_the_day_it_was_priced_on() -> None:
     rates = pl.DataFrame(
         [("JPY", day, rate) for day, rate in days.items()], schema=NO_RATES.schema, orient="row"
     )
-    found = usable_caps(filed, members(index, ONE), index, rates)
+    found = usable_caps(filed, named(index, ONE), index, rates)
     assert found["market_cap"].to_list() == [3e13 * 0.007]
 
 

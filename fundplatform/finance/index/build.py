@@ -86,7 +86,7 @@ def build(
     own = rules(
         definition, prepared, (begin, span[1]),
         paid=facts.paid, cutoffs=cutoffs, ours=facts.ours, allowed=facts.allowed,
-        issuers=facts.issuers,
+        issuers=facts.issuers, barred=facts.barred,
     )  # fmt: skip
     start = base_session or definition.base_date or sessions[0]
     carried = _carried(own, facts.state, begin, span, bisect_left(sessions, start))
@@ -138,12 +138,12 @@ def _result(
     contributions, totals = earnings.contributions(basket, market, income)
     absent = NOTHING_UNPRICED
     if known is not None:
-        absent = _unpriced(own, known, prepared.refused, chosen, basket, span)
+        absent = _unpriced(own, known, prepared.refused, chosen, basket, span, facts.barred)
     left_out = placed(facts.left_out, sessions, span)
     old = earnings.older(basket.rows, basket.after, market, definition.flag_cap_age_days)
     note = notes(definition, basket, market, old, absent, left_out)
     states = (
-        prepared.once("states", lambda: cap_states(known))
+        prepared.once("states", lambda: cap_states(known, facts.barred))
         if known
         else ["no_history"] * len(sessions)
     )
@@ -168,6 +168,7 @@ def _unpriced(
     chosen: pl.DataFrame,
     basket: Basket,
     span: tuple[int, int],
+    barred: pl.DataFrame | None,
 ) -> pl.DataFrame:
     """On the sessions that were reviewed; before the base, against who would have been chosen."""
     market = own.market
@@ -179,4 +180,5 @@ def _unpriced(
     would = holdings([reviewed(own, row, NOTHING) for row in early.tolist()])
     rows = np.concatenate([early, basket.rows[basket.reviewed]])
     both = pl.concat([earnings.compositions(early, would, market), chosen])
-    return unpriced(both, own.ranking, lacking, own.definition, (rows + market.first).tolist())
+    reviewed_on = (rows + market.first).tolist()
+    return unpriced(both, own.ranking, lacking, own.definition, reviewed_on, barred)

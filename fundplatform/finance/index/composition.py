@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from fundplatform.finance.index.lines import within
 from fundplatform.finance.index.market import Bools, Market
 from fundplatform.finance.index.market_cap import Snapshots, in_force
 from fundplatform.finance.index.panel import Ints
@@ -35,6 +36,7 @@ def unpriced(
     known: Sequence[Snapshots],
     definition: IndexDefinition,
     reviewed: list[int],
+    barred: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The names that rank within N by market cap and could not be chosen on a reviewed session.
 
@@ -51,6 +53,7 @@ def unpriced(
             several the first counts.
         definition: Gives n and stale_sessions.
         reviewed: Positions on which names were chosen, ascending.
+        barred: `result.BARRED`.
 
     Returns:
         pos, rank (among those chosen and those of its kind), instrument_id, symbol, measure,
@@ -66,11 +69,31 @@ def unpriced(
     missing = missing.join(positions, on="pos", how="semi").unique(
         ["pos", "instrument_id"], keep="first", maintain_order=True
     )
-    missing = missing.filter(~_has(missing, ranking.market, definition))
+    missing = _barred(missing, barred)
+    kept = ~_has(missing, ranking.market, definition) | (missing["excluded_by"] == "rule")
+    missing = missing.filter(kept)
     missing = _missing_issuers(missing, ranking, definition)
     by_rule = pl.col("excluded_by") == "rule"
     parts = [_ranked(top, missing.filter(kind), definition.n) for kind in (~by_rule, by_rule)]
     return pl.concat(parts).sort("pos", "rank", "excluded_by", "symbol")
+
+
+def _barred(missing: pl.DataFrame, barred: pl.DataFrame | None) -> pl.DataFrame:
+    """What a filter keeps out then is not missing; what the rule keeps out is so by the rule."""
+    if barred is None or barred.is_empty():
+        return missing
+    spans = barred.rename({"reason": "ruled"})
+    at = pl.col("pos").is_between("first", "end", closed="left")
+    then = missing.select("pos", "instrument_id").join(spans, on="instrument_id").filter(at)
+    told = missing.join(
+        then.select("pos", "instrument_id", "ruled", out=pl.lit(value=True)),
+        on=["pos", "instrument_id"], how="left", maintain_order="left",
+    ).filter(pl.col("out").is_null() | pl.col("ruled").is_not_null())  # fmt: skip
+    by_rule = pl.col("ruled").is_not_null()
+    return told.with_columns(
+        excluded_by=pl.when(by_rule).then(pl.lit("rule")).otherwise("excluded_by"),
+        reason=pl.when(by_rule).then("ruled").otherwise("reason"),
+    ).select(missing.columns)
 
 
 def _has(missing: pl.DataFrame, market: Market, definition: IndexDefinition) -> pl.Series:
@@ -131,18 +154,22 @@ def _missing_issuers(
 
 
 def _present(ranking: Ranking, definition: IndexDefinition) -> pl.DataFrame:
-    """pos, issuer of the lines that have a price."""
+    """pos, issuer of the lines that have a price and pass the filters."""
     market = ranking.market
     names = pl.DataFrame(
         {"instrument_id": pl.Series(market.ids, dtype=pl.Int32), "symbol": market.symbols},
         schema_overrides={"symbol": pl.String},
     )
-    own = ranking.lines.of(names.with_row_index("column")).drop_nulls("issuer")
+    own = ranking.lines.over_time(names.with_row_index("column"))
     columns = own["column"].to_numpy()
     rows = np.arange(market.bar.shape[0])[:, None]
     counts = _near(market, definition, rows, columns)
     line = own["certain"].to_numpy()
     counts &= line if market.whole is None else line | market.whole[:, columns]
+    spans = own.select("first", "end").cast(pl.Int64).to_numpy().T
+    counts &= within(spans, rows[:, 0] + market.first)
+    if ranking.allowed is not None:
+        counts &= ranking.allowed[:, columns]
     row, at = np.nonzero(counts)
     return pl.DataFrame(
         {

@@ -127,10 +127,26 @@ def _days(values: pl.Series) -> npt.NDArray[np.int32]:
     return values.to_physical().to_numpy()
 
 
-def cap_states(known: Snapshots) -> list[str]:
-    """Why a session has no composition: no_caps, stale_caps, or no_history (prices are missing)."""
+def cap_states(known: Snapshots, barred: pl.DataFrame | None = None) -> list[str]:
+    """Why a session has no composition: no_caps, stale_caps, or no_history (prices are missing).
+
+    Args:
+        known: Output of `snapshots`.
+        barred: `result.BARRED`: the caps of a name that is kept out wait until it is in.
+    """
+    frame = known.frame.select("instrument_id", "use_pos", "day")
+    if barred is not None and not barred.is_empty():
+        out = frame.with_row_index().join(barred, on="instrument_id")
+        out = out.filter(pl.col("use_pos").is_between("first", "end", closed="left"))
+        until = out.select("index", "end")
+        frame = (
+            frame.with_row_index()
+            .join(until, on="index", how="left")
+            .with_columns(use_pos=pl.coalesce("end", "use_pos"))
+        )
+        frame = frame.filter(pl.col("use_pos") < known.days.size)
     newest = np.full(known.days.size, np.iinfo(np.int32).min, dtype=np.int64)
-    np.maximum.at(newest, known.frame["use_pos"].to_numpy(), known.frame["day"].to_numpy())
+    np.maximum.at(newest, frame["use_pos"].to_numpy(), frame["day"].to_numpy())
     newest = np.maximum.accumulate(newest)
     none = newest == np.iinfo(np.int32).min
     stale = known.days - newest > known.max_age

@@ -118,7 +118,8 @@ class Ranking:
             return self.there()
         if self.shared.eligible is None:
             found = self.there().copy()
-            found[:, self.lines.columns] &= ~self._losing(slice(None), found)
+            rows, lines = np.nonzero(self._losing(slice(None), found))
+            found[rows, self.lines.columns[lines]] = False
             self.shared.eligible = found
         return self.shared.eligible
 

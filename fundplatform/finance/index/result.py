@@ -43,6 +43,13 @@ class IndexResult:
     exclusions: pl.DataFrame
 
 
+BARRED = pl.Schema(
+    {"instrument_id": pl.Int32(), "first": pl.Int32(), "end": pl.Int32(), "reason": pl.String()}
+)
+"""Who is kept out of the universe from one position up to before another; the reason is NULL where
+it is no rule of the universe but a filter (sector, country)."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What else is known of a universe; None: nothing.
@@ -51,6 +58,7 @@ class Facts:
         paid: Dividends and ends; with income the total return bases are built too.
         ours: session, instrument_id of bars that are missing here only (rejected, not fetched).
         allowed: session, instrument_id of who passes the filters; None: no filter.
+        barred: BARRED of those who are in the universe at other times.
         left_out: session, symbol, reason of names that the caller kept out; only noted.
         state: instrument_id, rank, measure, target_weight held after the session before `first`
             (empty: nothing was held); None: unknown, it is replayed from the look-back.
@@ -61,6 +69,7 @@ class Facts:
     paid: Payouts | None = None
     ours: pl.DataFrame | None = None
     allowed: pl.DataFrame | None = None
+    barred: pl.DataFrame | None = None
     left_out: pl.DataFrame | None = None
     state: pl.DataFrame | None = None
     issuers: pl.DataFrame | None = None

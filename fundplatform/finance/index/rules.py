@@ -37,6 +37,7 @@ def rules(
     ours: pl.DataFrame | None = None,
     allowed: pl.DataFrame | None = None,
     issuers: pl.DataFrame | None = None,
+    barred: pl.DataFrame | None = None,
 ) -> Rules:
     """The rules for the positions of `span`; see `build.build` for the arguments."""
     whole = prepared.market(*span)
@@ -48,8 +49,13 @@ def rules(
     )
     filtered = None if allowed is None else _flags(market, allowed, prepared.sessions)
     of_issuers = lines(definition, market, issuers)
+    # Indices that share what is prepared have the same universe.
+    inside = prepared.once(("inside", span), lambda: _inside(market, barred))
+    shared = filtered is None
+    if inside is not None:
+        filtered = inside if filtered is None else filtered & inside
     own = Ranking(market, definition.stale_sessions, filtered, of_issuers, alive)
-    if filtered is None and not definition.universe.min_dollar_volume:
+    if shared and not definition.universe.min_dollar_volume:
         own.shared = prepared.once(("ranks", *given, of_issuers.mark), Shared)
     if definition.universe.min_dollar_volume:
         liquid = own.liquidity() >= definition.universe.min_dollar_volume
@@ -220,6 +226,19 @@ def _placed(market: Market, parts: pl.DataFrame, column: str, sessions: Sequence
     inside = (at >= 0) & (rows >= 0) & (rows < market.bar.shape[0])
     np.add.at(dense, (rows[inside], at[inside]), parts[column].to_numpy()[inside])
     return dense
+
+
+def _inside(market: Market, barred: pl.DataFrame | None) -> Bools | None:
+    """[T, M] False where a name is kept out; None where none ever is."""
+    if barred is None or barred.is_empty():
+        return None
+    inside = np.ones(market.bar.shape, dtype=np.bool_)
+    columns = market.columns(barred["instrument_id"])
+    spans = (barred.select("first", "end") - market.first).to_numpy().clip(0)
+    for column, (first, end) in zip(columns.tolist(), spans.tolist(), strict=True):
+        if column >= 0:
+            inside[first:end, column] = False
+    return inside
 
 
 def _flags(market: Market, marked: pl.DataFrame, sessions: Sequence[date]) -> Bools:
