@@ -332,7 +332,9 @@ def test_only_filings_of_the_days_asked_are_opened(wire: Wire) -> None:
 
 
 def test_a_long_list_is_paged(wire: Wire) -> None:
-    full = atom(*((f"0001752724-25-{n:06d}", "NPORT-P", "2025-01-02") for n in range(100)))
+    # One of another form among them does not end the list.
+    forms = ["485BPOS", *["NPORT-P"] * 99]
+    full = atom(*((f"0001752724-25-{n:06d}", f, "2025-01-02") for n, f in enumerate(forms)))
     wire.vendor.on(LIST, Script(full), Script(atom(FILED)))
     wire.vendor.on(DOC, Script(report(position("Apple", "1", "1"))))
     assert fetched(wire, Kind.HOLDINGS, NOV_27, NOV_27, VOO).rows.height == 1
@@ -510,6 +512,13 @@ def test_another_data_set_is_refused(body: bytes, failure: Failure, says: str) -
 def test_spelling() -> None:
     assert vendor_symbol("BRK.B", "USD") == "BRK-B"
     assert vendor_symbol("ABR.PR.A", "USD") == "ABR-PA"
+
+
+def test_a_count_that_is_stated_again_after_another_stands_again() -> None:
+    """An amendment was wrong, the next filing states the first count again."""
+    given = [fact("2024-05-14", v, f"2024-0{m}-10") for m, v in ((6, 100), (7, 10), (8, 100))]
+    rows, _ = parse_facts([*given, fact("2024-05-14", 100, "2024-09-10")])
+    assert rows.sort("known_at")["shares"].to_list() == [100.0, 10.0, 100.0]
 
 
 def test_real_company_facts(shared_data: Path) -> None:

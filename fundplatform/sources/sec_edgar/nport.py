@@ -19,7 +19,7 @@ from fundplatform.sources.web.records import changed
 LIST = "/cgi-bin/browse-edgar"
 PAGE = 100
 """Filings in a list at most."""
-_FORMS = ("NPORT-P", "NPORT-P/A")
+FORMS = ("NPORT-P", "NPORT-P/A")
 # What filers write where they have nothing.
 _NOTHING = ["N/A", "NA", "NONE", "XXXX", "000000000", "00000000", ""]
 _DIRECTIONS = {"Long": "long", "Short": "short"}
@@ -80,7 +80,7 @@ def list_params(series_or_cik: str, start: int) -> dict[str, str]:
 
 
 def parse_list(body: bytes) -> list[Filing]:
-    """The N-PORT filings of an Atom list, in its order.
+    """The filings of an Atom list, in its order, of whatever form.
 
     Raises:
         VendorError: TRUNCATED or SCHEMA_CHANGED, naming the element.
@@ -94,8 +94,7 @@ def parse_list(body: bytes) -> list[Filing]:
         form = _text(source, "filing-type") or ""
         if number_ is None or filed is None:
             raise changed(NAME, "element accession-number or filing-date", "is missing")
-        if form in _FORMS:
-            found.append(Filing(number_, form, _day(filed, "filing-date")))
+        found.append(Filing(number_, form, _day(filed, "filing-date")))
     return found
 
 

@@ -24,7 +24,7 @@ def parse_concept(body: bytes) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The facts of a company concept in the unit `shares`.
 
     A fact that later filings repeat stands once, with the day of the first; a later filing that
-    states another number for the same day is a row of its own.
+    states another number than the one before it for the same day is a row of its own.
 
     Returns:
         `row_number`, `measured_on`, `known_at` (UTC), `shares`; and rejects.
@@ -55,10 +55,8 @@ def parse_facts(facts: list[object]) -> tuple[pl.DataFrame, pl.DataFrame]:
     )
     if given.height > 1 and good.is_empty():
         raise changed(NAME, "field end, filed or val", "can be read in no row")
-    first = (
-        good.with_columns(shares=number("val"))
-        .sort("filed_on", "row_number")
-        .unique(["measured_on", "shares"], keep="first", maintain_order=True)
-    )
+    ordered = good.with_columns(shares=number("val")).sort("filed_on", "row_number")
+    before = pl.col("shares").shift().over("measured_on")
+    first = ordered.filter(pl.col("shares").ne_missing(before))
     rows = first.select("row_number", "measured_on", "shares", known_at=filed_at("filed_on"))
     return rows, rejected

@@ -198,9 +198,10 @@ class SecEdgar:
         while True:
             params = nport.list_params(str(one.series or f"{one.cik:010d}"), start)
             page = nport.parse_list(self.access.web.get(nport.LIST, params).body)
-            if not page and not start:
+            own = [f for f in page if f.form in nport.FORMS]
+            if not own and not start and len(page) < nport.PAGE:
                 raise _nothing(f"{one.item.vendor_symbol} files no N-PORT")
-            found += [f for f in page if first <= f.filed_on <= last]
+            found += [f for f in own if first <= f.filed_on <= last]
             # Newest first.
             if len(page) < nport.PAGE or page[-1].filed_on < first:
                 return found
