@@ -47,6 +47,7 @@ def run(*, quick: bool) -> list[Line]:
 def main() -> None:
     """The backfill, measured."""
     from fundplatform import checks, contract_worker
+    from fundplatform.assets import raw
     from fundplatform.command_line import prepare
     from fundplatform.finance import rules
     from fundplatform.settings import Settings
@@ -54,6 +55,7 @@ def main() -> None:
     spent = {"rules": 0.0, "contracts": 0.0}
     rules.judge = _timed(rules.judge, "rules", spent)
     checks.held = _timed(checks.held, "contracts", spent)
+    raw.counted = _timed(raw.counted, "contracts", spent)  # type: ignore[attr-defined]
     checks.Contracts.keep = _timed(checks.Contracts.keep, "contracts", spent)  # type: ignore[method-assign]
     job = prepare(Settings.from_env(), [], (FIRST, LAST))
     worker = contract_worker.start()

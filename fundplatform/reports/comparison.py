@@ -52,4 +52,4 @@ def render(found: Comparison) -> str:
         if not table.is_empty():
             whole = page.table(TITLES[name], table.columns, table.rows())
             body.append(page.section(name.replace("_", "-"), TITLES[name], whole))
-    return page.document(f"{title}: comparison", "".join(body))
+    return page.document(f"{title}: comparison", f"<main>{''.join(body)}</main>")

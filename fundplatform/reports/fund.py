@@ -50,7 +50,7 @@ def render(known: Known, now: datetime) -> str:
         *holdings(known),
         _facts(known),
     ]
-    return page.document(title, "".join(body))
+    return page.document(title, f"<main>{''.join(body)}</main>")
 
 
 def _priced(known: Known, now: datetime) -> list[str]:

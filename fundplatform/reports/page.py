@@ -12,8 +12,8 @@ from html import escape
 STYLE = """
 :root{--ink:#1d2733;--soft:#5a6675;--line:#d7dde5;--back:#fff;--panel:#f5f7fa;--good:#1a7f4b;
 --warn:#8a5a00;--bad:#b3261e;--c0:#f0c9c5;--c1:#e3f0e8;--c2:#b9ddc8;--c3:#7fc09b;--c4:#3f9a68}
-@media(prefers-color-scheme:dark){:root{--ink:#e8edf3;--soft:#a5b0bd;--line:#36404c;--back:#12171d;
---panel:#1b222b;--good:#6fcf97;--warn:#f2c063;--bad:#ff8a80;--c0:#6e2c27;--c1:#1d3a2a;--c2:#235b3d;
+@media screen and (prefers-color-scheme:dark){:root{--ink:#e8edf3;--soft:#a5b0bd;--line:#36404c;
+--back:#12171d;--panel:#1b222b;--good:#6fcf97;--warn:#f2c063;--bad:#ff8a80;--c0:#6e2c27;--c1:#1d3a2a;--c2:#235b3d;
 --c3:#2c7a50;--c4:#3c9c68}}
 *{box-sizing:border-box}html{-webkit-text-size-adjust:100%}
 body{margin:0 auto;max-width:70rem;padding:1rem;background:var(--back);color:var(--ink);
@@ -52,8 +52,11 @@ a{color:inherit}.plot{width:100%;height:7rem;display:block}
 white-space:nowrap;color:var(--soft);font-variant-numeric:tabular-nums}
 .below.each span{flex:1;text-align:center;white-space:nowrap}
 .below{display:flex;justify-content:space-between;font-size:.78rem;color:var(--soft)}
-@media print{body{max-width:none;padding:0;font-size:9pt}nav{display:none}.wide{overflow:visible;
-border:0}section{break-inside:avoid}.heat table{font-size:5pt}
+@media print{@page{margin:12mm}html{font-size:8.5pt}body{max-width:none;padding:0}nav{display:none}
+.wide{overflow:visible;border:0}section{break-inside:avoid}thead th{white-space:normal}
+table{font-size:7pt}th,td{padding:.2rem .25rem;overflow-wrap:break-word}
+.heat table{width:100%;table-layout:fixed;font-size:4.5pt}
+.heat td{width:auto;min-width:0}.heat thead th:first-child{width:9rem}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 """
 

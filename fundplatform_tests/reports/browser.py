@@ -14,6 +14,9 @@ _PROBE = (
     "performance.getEntriesByType('resource').length],'*')})</script>"
 )
 # A frame can be as narrow as a phone; chromium's own window cannot.
+_PRINT = "@media print"
+PAPER = 700
+"""CSS pixels between the margins of 12 mm that the pages ask for: 186 mm of A4's 210."""
 _FRAME = (
     "<!doctype html><body style='margin:0'><script>onmessage=e=>"
     "[document.body.dataset.overflow,document.body.dataset.requests]=e.data</script>"
@@ -51,10 +54,31 @@ def look(page: Path, folder: Path, width: int, height: int = 900) -> Seen:
     return Seen(int(told["overflow"]), int(told["requests"]), errors)
 
 
+def opened(page: Path, folder: Path, width: int, height: int = 900) -> str:
+    """The page as it stands two (virtual) seconds after it was opened."""
+    return _run(folder, width, height, "--dump-dom", page.as_uri()).stdout
+
+
 def picture(page: Path, to: Path, width: int, height: int = 2000) -> None:
     """A picture of the page's first `height` pixels."""
     framed = _framed(page, width, height)
     _run(to.parent, max(width, 500), height, f"--screenshot={to}", framed)
+
+
+def printed(page: Path, folder: Path) -> int:
+    """How many pages of paper it takes."""
+    paper = folder / f"{page.stem}.pdf"
+    _run(folder, 1280, 900, "--no-pdf-header-footer", f"--print-to-pdf={paper}", page.as_uri())
+    return len(re.findall(rb"/Type\s*/Page\b", paper.read_bytes()))
+
+
+def cut_on_paper(page: Path, folder: Path) -> int:
+    """Pixels by which the page in its print style is wider than `PAPER`."""
+    copy = folder / f"paper_{page.name}"
+    text = page.read_text("utf-8")
+    assert _PRINT in text
+    copy.write_text(text.replace(_PRINT, "@media all"), "utf-8")
+    return look(copy, folder, PAPER).overflow
 
 
 def _framed(page: Path, width: int, height: int) -> str:

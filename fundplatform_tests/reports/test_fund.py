@@ -18,7 +18,8 @@ from fundplatform.reports.columns import columns
 from fundplatform.reports.lines import axis
 from fundplatform.reports.page import fee, percent
 from fundplatform.storage.base import Store
-from fundplatform_tests.reports.browser import chromium, look
+from fundplatform_tests.reports.accessibility import audit
+from fundplatform_tests.reports.browser import chromium, cut_on_paper, look, printed
 from fundplatform_tests.storage.marts import DATABASES, chosen, filled, rows
 
 D = date.fromisoformat
@@ -183,6 +184,24 @@ def test_in_a_real_browser(store: Store, tmp_path: Path, width: int) -> None:
     seen = look(fund.write(store, tmp_path, "DEAR", NOW)[0], tmp_path, width)
     assert (seen.errors, seen.requests) == ([], 0)
     assert seen.overflow <= 0
+
+
+@pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_read_without_eyes_or_mouse(store: Store, tmp_path: Path, dark: bool) -> None:
+    chromium()
+    found = audit(fund.write(store, tmp_path, "DEAR", NOW)[0], tmp_path, dark=dark)
+    assert found.wrong == ()
+    assert found.passes >= {"color-contrast", "heading-order", "landmark-one-main", "svg-img-alt"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("store", ["duckdb"], indirect=True)
+def test_on_paper(store: Store, tmp_path: Path) -> None:
+    chromium()
+    page = fund.write(store, tmp_path, "DEAR", NOW)[0]
+    assert cut_on_paper(page, tmp_path) <= 0
+    assert 2 <= printed(page, tmp_path) <= 8
 
 
 def test_growth_before_the_fee() -> None:

@@ -19,7 +19,8 @@ from fundplatform.sources.base import Coverage, Kind, SourceSpec
 from fundplatform.storage.base import WHOLE, Slice, Stamp
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.tables import Table
-from fundplatform_tests.reports.browser import chromium, look
+from fundplatform_tests.reports.accessibility import audit
+from fundplatform_tests.reports.browser import chromium, cut_on_paper, look, printed
 from fundplatform_tests.storage.frames import bars, listings, put
 
 LAST = date(2024, 3, 28)
@@ -29,6 +30,14 @@ SPECS = [
     SourceSpec(n, n, "equity", "US", "USD", {Kind.OHLCV: Coverage("XNYS", DAYS[-1])})
     for n in ("alpha", "beta", "gamma")
 ]
+
+
+JUDGED = {
+    "color-contrast", "document-title", "heading-order", "html-has-lang", "landmark-one-main",
+    "link-name", "page-has-heading-one", "region", "scrollable-region-focusable", "svg-img-alt",
+    "tabindex", "td-headers-attr", "th-has-data-cells",
+}  # fmt: skip
+"""Rules of axe-core that must have found something to judge on the page."""
 
 
 def rows(table: Table, *given: dict[str, object]) -> pl.DataFrame:
@@ -220,6 +229,40 @@ def test_the_browser_tells_of_errors_and_of_what_does_not_fit(tmp_path: Path) ->
     seen = look(page, tmp_path, 500)
     assert any("no" in e for e in seen.errors)
     assert seen.overflow > 1000
+
+
+@pytest.mark.parametrize("dark", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_read_without_eyes_or_mouse(bad: DuckDBStore, tmp_path: Path, dark: bool) -> None:
+    chromium()
+    page = quality.write(bad, tmp_path / "reports", NOW)[0]
+    found = audit(page, tmp_path, dark=dark)
+    assert found.wrong == ()
+    assert found.passes >= JUDGED
+
+
+def test_on_paper(bad: DuckDBStore, tmp_path: Path) -> None:
+    chromium()
+    page = quality.write(bad, tmp_path / "reports", NOW)[0]
+    assert cut_on_paper(page, tmp_path) <= 0
+    assert 1 <= printed(page, tmp_path) <= 4
+
+
+@pytest.mark.slow
+def test_the_audit_tells_of_what_is_wrong(tmp_path: Path) -> None:
+    chromium()
+    page = tmp_path / "wrong.html"
+    page.write_text(
+        "<!doctype html><style>@media print{b{color:red}}</style><body><h1>One</h1><h3>Three</h3>"
+        "<p style='color:#bbb;background:#fff'>pale</p><svg role='img'></svg>"
+        "<table><tr><td>1</td></tr></table>"
+        "<div style='width:3000px'>wide</div></body>"
+    )
+    found = {rule for rule, _ in audit(page, tmp_path).wrong}
+    assert found >= {
+        "color-contrast", "document-title", "heading-order", "html-has-lang", "landmark-one-main",
+        "svg-img-alt", "table without caption",
+    }  # fmt: skip
+    assert cut_on_paper(page, tmp_path) > 2000
 
 
 @pytest.mark.slow
