@@ -15,7 +15,7 @@ import polars as pl
 from bench.result import Line, at_most
 from fundplatform import calendars, tables
 from fundplatform.assets.funds import Policy, all_metrics, price_series
-from fundplatform.assets.series import PRICE_COLUMNS
+from fundplatform.assets.series import DAILY, RETURN_COLUMNS
 from fundplatform.finance.metric_rules import load_metric_rules
 from fundplatform.finance.risk_free import RiskFree
 from fundplatform.storage.base import WHOLE, Slice, Stamp
@@ -87,7 +87,7 @@ def _steps(store: DuckDBStore) -> dict[str, float]:
     marks = [time.process_time()]
     with store.held(None):
         prices = store.read(
-            tables.VALIDATED, Slice({}, None, _LAST), columns=PRICE_COLUMNS, ordered=False
+            tables.VALIDATED, Slice(DAILY["where"], None, _LAST), RETURN_COLUMNS, ordered=False
         )
         sources = store.read(tables.SOURCES)
     marks.append(time.process_time())

@@ -46,10 +46,10 @@ def export(
     chosen = [f.strip() for f in fields.split(",")] if fields else []
     wanted = Export(quiet_store(Settings.from_env()), dataset, first, last, names, chosen)
     if out is None:
-        _write(wanted, kind, sys.stdout.buffer)
+        write(wanted, kind, sys.stdout.buffer)
         return
     with whole(out) as into:
-        about = _write(wanted, kind, into)
+        about = write(wanted, kind, into)
     if kind in BINARY:
         beside(out, about)
     click.echo(
@@ -58,7 +58,8 @@ def export(
     )
 
 
-def _write(wanted: Export, kind: str, into: IO[bytes]) -> dict[str, object]:
+def write(wanted: Export, kind: str, into: IO[bytes]) -> dict[str, object]:
+    """Stream an export into an open file; returns what the data is."""
     about = wanted.about(utc_now())
     file = sink(kind, into, wanted.schema(), about)
     for batch in wanted.batches():
@@ -68,6 +69,9 @@ def _write(wanted: Export, kind: str, into: IO[bytes]) -> dict[str, object]:
 
 
 def _ending(out: Path | None) -> str:
-    """The format that the file's name tells; csv where it tells none."""
+    """The format that the file's name tells; csv where there is no ending."""
     ending = out.suffix.removeprefix(".").lower() if out else ""
-    return ending if ending in FORMATS else "csv"
+    if ending and ending not in FORMATS:
+        none = f"--out {out}: its ending is none of {', '.join(FORMATS)}; say --format"
+        raise click.UsageError(none)
+    return ending or "csv"

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Literal, Protocol
 
 import polars as pl
 
@@ -32,7 +32,11 @@ class Sink(Protocol):
 
 
 class CsvSink:
-    """`#` lines, a header, rows; NULL is empty."""
+    """`#` lines, a header, rows; NULL is empty.
+
+    Text stands as it is, also where a spreadsheet would take it for a formula: a program that reads
+    the file gets what the warehouse has. XLSX is for people: there it is text and never runs.
+    """
 
     def __init__(self, into: IO[bytes], schema: pl.Schema, about: About) -> None:
         """Write the head."""
@@ -43,7 +47,11 @@ class CsvSink:
 
     def add(self, frame: pl.DataFrame) -> None:
         """Write a batch."""
-        self._into.write(frame.write_csv(include_header=False).encode())
+        first = frame.to_series(0)
+        # A line that begins with the mark of the head would be read as one of it.
+        marked = first.dtype == pl.String() and first.str.starts_with("#").any()
+        style: Literal["non_numeric", "necessary"] = "non_numeric" if marked else "necessary"
+        self._into.write(frame.write_csv(include_header=False, quote_style=style).encode())
 
     def close(self) -> None:
         """Nothing ends a CSV file."""

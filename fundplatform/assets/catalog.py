@@ -14,7 +14,7 @@ import polars as pl
 from fundplatform import calendars, tables
 from fundplatform.assets.describe import doubt_report, output, version_of
 from fundplatform.assets.raw import raw_key
-from fundplatform.assets.series import PRICE_COLUMNS, best_returns, price_bars, with_calendar
+from fundplatform.assets.series import DAILY, PRICE_COLUMNS, best_returns, price_bars, with_calendar
 from fundplatform.finance import (
     actions,
     adjustment,
@@ -127,7 +127,9 @@ def payment_factors() -> dg.AssetsDefinition:
             )
         },
         ins={
-            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
+            "prices": dg.AssetIn(
+                VALIDATED, metadata={**DAILY, "columns": PRICE_COLUMNS, "whole": True}
+            ),
             "counted": dg.AssetIn(ACTIONS),
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
@@ -161,7 +163,7 @@ def market_caps(sources: Iterable[Source]) -> dg.AssetsDefinition:
     kinds = (Kind.SHARES, Kind.MARKET_CAPS, Kind.PROFILES)
     raw_in = {n: i for kind in kinds for n, i in every(sources, kind, whole=True).items()}
     # All prices are a lot to read for nothing.
-    wish = {"columns": PRICE_COLUMNS, "whole": True, "any_order": True}
+    wish = {**DAILY, "columns": PRICE_COLUMNS, "whole": True, "any_order": True}
     priced = (
         {"prices": dg.AssetIn(VALIDATED, metadata=wish)}
         if {str(Kind.SHARES), str(Kind.MARKET_CAPS)} & raw_in.keys()
@@ -242,7 +244,9 @@ def classified(own: Path | None = None) -> dg.AssetsDefinition:
         outs={"tiers": output(tables.TIERS, version_of(TIERS_VERSION, rules))},
         ins={
             # Whole even in a run over a range of days: the table is replaced whole.
-            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
+            "prices": dg.AssetIn(
+                VALIDATED, metadata={**DAILY, "columns": PRICE_COLUMNS, "whole": True}
+            ),
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),

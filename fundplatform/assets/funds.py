@@ -22,7 +22,13 @@ from fundplatform.assets.catalog import (
 from fundplatform.assets.describe import output, version_of
 from fundplatform.assets.indices import INDEX_SOURCE, LEVELS
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
-from fundplatform.assets.series import PRICE_COLUMNS, TOTAL, returns_by_basis, with_calendar
+from fundplatform.assets.series import (
+    DAILY,
+    RETURN_COLUMNS,
+    TOTAL,
+    returns_by_basis,
+    with_calendar,
+)
 from fundplatform.clock import Clock
 from fundplatform.finance import frames, fund_history
 from fundplatform.finance.fund_scores import fund_scores
@@ -38,7 +44,7 @@ from fundplatform.storage.outputs import Derived, Stored
 METRICS = dg.AssetKey(["funds", "metrics"])
 _TABLES = (tables.METRICS, tables.RISK, tables.SCORES)
 _KINDS = (Kind.RATES, Kind.FUND_FACTS)
-_PRICES = {"columns": PRICE_COLUMNS, "history": True, "any_order": True}
+_PRICES = {"columns": RETURN_COLUMNS, "history": True, "any_order": True, **DAILY}
 
 
 def metrics(
@@ -154,7 +160,7 @@ def price_series(
     """The return series of all priced instruments, each basis by itself.
 
     Args:
-        prices: PRICE_COLUMNS of prices.validated, in any order.
+        prices: RETURN_COLUMNS of prices.validated, daily, in any order.
         factors: catalog.adjustment_factors.
         actions: catalog.corporate_actions.
         instruments: catalog.instruments.
@@ -163,7 +169,7 @@ def price_series(
         rejected: `refused_levels.COLUMNS` of prices.rejected; None: nothing was refused.
     """
     returns = returns_by_basis(prices, factors, sources)
-    paid = metric_terms.total_series(prices, actions, factors, instruments, sources, today)
+    paid = metric_terms.total_series(prices, returns, actions, factors, instruments, sources, today)
     # Where a source's prices carry its dividends, they are the total return.
     stated = returns.filter(pl.col("return_basis") == TOTAL)
     paid = paid.join(stated, on="instrument_id", how="anti").select(returns.columns)

@@ -25,7 +25,7 @@ from fundplatform.assets.describe import level_report, output, session_returns, 
 from fundplatform.assets.index_inputs import STATE_COLUMNS, Known, build_all, look_back_days
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.assets.raw import raw_key
-from fundplatform.assets.series import PRICE_COLUMNS
+from fundplatform.assets.series import DAILY, PRICE_COLUMNS
 from fundplatform.clock import Clock
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import IndexDefinition
@@ -75,7 +75,7 @@ def built(
         outs={t.name: output(t, version(definitions)) for t in _TABLES},
         ins={
             "prices": dg.AssetIn(
-                VALIDATED, metadata={"columns": PRICE_COLUMNS, "lookback_days": back}
+                VALIDATED, metadata={**DAILY, "columns": PRICE_COLUMNS, "lookback_days": back}
             ),
             "rejected": dg.AssetIn(
                 REJECTED, metadata={"columns": REFUSED_COLUMNS, "lookback_days": back}

@@ -8,12 +8,14 @@ from datetime import date
 
 import polars as pl
 
-from fundplatform.assets.series import TOTAL, price_bars
+from fundplatform.assets.series import PRICE, TOTAL, price_bars
 from fundplatform.finance import risk_free
+from fundplatform.finance.actions import CASH
 from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.payments import payments
+from fundplatform.finance.returns import SCHEMA
 from fundplatform.finance.risk_free import RiskFree
 from fundplatform.finance.total_return import total_returns
 
@@ -68,6 +70,7 @@ def _named(known: pl.DataFrame, asset_class: str, symbol: str) -> int | None:
 
 def total_series(
     prices: pl.DataFrame,
+    returns: pl.DataFrame,
     actions: pl.DataFrame,
     factors: pl.DataFrame,
     instruments: pl.DataFrame,
@@ -77,15 +80,20 @@ def total_series(
     """`finance.total_return.total_returns` of the instruments that have paid something.
 
     Args:
-        prices: PRICE_COLUMNS of prices.validated.
+        prices: RETURN_COLUMNS of prices.validated.
+        returns: Their `series.returns_by_basis`.
         actions: catalog.corporate_actions.
         factors: catalog.adjustment_factors.
         instruments: catalog.instruments.
         sources: catalog.sources.
         today: By the clock; see `adjustment.newest_sessions`.
     """
+    if not actions["action"].is_in([*CASH, "spin_off"]).any():
+        return returns.clear()
     bars = price_bars(prices, sources)
     paid = payments(actions, instruments, bars).paid
-    payers = bars.join(paid.select("instrument_id").unique(), on="instrument_id", how="semi")
-    returns = total_returns(payers, factors, paid, newest_sessions(instruments, today))
-    return returns.with_columns(return_basis=pl.lit(TOTAL))
+    payers = pl.col("instrument_id").is_in(paid["instrument_id"].unique().implode())
+    bars, own = bars.filter(payers), returns.filter(payers, pl.col("return_basis") == PRICE)
+    newest = newest_sessions(instruments, today)
+    total = total_returns(bars, factors, paid, newest, own.select(SCHEMA.names()))
+    return total.with_columns(return_basis=pl.lit(TOTAL))

@@ -16,7 +16,7 @@ from fundplatform import calendars, tables
 from fundplatform.assets import metric_terms
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, SOURCES, VALIDATED
 from fundplatform.assets.describe import output
-from fundplatform.assets.series import PRICE_COLUMNS, price_returns, with_calendar
+from fundplatform.assets.series import DAILY, PRICE_COLUMNS, price_returns, with_calendar
 from fundplatform.finance.measured import Terms
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.metrics import measure
@@ -42,7 +42,9 @@ def reconciliation(risk_free_rate: float, rules: MetricRules) -> dg.AssetsDefini
         name="ops_reconciliation",
         outs={"reconciliation": output(tables.RECONCILIATION)},
         ins={
-            "prices": dg.AssetIn(VALIDATED, metadata={"columns": PRICE_COLUMNS, "whole": True}),
+            "prices": dg.AssetIn(
+                VALIDATED, metadata={**DAILY, "columns": PRICE_COLUMNS, "whole": True}
+            ),
             "factors": dg.AssetIn(FACTORS),
             "instruments": dg.AssetIn(INSTRUMENTS),
             "known_sources": dg.AssetIn(SOURCES),

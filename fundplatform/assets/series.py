@@ -21,7 +21,14 @@ PRICE_COLUMNS = [
 ]
 """What is read of prices.validated."""
 
+RETURN_COLUMNS = [n for n in PRICE_COLUMNS if n not in ("interval", "quote", "volume")]
+"""Enough of daily bars for returns: text and volumes are most of what a read costs."""
+
+DAILY = {"where": {"interval": "1d"}}
+"""Metadata of inputs that read daily bars only."""
+
 PRICE, TOTAL = "price", "gross_total"
+_BASES = pl.Enum([PRICE, TOTAL])
 
 
 def daily_bars(prices: pl.DataFrame) -> pl.DataFrame:
@@ -30,15 +37,20 @@ def daily_bars(prices: pl.DataFrame) -> pl.DataFrame:
     gross_total where the source's prices carry its dividends, else price. The volume is NULL where
     close x volume is no amount of USD that was traded: another quote currency (USDT is not USD),
     or prices lowered by later dividends.
+
+    Args:
+        prices: PRICE_COLUMNS, or RETURN_COLUMNS of daily bars, whose volume is NULL.
     """
-    total = (pl.col("adjustment") == "split_div").any().over("source_id")
-    in_usd = (pl.col("quote") == "USD") & (pl.col("return_basis") == PRICE)
-    return (
-        prices.filter(pl.col("interval") == "1d")
-        .with_columns(return_basis=pl.when(total).then(pl.lit(TOTAL)).otherwise(pl.lit(PRICE)))
-        .with_columns(volume=pl.when(in_usd).then("volume"))
-        .drop("interval", "quote")
-    )
+    if "interval" in prices.columns:
+        prices = prices.filter(pl.col("interval") == "1d")
+    carries = prices.filter(pl.col("adjustment") == "split_div")["source_id"].unique()
+    total = pl.col("source_id").is_in(carries.implode())
+    basis = pl.when(total).then(pl.lit(TOTAL, _BASES)).otherwise(pl.lit(PRICE, _BASES))
+    if "volume" not in prices.columns:
+        return prices.with_columns(return_basis=basis, volume=pl.lit(None, pl.Float64))
+    in_usd = (pl.col("quote") == "USD") & ~total
+    volume = pl.when(in_usd).then("volume")
+    return prices.with_columns(return_basis=basis, volume=volume).drop("interval", "quote")
 
 
 def price_returns(
@@ -107,10 +119,13 @@ def _selected(bars: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
 
 def with_calendar(returns: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
     """Add `calendar`: that of the source of each instrument's last bar."""
+    # The last row of each stretch of an instrument's rows is enough, in whatever order they are.
+    newest = pl.col("instrument_id") != pl.col("instrument_id").shift(-1)
     own = (
-        returns.group_by("instrument_id")
+        returns.filter(newest.fill_null(True) | (pl.col("session") >= pl.col("session").shift(-1)))
+        .group_by("instrument_id")
         .agg(pl.col("source_id").sort_by("session", "source_id").last())
         .join(sources.select("source_id", "calendar"), on="source_id")
         .select("instrument_id", "calendar")
     )
-    return returns.join(own, on="instrument_id")
+    return returns.join(own, on="instrument_id", maintain_order="left")

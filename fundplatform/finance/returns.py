@@ -96,7 +96,9 @@ def _with_own_previous(prices: pl.DataFrame, factors: pl.DataFrame) -> pl.DataFr
 
 def _selected(bars: pl.DataFrame) -> pl.DataFrame:
     """The selected bars in order, with the gross return q to the row before on the same basis."""
-    series = bars.filter("selected").sort(_day_key())
+    only = bars["source_id"].n_unique() == 1  # Then they are in order already.
+    series = bars.filter("selected")
+    series = series if only else series.sort(_day_key())
     doubled = series.select(_same("instrument_id", "session")).to_series().fill_null(False)
     if doubled.any():
         raise SchemaError(
@@ -105,7 +107,9 @@ def _selected(bars: pl.DataFrame) -> pl.DataFrame:
             "Select one source per instrument, quote and session; pass interval 1d only",
         )
     keys = ["instrument_id", "session"]
-    if bars.select(_day_key().n_unique()).item() != series.height:
+    fresh = ~_same("instrument_id", "session").fill_null(False)
+    days = fresh.sum() if only else _day_key().n_unique()
+    if bars.select(days).item() != series.height:
         orphans = bars.join(series, on=keys, how="anti")
         raise SchemaError(
             "prices.validated",

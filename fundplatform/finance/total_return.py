@@ -25,6 +25,7 @@ def total_returns(
     factors: pl.DataFrame,
     paid: pl.DataFrame,
     newest: pl.DataFrame | None = None,
+    series: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """`session_returns` with payments: ret = price return + D / P(u), u the row before.
 
@@ -39,11 +40,12 @@ def total_returns(
         factors: Output of `adjustment.split_factors`.
         paid: instrument_id, ex_date, amount (per old share, in the quote's units).
         newest: See `adjustment.basis_of`; None: the newest bars are among `prices`.
+        series: Their `session_returns`, where they are made already.
 
     Returns:
         SCHEMA, the rows and order of `session_returns`.
     """
-    series = session_returns(prices, factors)
+    series = session_returns(prices, factors) if series is None else series
     if newest is None:
         newest = series.group_by("instrument_id").agg(pl.col("session").max())
     yields = _yields(series, prices, factors, paid, newest)

@@ -67,6 +67,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         lookahead_days: calendar days after it.
         history: True reads everything up to the end of the run's range.
         whole: True reads the whole table.
+        where: column -> the value that its rows must have.
         any_order: True where the order of rows does not matter (quicker).
         every_source: True reads all sources of a raw table, also those no longer registered.
     """
@@ -209,6 +210,7 @@ def input_slice(
     table: Table, wish: Mapping[str, Any], tags: Mapping[str, str], where: Mapping[str, int | str]
 ) -> Slice:
     """The part of an input's table that a run with these tags reads, by the input's metadata."""
+    where = {**where, **wish.get("where", {})}
     window = run_window(tags)
     if window is None or wish.get("whole") or table.partition is None:
         return Slice(where)

@@ -5,7 +5,15 @@ from datetime import date
 import polars as pl
 
 from fundplatform import tables
-from fundplatform.assets.series import PRICE_COLUMNS, best_returns, price_returns, returns_by_basis
+from fundplatform.assets.funds import price_series
+from fundplatform.assets.series import (
+    PRICE_COLUMNS,
+    RETURN_COLUMNS,
+    best_returns,
+    price_returns,
+    returns_by_basis,
+)
+from fundplatform_tests.storage.marts import rows as table_rows
 
 NO_SPLITS = tables.ADJUSTMENT_FACTORS.empty()
 SOURCES = pl.DataFrame({"source_id": [1, 2, 3], "priority": [10, 20, 30]}).cast(
@@ -106,3 +114,27 @@ def test_dollar_volumes_are_usd_that_were_traded_or_nothing() -> None:
         8: None,
         9: None,
     }
+
+
+def test_total_returns_stand_beside_the_price_returns_of_who_paid() -> None:
+    # 100 -> 99 ex a dividend of 2: the price fell by 1 %, the total return is 1 %.
+    bars = [bar(1, i, d, close, "none", True) for i in (7, 8) for d, close in ((2, 100), (3, 99))]
+    _, instruments = table_rows(
+        tables.INSTRUMENTS, *({"instrument_id": i, "quote": "USD"} for i in (7, 8))
+    )
+    _, actions = table_rows(
+        tables.ACTIONS,
+        {"instrument_id": 7, "action": "dividend", "ex_date": date(2024, 1, 3), "amount": 2.0,
+         "currency": "USD"},
+    )  # fmt: skip
+    known = SOURCES.with_columns(calendar=pl.lit("XNYS"))
+    prices = frame(*bars).select(RETURN_COLUMNS)
+    given = (NO_SPLITS, actions, instruments, known, date(2024, 1, 4))
+    series = price_series(prices, *given).partition_by(
+        "instrument_id", "return_basis", as_dict=True
+    )
+    returns = {key: [r and round(r, 12) for r in own["ret"]] for key, own in series.items()}
+    assert returns == {
+        (7, "price"): [None, -0.01], (8, "price"): [None, -0.01],
+        (7, "gross_total"): [None, 0.01],
+    }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import io
 import json
+import weakref
 import zipfile
 from collections.abc import Callable, Iterator
 from datetime import date
@@ -16,9 +17,10 @@ from fundplatform import cli, cli_export, tables
 from fundplatform.errors import ConfigError, WarehouseError
 from fundplatform.export import Export
 from fundplatform.export_datasets import DATASETS
-from fundplatform.export_files import FORMATS, sink, whole
+from fundplatform.export_files import BINARY, FORMATS, beside, sink, whole
 from fundplatform.export_xlsx import MOST_ROWS
 from fundplatform.storage.base import Store
+from fundplatform_tests.storage.exported import read_back
 from fundplatform_tests.storage.marts import DATABASES, NOW, chosen, filled, rows
 
 D = date.fromisoformat
@@ -105,6 +107,57 @@ def test_every_dataset_gives_its_rows(run: Run) -> None:
     assert seen["changes"]["change"].to_list() == ["added"]
 
 
+STANDS_IN = {
+    "prices": "marts.adjusted_prices", "composition": "marts.index_composition",
+    "changes": "marts.index_changes", "performance": "marts.index_levels",
+    "metrics": "funds.metrics", "holdings": "catalog.holdings",
+}  # fmt: skip
+"""The mart, or the table where there is none, that a dataset shows."""
+
+
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_every_format_of_every_dataset_is_the_mart(
+    store: Store, dataset: str, tmp_path: Path
+) -> None:
+    there = store.query(f"SELECT * FROM {STANDS_IN[dataset]}")
+    # In another order than the dataset's own.
+    fields = sorted(set(there.columns) & set(DATASETS[dataset].fields), reverse=True)
+    assert len(fields) >= 8, fields
+    wanted = Export(store, dataset, fields=fields)
+    about, schema, batches = wanted.about(NOW), wanted.schema(), list(wanted.batches(1))
+    days = there[DATASETS[dataset].session.split(".")[1]]
+    assert (about["data_from"], about["data_to"]) == (str(days.min()), str(days.max()))
+    for kind in FORMATS:
+        path = tmp_path / f"x.{kind}"
+        with whole(path) as into:
+            file = sink(kind, into, schema, about)
+            for batch in batches:
+                file.add(batch)
+            file.close()
+        head = beside(path, about) if kind in BINARY else path
+        assert all(str(v) in head.read_text("utf-8") for v in about.values() if v), kind
+        found = read_back(path, there.schema)
+        assert list(found[0]) == fields, kind
+        assert sorted(found, key=str) == sorted(there.select(fields).to_dicts(), key=str), kind
+
+
+def test_one_batch_is_held_at_a_time(store: Store, tmp_path: Path) -> None:
+    held: list[weakref.ref[pl.DataFrame]] = []
+    most = 0
+
+    class Watched(Export):
+        def batches(self, size: int = 1) -> Iterator[pl.DataFrame]:
+            nonlocal most
+            for batch in super().batches(1):
+                held.append(weakref.ref(batch))
+                most = max(most, sum(ref() is not None for ref in held))
+                yield batch
+
+    with (tmp_path / "x.xlsx").open("wb") as into:
+        cli_export.write(Watched(store, "prices"), "xlsx", into)
+    assert (len(held), most) == (3, 2), "the one being written, and the next"
+
+
 def test_batches_are_whole_sessions_and_together_everything(store: Store) -> None:
     wanted = Export(store, "prices", fields=["session", "symbol", "bar_open_at"])
     one = pl.concat(wanted.batches())
@@ -181,6 +234,22 @@ def test_odd_values_survive_every_format(kind: str, tmp_path: Path) -> None:
         assert ["".join(c.itertext()) for c in line] == [odd[0][0], "0.1", "1", "1899-01-01"]
 
 
+def test_text_that_a_sheet_would_run_is_text(tmp_path: Path) -> None:
+    names = ["=HYPERLINK(1)", "+1", "-A", "@SUM(1)", "# no comment", 'q "x", y']
+    frame = pl.DataFrame({"name": names})
+    for kind in ("csv", "xlsx"):
+        path = tmp_path / f"x.{kind}"
+        with whole(path) as into:
+            file = sink(kind, into, frame.schema, {"rows": len(names)})
+            file.add(frame)
+            file.close()
+        assert [row["name"] for row in read_back(path, frame.schema)] == names
+    with zipfile.ZipFile(tmp_path / "x.xlsx") as book:
+        sheet = book.read("xl/worksheets/sheet1.xml")
+    assert (b"<f>" in sheet, sheet.count(b'<c t="inlineStr">')) == (False, len(names) + 1)
+    assert pl.read_csv(tmp_path / "x.csv", comment_prefix="#")["name"].to_list() == names
+
+
 def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     target = tmp_path / "x.csv"
     target.write_text("before")
@@ -201,6 +270,10 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
         (("composition", "zzz"), "There are: two"),
         (("prices", "--from", "2019-01-01"), "There are rows from 2005-02-25 to 2005-03-01"),
         (("prices", "--from", "2019-01-01", "--to", "2018-01-01"), "is after --to"),
+        (("prices", "--from", "2005-02-26", "--to", "2005-02-27"), "no rows from 2005-02-26 to"),
+        (("price",), "'price' is not one of 'prices', 'composition'"),
+        (("prices", "--format", "xls"), "'xls' is not one of 'csv', 'json', 'parquet', 'xlsx'"),
+        (("prices", "--out", "p.xls"), "--out p.xls: its ending is none of csv, json"),
         (("prices", "--format", "parquet"), "needs --out FILE"),
         (("prices", "--out", "no/such/p.csv"), "its folder does not exist"),
     ],

@@ -11,7 +11,7 @@ from fundplatform import tables
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Slice, Stamp
 from fundplatform.storage.duckdb import DuckDBStore
-from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager
+from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager, input_slice
 from fundplatform.storage.outputs import Derived
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
@@ -223,3 +223,17 @@ def test_a_repeated_run_changes_no_row(store: DuckDBStore) -> None:
     assert metadata["rows_unchanged"].value == 1
     assert metadata["rows_inserted"].value == 0
     assert store.read(tables.GATES).equals(before)
+
+
+def test_an_input_is_cut_to_the_rows_it_asks_for() -> None:
+    days = {
+        "dagster/asset_partition_range_start": "2024-01-03",
+        "dagster/asset_partition_range_end": "2024-01-04",
+    }
+    daily = {"where": {"interval": "1d"}}
+    for wish, first in (({"history": True}, None), ({"lookback_days": 2}, date(2024, 1, 1))):
+        found = input_slice(tables.VALIDATED, {**daily, **wish}, days, {"source_id": 3})
+        assert found == Slice({"source_id": 3, "interval": "1d"}, first, date(2024, 1, 4))
+    assert input_slice(tables.VALIDATED, {**daily, "whole": True}, days, {}) == Slice(
+        daily["where"]
+    )
