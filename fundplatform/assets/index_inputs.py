@@ -19,7 +19,7 @@ from fundplatform.finance import index
 from fundplatform.finance.adjustment import newest_sessions
 from fundplatform.finance.index import fx
 from fundplatform.finance.index_definition import IndexDefinition, in_order
-from fundplatform.finance.payments import children, payments
+from fundplatform.finance.payments import awaited, children, payments
 from fundplatform.finance.profile_history import newest
 from fundplatform.finance.refused_levels import restarted
 
@@ -115,9 +115,13 @@ class Known:
                 for kind in (~spin_off, spin_off)
             )
             newest = newest_sessions(self.instruments, self.today)
-            self._paid[only] = index.payouts(
-                cash, spun, self.actions, bars, self.factors, newest,
-                children(self.actions, self.instruments),
+            waiting = awaited(self.actions, self.instruments, bars)
+            self._paid[only] = replace(
+                index.payouts(
+                    cash, spun, self.actions, bars, self.factors, newest,
+                    children(self.actions, self.instruments),
+                ),
+                awaited=waiting.rename({"ex_date": "session"}),
             )  # fmt: skip
         return self._paid[only]
 

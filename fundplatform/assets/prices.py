@@ -12,9 +12,9 @@ from fundplatform.assets.describe import output, version_of
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.clock import Clock
 from fundplatform.desk import Desk
-from fundplatform.finance import rules, splits
-from fundplatform.finance.actions import settled
+from fundplatform.finance import actions, rules, splits
 from fundplatform.finance.consensus import weigh
+from fundplatform.finance.payments import late_children
 from fundplatform.finance.rules.row import INTERVALS
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.base import Slice, Stamp
@@ -113,12 +113,35 @@ def validated(
         derived = Derived(
             frames,
             unrecorded=fully_held(judged.gates),
+            decides=_decided(
+                stated.get(str(Kind.CORPORATE_ACTIONS)),
+                known_sources,
+                instruments,
+                bars,
+                run_window(dict(context.run.tags)),
+            ),
             settle=settle(weighed.days),
             reach_days=rules.AHEAD_DAYS,
         )
         return derived, Stored(), Stored()
 
     return judge
+
+
+def _decided(
+    stated: pl.DataFrame | None,
+    sources: pl.DataFrame,
+    instruments: pl.DataFrame,
+    bars: pl.DataFrame,
+    window: tuple[date, date] | None,
+) -> frozenset[date]:
+    """The days before the range on which something was spun off that trades since."""
+    if window is None or stated is None:
+        return frozenset()
+    spun = stated.filter(pl.col("action") == "spin_off", pl.col("ex_date") < window[0])
+    if spun.is_empty():
+        return frozenset()
+    return late_children(actions.counted(spun, sources).actions, instruments, bars, *window)
 
 
 def _judged_anew(window: tuple[date, date] | None) -> tuple[date, date] | None:
@@ -134,17 +157,17 @@ def _corrected(desk: Desk, bars: pl.DataFrame) -> pl.DataFrame | None:
     return corrected(desk.store, Slice({}, *span))
 
 
-def counted(actions: pl.DataFrame | None, sources: pl.DataFrame) -> pl.DataFrame:
+def counted(stated: pl.DataFrame | None, sources: pl.DataFrame) -> pl.DataFrame:
     """ACTIONS of the rules: splits as they count, of other actions each event once."""
-    if actions is None or actions.is_empty():
+    if stated is None or stated.is_empty():
         return rules.ACTIONS.to_frame()
-    actions = settled(actions).actions
+    known = actions.settled(stated).actions
     others = (
-        actions.filter(~pl.col("action").is_in(splits.SPLITS))
+        known.filter(~pl.col("action").is_in(splits.SPLITS))
         .sort("amount", descending=True, nulls_last=True)
         .unique(["instrument_id", "action", "ex_date"], keep="first", maintain_order=True)
     )
-    both = pl.concat([splits.distinct(actions, sources).counted.select(others.columns), others])
+    both = pl.concat([splits.distinct(known, sources).counted.select(others.columns), others])
     return both.select(pl.col(n).cast(t) for n, t in rules.ACTIONS.items())
 
 

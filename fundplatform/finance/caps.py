@@ -27,6 +27,9 @@ JUMP = 3.0
 CONFIRMED = 5
 """So many snapshots in a row on a new level are a fact: from the last of them it is trusted."""
 
+UNIT = "unit:"
+"""How the problem of a cap in another unit begins."""
+
 TURNOVER = 0.5
 """Nobody trades half of a company on a median day: such a cap is in another unit."""
 
@@ -185,7 +188,7 @@ def _judged(priced: pl.DataFrame) -> pl.DataFrame:
     good = good.with_columns(off=_off_level(good))
     problem = (
         pl.when(pl.col("dollar_volume") > TURNOVER * cap)
-        .then(pl.lit("unit: more than half of it would be traded on a day"))
+        .then(pl.lit(f"{UNIT} more than half of it would be traded on a day"))
         .when("old_file")
         .then(pl.lit("stale: the whole snapshot repeats the one before"))
         .when("off")

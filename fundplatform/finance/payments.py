@@ -7,7 +7,7 @@ and the payments that could not be used.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -134,6 +134,37 @@ def children(actions: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
     found = found.select("instrument_id", "ex_date", "child_id").unique()
     # What two children are worth together is not divided between them.
     return found.filter(pl.len().over("instrument_id", "ex_date") == 1).drop_nulls()
+
+
+def awaited(actions: pl.DataFrame, instruments: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
+    """instrument_id, ex_date of the spin-offs whose worth nobody states and no close tells yet."""
+    spun = actions.filter(pl.col("action") == "spin_off")
+    unvalued = payments(spun, instruments, closes).unused.filter(pl.col("amount").is_null())
+    return unvalued.select("instrument_id", "ex_date").unique().sort("instrument_id", "ex_date")
+
+
+def late_children(
+    actions: pl.DataFrame, instruments: pl.DataFrame, closes: pl.DataFrame, first: date, last: date
+) -> frozenset[date]:
+    """The ex-dates before `first` of spin-offs whose child's first close lies within first..last.
+
+    Args:
+        actions: action, instrument_id, ex_date, amount, other_symbol; several sources may state
+            one of them.
+        instruments: catalog.instruments.
+        closes: instrument_id, session of the children, `FIRST_CLOSE` before `first` included.
+        first: First session wanted.
+        last: Last session wanted.
+    """
+    spun = actions.filter(pl.col("amount").is_null(), pl.col("ex_date") < first)
+    own = spun.select("instrument_id", "action", "ex_date", "other_symbol")
+    told = children(own, instruments).join(
+        closes.select("session", child_id="instrument_id"), on="child_id"
+    )
+    told = told.filter(pl.col("session").is_between("ex_date", pl.col("ex_date") + FIRST_CLOSE))
+    firsts = told.group_by("child_id", "ex_date").agg(pl.col("session").min())
+    within = firsts.filter(pl.col("session").is_between(first, last))
+    return frozenset(within["ex_date"].to_list())
 
 
 def _in_quote() -> pl.Expr:

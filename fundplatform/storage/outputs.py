@@ -60,6 +60,8 @@ class Derived:
         additions_touch: False where a row that is only new decides nothing by itself.
         reach_days: The frames also hold so many days before the range: what comes later may
             change the verdict on them.
+        decides: Days before the range that its rows decide too: what rests on those is computed
+            again where any row changed.
         settle: Called last, in the same transaction: what rests on more than the range.
     """
 
@@ -69,6 +71,7 @@ class Derived:
     dated: pl.Expr | None = None
     additions_touch: bool = True
     reach_days: int = 0
+    decides: frozenset[date] = frozenset()
     settle: Callable[[Writer, Slice], None] | None = None
 
 

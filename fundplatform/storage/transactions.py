@@ -212,6 +212,8 @@ def write_derived(writer: Writer, derived: Derived, target: Target) -> Written:
             touched |= _days(table, counts)
         _write_record(writer, target, _Record(table, counts, frame.height, 0), part)
         facts = facts or dict(_facts(counts))
+    if touched:
+        touched |= derived.decides
     if derived.settle:
         derived.settle(writer, part)
     if target.seen is not None:

@@ -122,6 +122,26 @@ def test_only_trusted_caps_of_us_common_stock_rank() -> None:
     assert "2 of the first 3 are kept out by the rule of the universe: FAR, PREF" in note
 
 
+def test_a_cap_in_another_unit_is_missed_by_what_is_traded_of_the_name() -> None:
+    """Berkshire's 0.216 for 216 billions: too small to rank, but traded as BIG and NEXT are.
+
+    Cap / volume of the names chosen: BIG 900 / 1000, GOOGL 640 / 2000, NEXT 500 / 1000; the median
+    0.5 x BAD's 1000 makes 500. That ties with NEXT, which has a cap: BAD is the fourth.
+    """
+    unit = "unit: more than half of it would be traded on a day"
+    others = [c for c in CAPS if c[1] != IDS["BAD"]]
+    small = built(replace(US, n=4), [*others, cap("BAD", 0.5, unit)])
+    assert chosen(small) == ["BIG", "GOOGL", "NEXT", "LAST"]
+    first = small.exclusions.filter(session=DAYS[0], excluded_by="cap")
+    # LAST's 10 / 1000 makes the median of the four 0.41: 410, before LAST.
+    assert first.select("instrument_id", "rank", "measure", "reason").rows() == [
+        (IDS["BAD"], 4, 0.5, unit)
+    ]
+    assert "1 of the first 4 have no cap that is trusted: BAD" in small.performance["note"][0]
+    of_three = built(US, [*others, cap("BAD", 0.5, unit)])
+    assert "BAD" not in str(of_three.performance["note"][0])
+
+
 def test_without_the_rule_whatever_is_listed_may_enter() -> None:
     free = replace(US, universe=Universe(("equity",), ("US",)))
     assert chosen(built(free, CAPS)) == ["BIG", "FAR", "PREF"]

@@ -24,7 +24,7 @@ from fundplatform.finance.index.notes import notes, placed
 from fundplatform.finance.index.prepare import prepare, replayed
 from fundplatform.finance.index.result import NO_FACTS, TABLES, Facts, IndexResult
 from fundplatform.finance.index.rows import baskets, columns, performance
-from fundplatform.finance.index.rules import rules, yields
+from fundplatform.finance.index.rules import awaits, rules, yields
 from fundplatform.finance.index_definition import IndexDefinition
 
 
@@ -141,7 +141,8 @@ def _result(
         absent = _unpriced(own, known, prepared.refused, chosen, basket, span, facts.barred)
     left_out = placed(facts.left_out, sessions, span)
     old = earnings.older(basket.rows, basket.after, market, definition.flag_cap_age_days)
-    note = notes(definition, basket, market, old, absent, left_out)
+    waiting = awaits(market, facts.paid, sessions)
+    note = notes(definition, basket, market, old, absent, left_out, waiting)
     states = (
         prepared.once("states", lambda: cap_states(known, facts.barred))
         if known
@@ -149,7 +150,7 @@ def _result(
     )
     frames = (
         chosen,
-        performance(definition, span, states, basket, totals, note, market.first),
+        performance(definition, span, states, basket, totals, note, market.first, waiting),
         earnings.changes(basket, own.ranking),
         contributions,
         absent.filter(excluded_by="no_price"),

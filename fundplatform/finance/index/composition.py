@@ -13,6 +13,7 @@ import polars as pl
 from fundplatform.finance.index.lines import within
 from fundplatform.finance.index.market import Bools, Market
 from fundplatform.finance.index.market_cap import Snapshots, in_force
+from fundplatform.finance.index.misstated import in_another_unit
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ranking import Ranking
 from fundplatform.finance.index_definition import IndexDefinition
@@ -40,7 +41,8 @@ def unpriced(
 ) -> pl.DataFrame:
     """The names that rank within N by market cap and could not be chosen on a reviewed session.
 
-    Names with a price rank by their cap at the close, the others by their latest snapshot. Equal
+    Names with a price rank by their cap at the close, the others by their latest snapshot, or where
+    that is in another unit by what is traded of them (`misstated.py`). Equal
     caps: names with a price first, then by symbol. Another line of an issuer that is there is not
     missing; of several lines without a price the one with the largest cap counts. Names that the
     universe's rule keeps out are ranked by themselves: they take no place from those that lack.
@@ -65,7 +67,10 @@ def unpriced(
     span = (reviewed[0], reviewed[-1])
     top = chosen.join(positions, on="pos", how="semi").filter(pl.col("rank") <= definition.n)
     floors = _floors(top, definition.n, span)
-    missing = pl.concat([in_force(one, *span, floors) for one in known])
+    stated = pl.concat([in_force(one, *span, floors) for one in known])
+    stated = stated.with_columns(size="measure")
+    # First, since what such a cap states is no size.
+    missing = pl.concat([in_another_unit(known, top, ranking, span), stated])
     missing = missing.join(positions, on="pos", how="semi").unique(
         ["pos", "instrument_id"], keep="first", maintain_order=True
     )
@@ -116,11 +121,13 @@ def _ranked(top: pl.DataFrame, missing: pl.DataFrame, n: int) -> pl.DataFrame:
     columns = ("pos", "instrument_id", "symbol", "measure")
     both = pl.concat(
         [
-            top.select(*columns, pl.lit(True).alias("priced")),
-            missing.select(*columns, "excluded_by", "reason", pl.lit(False).alias("priced")),
+            top.select(*columns, pl.lit(True).alias("priced"), size="measure"),
+            missing.select(
+                *columns, "size", "excluded_by", "reason", pl.lit(False).alias("priced")
+            ),
         ],
         how="diagonal",
-    ).sort("pos", "measure", "priced", "symbol", descending=[False, True, True, False])
+    ).sort("pos", "size", "priced", "symbol", descending=[False, True, True, False])
     number = pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("pos").alias("rank")
     own = both.with_columns(number).filter(~pl.col("priced"), pl.col("rank") <= n)
     schema = NOTHING_UNPRICED.schema

@@ -12,7 +12,7 @@ import polars as pl
 
 from fundplatform.finance.index.basket import Basket
 from fundplatform.finance.index.drift import ASSUMED, PRICED, STALE
-from fundplatform.finance.index.market import Market
+from fundplatform.finance.index.market import Bools, Market
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ragged import counts
 from fundplatform.finance.index_definition import IndexDefinition
@@ -56,6 +56,7 @@ def notes(
     old: pl.DataFrame,
     absent: pl.DataFrame,
     left_out: pl.DataFrame,
+    waiting: Bools | None = None,
 ) -> dict[int, str]:
     """The note by position; positions without anything to say are absent.
 
@@ -66,11 +67,14 @@ def notes(
         old: pos, symbol of the names held whose caps are old, by rank.
         absent: Output of `composition.unpriced`.
         left_out: NOTED, sorted.
+        waiting: [T, M] where a name spun off what nobody knows the worth of yet.
     """
     parts: defaultdict[int, list[str]] = defaultdict(list)
     for number in _notable(definition, basket).tolist():
         pos = int(basket.rows[number]) + market.first
         parts[pos] += _of_session(definition, basket, number, market)
+    for pos, names in () if waiting is None else _waiting(basket, market, waiting):
+        parts[pos].append(f"what was spun off has no price yet and counts as nothing: {names}")
     for pos, count, names in _by_pos(old):
         parts[pos].append(f"{count} {OLD_CAPS} {definition.flag_cap_age_days} days: {names}")
     for excluded_by, text in _LACKING.items() if absent.height else ():
@@ -80,6 +84,15 @@ def notes(
         for pos, count, names in _by_pos(left_out.filter(pl.col("reason") == reason)):
             parts[pos].append(f"{count} names left out, {reason}: {names}")
     return {pos: "; ".join(texts) for pos, texts in parts.items() if texts}
+
+
+def _waiting(basket: Basket, market: Market, waiting: Bools) -> Iterator[tuple[int, str]]:
+    before = basket.before
+    row = basket.rows[before.owners]
+    due = np.flatnonzero(waiting[row, before.columns])
+    for at in np.unique(row[due]).tolist():
+        own = before.columns[due[row[due] == at]].tolist()
+        yield at + market.first, _listed([f"of {market.symbols[c]}" for c in own])
 
 
 def _notable(definition: IndexDefinition, basket: Basket) -> Ints:

@@ -57,12 +57,14 @@ class Payouts:
         ends: ENDS.
         income: False where no dividend of the universe is known: no total return is made then.
         children: CHILDREN; None: none is known.
+        awaited: instrument_id, session (the ex-date) of spin-offs whose worth is not known yet.
     """
 
     yields: pl.DataFrame
     ends: pl.DataFrame
     income: bool = True
     children: pl.DataFrame | None = None
+    awaited: pl.DataFrame | None = None
 
 
 def payouts(

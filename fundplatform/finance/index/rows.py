@@ -13,7 +13,7 @@ import polars as pl
 from fundplatform.finance.index.basket import Basket
 from fundplatform.finance.index.drift import ASSUMED
 from fundplatform.finance.index.held import Rules
-from fundplatform.finance.index.market import Floats
+from fundplatform.finance.index.market import Bools, Floats
 from fundplatform.finance.index.ragged import counts, sums
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.tables import Table
@@ -27,8 +27,12 @@ def performance(
     totals: dict[str, Floats],
     note: dict[int, str],
     offset: int,
+    waiting: Bools | None = None,
 ) -> pl.DataFrame:
-    """A row per position and basis; positions before the base have only a state."""
+    """A row per position and basis; positions before the base have only a state.
+
+    `waiting`: [T, M] where a name spun off what nobody knows the worth of yet.
+    """
     positions = np.arange(span[0], span[1] + 1)
     state = np.array(states[span[0] : span[1] + 1], dtype=object)
     count, turnover = np.zeros(positions.size, np.int64), np.full(positions.size, np.nan)
@@ -37,6 +41,10 @@ def performance(
     count[at], turnover[at] = basket.after.sizes, basket.turnover
     held, unknown = basket.before.sizes > 0, np.isnan(basket.earned.total)
     assumed = counts(basket.earned.how == ASSUMED, basket.before.starts) > 0
+    if waiting is not None:
+        before = basket.before
+        due = waiting[basket.rows[before.owners], before.columns]
+        assumed |= counts(due, before.starts) > 0
     provisional[at] = held & (unknown | assumed)
     # Whether a base is the first one ever cannot be told from a range: see `levels`.
     begun = np.where(basket.after.sizes > 0, "base", state[at])

@@ -143,6 +143,18 @@ def _with_specials(market: Market, parts: pl.DataFrame, sessions: Sequence[date]
     return np.where((special != 0) | (received != 0), changed, market.ret)
 
 
+def awaits(market: Market, paid: Payouts | None, sessions: Sequence[date]) -> Bools | None:
+    """[T, M] True where a name spun off what nobody knows the worth of yet; None: nowhere."""
+    if paid is None or paid.awaited is None or paid.awaited.is_empty():
+        return None
+    row = next_sessions(paid.awaited["session"], sessions).to_numpy() - market.first
+    column = market.columns(paid.awaited["instrument_id"])
+    inside = (column >= 0) & (row >= 0) & (row < market.bar.shape[0])
+    found = np.zeros(market.bar.shape, dtype=np.bool_)
+    found[row[inside], column[inside]] = True
+    return found
+
+
 def _spun(
     definition: IndexDefinition,
     market: Market,
