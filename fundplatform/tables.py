@@ -1231,9 +1231,7 @@ QUALITY_RESULTS = Table(
     "quality_results",
     "How each expectation of each suite went, run by run.",
     (
-        Column(
-            "check_id", "text", "Run id and the instant of the check; of a load, and its asset."
-        ),
+        Column("check_id", "text", "Run id and the instant of the check."),
         Column("table_name", "text", "Table whose batch was held against the suite."),
         Column("suite", "text", "`contract`, or the name of a file in the home's expectations/."),
         Column("number", "int32", "Place of the expectation in its suite, from 1."),

@@ -13,6 +13,7 @@ from fundplatform import tables
 from fundplatform.errors import SchemaError
 from fundplatform.storage import change_record
 from fundplatform.storage.base import Counts, Slice, Writer
+from fundplatform.storage.early_bars import early_bars
 from fundplatform.storage.outputs import Derived, Load
 from fundplatform.storage.syncs import write_attempt
 from fundplatform.tables import Table
@@ -21,7 +22,6 @@ from fundplatform.tables import Table
 _BARS_READ_AGAIN = replace(
     tables.OHLCV, stamps=tuple(n for n in tables.OHLCV.stamps if n != "fetched_at")
 )
-_NOT_FINAL = "V11"
 _NOT_LISTED = "V12"
 
 
@@ -120,18 +120,14 @@ def _write_sync(
 
 
 def _write_rows(writer: Writer, table: Table, rows: pl.DataFrame, within: Slice) -> Counts:
-    """Store the raw rows; a bar rejected as not final takes the new `fetched_at` in any case.
+    """Store the raw rows; a bar that may have been read too early takes the new `fetched_at`.
 
-    Else a bar whose values did not move after the early fetch would stay rejected for ever.
+    Else a bar whose values did not move after the early fetch would stay, or come to be, rejected.
     """
     if table != tables.OHLCV:
         return writer.write(table, rows, within)
     key = list(table.key)
-    early = (
-        writer.read(tables.REJECTED, within, [*key, "rules"])
-        .filter(pl.col("rules").str.split(",").list.contains(_NOT_FINAL))
-        .select(key)
-    )
+    early = early_bars(writer, rows, within)
     if early.is_empty():
         return writer.write(table, rows, within)
     rows = rows.with_columns(pl.col(n).cast(t) for n, t in early.schema.items())
