@@ -1,6 +1,8 @@
 """`fundplatform copy-warehouse`: DuckDB into PostgreSQL and back, killed half-way, found out."""
 
+import itertools
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,22 +28,46 @@ from fundplatform_tests.storage.marts import NOW
 from fundplatform_tests.storage.postgres import Server
 from fundplatform_tests.storage.test_marts import CONTENT
 
+_NUMBERS = itertools.count(1)
 DAYS = [MONDAY + timedelta(n) for n in range(40)]
 ROWS = bars(*((n, day, float(n)) for n in range(10) for day in DAYS), source_id=7)
 
 
-@pytest.fixture
-def source(duckdb_store: DuckDBStore) -> DuckDBStore:
-    """Rows in most tables, two versions of some of them."""
-    with duckdb_store.transaction(Stamp("r", NOW)) as writer:
+@pytest.fixture(scope="module")
+def filled(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> DuckDBStore:
+    """Rows in most tables, two versions of some of them; to copy, writing takes a second."""
+    path = tmp_path_factory.mktemp("filled") / "warehouse.duckdb"
+    shutil.copyfile(migrated, path)
+    store = DuckDBStore(path, path.parent / "published", lock_timeout=30)
+    with store.transaction(Stamp("r", NOW)) as writer:
         for table, frame in CONTENT:
             writer.write(table, frame, WHOLE)
     own = Slice({"source_id": 7}, DAYS[0], DAYS[-1])
-    put(duckdb_store, tables.OHLCV, ROWS, own, FIRST)
+    put(store, tables.OHLCV, ROWS, own, FIRST)
     changed = pl.col("instrument_id") == 3
     again = ROWS.with_columns(close=pl.when(changed).then(-0.0).otherwise("close"))
-    assert put(duckdb_store, tables.OHLCV, again, own, SECOND).updated == 40
+    assert put(store, tables.OHLCV, again, own, SECOND).updated == 40
+    return store
+
+
+@pytest.fixture
+def source(filled: DuckDBStore, duckdb_store: DuckDBStore) -> DuckDBStore:
+    shutil.copyfile(filled.path, duckdb_store.path)
     return duckdb_store
+
+
+@pytest.fixture(scope="module")
+def copy_of_it(filled: DuckDBStore, postgres: Server, template_database: str) -> Iterator[str]:
+    """A database that `filled` was copied into, as a template: copying takes seconds."""
+    with postgres.database("copied", template_database) as url:
+        copied(filled, TimescaleStore(url, lock_timeout=20))
+        yield "copied"
+
+
+@pytest.fixture
+def copied_target(postgres: Server, copy_of_it: str) -> Iterator[TimescaleStore]:
+    with postgres.database(f"copied_{next(_NUMBERS)}", copy_of_it) as url:
+        yield TimescaleStore(url, lock_timeout=20)
 
 
 @pytest.fixture
@@ -93,9 +119,11 @@ def test_there_and_back(source: DuckDBStore, target: TimescaleStore, tmp_path: P
 
 
 @pytest.mark.usefixtures("small_slices")
-def test_a_later_run_goes_on_in_the_copy(source: DuckDBStore, target: TimescaleStore) -> None:
+def test_a_later_run_goes_on_in_the_copy(
+    source: DuckDBStore, copied_target: TimescaleStore
+) -> None:
     """The same write makes the same counts in both, and new ids go on where they were."""
-    copied(source, target)
+    target = copied_target
     own = Slice({"source_id": 7}, DAYS[0], DAYS[-1])
     assert put(target, tables.OHLCV, ROWS, own) == put(source, tables.OHLCV, ROWS, own)
 
@@ -167,9 +195,9 @@ CORRUPTIONS = {
     ],
 )
 def test_a_corrupted_row_is_found(
-    source: DuckDBStore, target: TimescaleStore, postgres: Server, whats: list[str]
+    source: DuckDBStore, copied_target: TimescaleStore, postgres: Server, whats: list[str]
 ) -> None:
-    copied(source, target)
+    target = copied_target
     for what in whats:
         sql = CORRUPTIONS[what]
         postgres.sql(target.name.rsplit("/", 1)[1], sql)

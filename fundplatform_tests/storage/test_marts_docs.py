@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
 from datetime import date
 from pathlib import Path
 
@@ -10,13 +9,16 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars
+from fundplatform.copy_warehouse import Copy
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Store
+from fundplatform.storage.timescale import TimescaleStore
 from fundplatform_tests.pipeline import make
-from fundplatform_tests.storage.marts import DATABASES
+from fundplatform_tests.storage.marts import NOW
 from fundplatform_tests.storage.test_marts import CONTRACT
 
 DOCS = Path(__file__).resolve().parents[2] / "docs/marts.md"
+SLOW = pytest.mark.slow
 QUERY = re.compile(r"```sql\n(.*?)```\n\n((?:\|[^\n]*\n)*)", re.DOTALL)
 YAML = re.compile(r"```yaml\n# (drop/\w+/source\.yaml)\n(.*?)```\n\n```csv\n(.*?)```", re.DOTALL)
 SETTING = re.compile(r"```yaml\n# (\w+\.yaml)\n(.*?)```", re.DOTALL)
@@ -40,14 +42,8 @@ def shown(frame: pl.DataFrame) -> str:
     return "".join("| " + " | ".join(row) + " |\n" for row in rows)
 
 
-@pytest.fixture(scope="module", params=DATABASES)
-def store(
-    request: pytest.FixtureRequest,
-    tmp_path_factory: pytest.TempPathFactory,
-    calendar_cache: Path,
-) -> Iterator[Store]:
+def backfilled(home: Path, calendar_cache: Path, url: str | None = None) -> Store:
     """The page's own folders and backfill."""
-    home = tmp_path_factory.mktemp(f"docs_{request.param}")
     (home / "calendars").symlink_to(calendar_cache)
     text = DOCS.read_text("utf-8")
     for name, yaml, csv in YAML.findall(text):
@@ -58,17 +54,40 @@ def store(
         (home / name).write_text(yaml, "utf-8")
     found = SPAN.search(text)
     assert found
-    with ExitStack() as stack:
-        url = None
-        if request.param == "postgres":
-            server = request.getfixturevalue("postgres")
-            template = request.getfixturevalue("template_database")
-            url = stack.enter_context(server.database("marts_docs", template))
-        pipeline = make(Settings(home=home, lock_timeout=20, warehouse_url=url))
-        pipeline.backfill(*(date.fromisoformat(day) for day in found.groups()))
-        assert [o.errors for o in pipeline.outcomes if o.errors] == []
-        yield pipeline.store
+    pipeline = make(Settings(home=home, lock_timeout=20, warehouse_url=url))
+    pipeline.backfill(*(date.fromisoformat(day) for day in found.groups()))
+    assert [o.errors for o in pipeline.outcomes if o.errors] == []
+    return pipeline.store
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory, calendar_cache: Path) -> Iterator[Store]:
+    yield backfilled(tmp_path_factory.mktemp("docs"), calendar_cache)
     calendars.use_cache(calendar_cache)
+
+
+@pytest.fixture(scope="module", params=["duckdb", "copied", pytest.param("postgres", marks=SLOW)])
+def store(
+    request: pytest.FixtureRequest,
+    loaded: Store,
+    tmp_path_factory: pytest.TempPathFactory,
+    calendar_cache: Path,
+) -> Iterator[Store]:
+    """In DuckDB, copied from there to PostgreSQL, and computed there."""
+    if request.param == "duckdb":
+        yield loaded
+        return
+    server = request.getfixturevalue("postgres")
+    template = request.getfixturevalue("template_database")
+    with server.database(f"marts_docs_{request.param}", template) as url:
+        if request.param == "postgres":
+            yield backfilled(tmp_path_factory.mktemp("docs"), calendar_cache, url)
+            calendars.use_cache(calendar_cache)
+            return
+        copy = TimescaleStore(url, lock_timeout=20)
+        done = Copy(("duckdb", loaded), ("postgres", copy), NOW, overwrite=False).run()
+        assert sum(table.rows for table in done)
+        yield copy
 
 
 def test_every_query_gives_what_is_printed(store: Store) -> None:
