@@ -4,6 +4,7 @@ In: a `compare.Comparison`. Out: text. No number is made here but the drawdown o
 """
 
 import polars as pl
+import polars.selectors as cs
 
 from fundplatform.compare import START, Comparison
 from fundplatform.reports import page
@@ -23,6 +24,8 @@ TITLES = {
     "sectors": "Sectors, funds held opened: weight, and tilt from the funds' mean",
     "countries": "Countries, funds held opened: weight, and tilt from the funds' mean",
 }
+_BY_FUND = ("returns", "risk", "common_history", "correlation")
+"""Four places are enough, and ten columns fit; JSON has all digits."""
 
 
 def render(found: Comparison) -> str:
@@ -50,6 +53,8 @@ def render(found: Comparison) -> str:
     ]  # fmt: skip
     for name, table in found.tables.items():
         if not table.is_empty():
+            if name in _BY_FUND:
+                table = table.with_columns(cs.float().round(4))
             whole = page.table(TITLES[name], table.columns, table.rows())
             body.append(page.section(name.replace("_", "-"), TITLES[name], whole))
     return page.document(f"{title}: comparison", f"<main>{''.join(body)}</main>")

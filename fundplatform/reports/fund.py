@@ -145,7 +145,7 @@ def _frames(known: Known) -> str:
     ratios = ("sharpe", "sortino")
     rows = [
         (f, r["base_session"], *(percent(r[c]) for c in shown), *(_ratio(r[c]) for c in ratios),
-         r["reason"])
+         (r["reason"] or "").replace("_", " "))
         for f in FRAMES if (r := by_frame.get(f))
     ]  # fmt: skip
     names = ("frame", "from close of", "return", "a year", "volatility", "drawdown", "VaR 95",

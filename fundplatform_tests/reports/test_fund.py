@@ -92,7 +92,7 @@ def test_what_the_page_says(store: Store, tmp_path: Path) -> None:
         "Frames: session 2023-12-29, price returns.",
         "10,000 on 2022-06-30 were 12,100.00 on 2023-12-29.",
         "Deepest: -20.00%, from the peak on 2022-06-30 to 2022-12-30; recovered on 2023-12-29.",
-        "insufficient_history",
+        "insufficient history",
         "Return over the 1Y up to each session stored, percent, 2023-06-30 to 2023-12-29",
         "No two sessions have a return over 3Y.",
         "2022 -20.00% first price 2022-12-30",
