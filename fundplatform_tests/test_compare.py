@@ -232,3 +232,9 @@ def test_tickers_mean_one_instrument_each_in_the_order_asked() -> None:
 def test_who_is_not_clear_is_asked_for(tickers: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         resolved(INSTRUMENTS, tickers)
+
+
+def test_the_page_has_four_places_and_no_loss_of_everything_that_is_none() -> None:
+    page = render(compare(inputs({"A": {"2023-01-02": 100.0, "2024-01-02": 0.005}, "B": A})))
+    assert "<td class=n>-0.99995</td>" in page
+    assert "<td class=n>0.2</td>" in page

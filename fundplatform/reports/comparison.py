@@ -28,6 +28,12 @@ _BY_FUND = ("returns", "risk", "common_history", "correlation")
 """Four places are enough, and ten columns fit; JSON has all digits."""
 
 
+def _rounded(values: pl.Expr) -> pl.Expr:
+    """What is nearly 1 is not shown as 1: -0.99995 is no total loss."""
+    short = values.round(4)
+    return pl.when((short.abs() == 1) & (values != short)).then(values).otherwise(short)
+
+
 def render(found: Comparison) -> str:
     """The page."""
     facts = found.facts
@@ -54,7 +60,7 @@ def render(found: Comparison) -> str:
     for name, table in found.tables.items():
         if not table.is_empty():
             if name in _BY_FUND:
-                table = table.with_columns(cs.float().round(4))
+                table = table.with_columns(_rounded(cs.float()))
             whole = page.table(TITLES[name], table.columns, table.rows())
             body.append(page.section(name.replace("_", "-"), TITLES[name], whole))
     return page.document(f"{title}: comparison", f"<main>{''.join(body)}</main>")
