@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars
+from fundplatform.automation.gap_sensor import stretches
 from fundplatform.gap_cells import cells
 from fundplatform.gaps import (
     ATTEMPTS,
@@ -97,6 +98,14 @@ def test_before_the_first_row_nobody_may_have_asked() -> None:
     wanted = known().listed.with_columns(wanted_from=pl.lit(date(2024, 7, 1)))
     found = states(known(listed=wanted, asked=frozenset(DAYS) - {date(2024, 7, 2)}), "B")
     assert (found[1], found[2]) == ("not_listed", "unfetched")
+
+
+def test_neighbouring_sessions_are_one_stretch() -> None:
+    """The 3rd and the 5th are neighbours: New York was closed between them."""
+    days = [date(2024, 7, n) for n in (9, 1, 3, 5, 10)]
+    spans = [(a.day, b.day) for a, b in stretches(days, DAYS)]
+    assert spans == [(1, 1), (3, 5), (9, 10)]
+    assert list(stretches([], DAYS)) == []
 
 
 def test_ranges_and_places() -> None:
