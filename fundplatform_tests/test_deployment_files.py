@@ -171,6 +171,6 @@ def test_the_proxy_asks_for_a_password(tmp_path: Path) -> None:
 
 def answers(port: int, login: tuple[str, str] | None) -> int:
     try:
-        return requests.get(f"http://127.0.0.1:{port}/", auth=login, timeout=10).status_code
+        return requests.get(f"http://127.0.0.1:{port}/", auth=login, timeout=60).status_code
     except requests.ConnectionError:
         return 0
