@@ -69,7 +69,7 @@ class Feed:
 
 def run(*, quick: bool) -> list[Line]:
     """A quarter of the history, then all of it."""
-    listings, years = (20, 2.0) if quick else (125, 10.0)
+    listings, years = (20, 2.0) if quick else (1_000, 10.0)
     short, long = (_ticks(listings, part * years) for part in (0.25, 1.0))
     lines = []
     for name, bound in (("fill_gaps", 20.0), ("propagate", 2.0)):

@@ -119,17 +119,25 @@ def calls(
 def _of(source: Source, chunks: Sequence[Chunk], syncs: Syncs, now: datetime) -> Calls:
     used = syncs.health(source.spec.name, terms_of(source), now).requests_today
     found: dict[Kind, Plan] = {}
-    for kind, coverage in source.spec.kinds.items():
+    for kind in source.spec.kinds:
         own = [c for c in chunks if raw_key(source.spec.name, kind) in c.keys]
-        asked: list[Plan] = []
-        for chunk in own:
-            fetching = _as_told(source, dict(chunk.more))
-            if not isinstance(fetching, Planner):
-                return Calls(source, None, used)
-            days = raw_days(coverage, chunk.first, chunk.last)
-            asked.append(fetching.plan(kind, *days, now=now))
-        found[kind] = united(asked, shared=shares_answers(source))
+        plan = planned(source, kind, own, now)
+        if plan is None:
+            return Calls(source, None, used)
+        found[kind] = plan
     return Calls(source, {kind: plan for kind, plan in found.items() if plan.requests}, used)
+
+
+def planned(source: Source, kind: Kind, runs: Iterable[Chunk], now: datetime) -> Plan | None:
+    """The requests of these runs of one kind; None where the source does not say beforehand."""
+    asked: list[Plan] = []
+    for run in runs:
+        fetching = _as_told(source, dict(run.more))
+        if not isinstance(fetching, Planner):
+            return None
+        days = raw_days(source.spec.kinds[kind], run.first, run.last)
+        asked.append(fetching.plan(kind, *days, now=now))
+    return united(asked, shared=shares_answers(source))
 
 
 def _as_told(source: Source, tags: Mapping[str, str]) -> Source:

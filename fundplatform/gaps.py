@@ -53,9 +53,13 @@ ATTEMPTS = pl.Schema(
         "last": pl.Date(),
         "symbols": pl.List(pl.String()),
         "at": pl.Datetime("us", "UTC"),
+        "absent": pl.Int64(),
     }
 )
-"""Attempts that succeeded; symbols NULL: all were asked for."""
+"""Attempts that succeeded; symbols NULL: all were asked for.
+
+absent: how many of its sessions the vendor had not published yet, by its own answer.
+"""
 RANGES = pl.Schema(
     {
         "vendor_symbol": pl.String(),
@@ -165,6 +169,9 @@ def _tried(gap: Mapping[str, object], attempts: pl.DataFrame) -> tuple[int, date
         return 0, None
     of_all = pl.col("symbols").is_null()
     own = attempts.filter(of_all | pl.col("symbols").list.contains(str(gap["vendor_symbol"])))
+    if gap["state"] == State.UNFETCHED:
+        # Asked for, answered, and still open: the vendor said that it is not out yet.
+        own = own.filter(pl.col("absent") > 0)
     ends = [
         own.filter(pl.lit(gap[end]).is_between("first", "last"))["at"]
         for end in ("first_session", "last_session")
@@ -177,11 +184,14 @@ def _tried(gap: Mapping[str, object], attempts: pl.DataFrame) -> tuple[int, date
 def next_try(state: str, tries: int, last: datetime | None) -> datetime | None:
     """When to ask again: 1, 2, 4, 8 days after the latest answer, then once a month.
 
-    None: never (the state cannot be mended by asking), or at once (`state` UNFETCHED, or no answer
-    is on the record); see `due`.
+    What the vendor calls not published yet (UNFETCHED): 1, 2, 4, ... hours after it said so.
+    None: never (the state cannot be mended by asking), or at once (no answer is on the record); see
+    `due`.
     """
-    if state not in (State.VENDOR_MISSING, State.REJECTED) or last is None:
+    if state not in WANTED or last is None:
         return None
+    if state == State.UNFETCHED:
+        return last + min(timedelta(hours=2 ** min(max(tries - 1, 0), 10)), PROBE)
     if tries >= RESTS_AFTER:
         return last + PROBE
     return last + min(timedelta(days=2 ** max(tries - 1, 0)), _LONGEST)

@@ -123,9 +123,9 @@ def test_ranges_and_places() -> None:
     assert ranges(none, cells(none))["place"].to_list() == ["all", "all"]
 
 
-def attempts(*rows: tuple[int, int, list[str] | None, int]) -> pl.DataFrame:
+def attempts(*rows: tuple[int, int, list[str] | None, int], absent: int = 0) -> pl.DataFrame:
     made = [
-        (date(2024, 7, a), date(2024, 7, b), symbols, datetime(2024, 7, at, 1, tzinfo=UTC))
+        (date(2024, 7, a), date(2024, 7, b), symbols, datetime(2024, 7, at, 1, tzinfo=UTC), absent)
         for a, b, symbols, at in rows
     ]
     return pl.DataFrame(made, ATTEMPTS, orient="row")
@@ -160,6 +160,21 @@ def test_an_unfetched_session_is_due_at_once_and_a_missing_one_in_its_time() -> 
     unfetched = known(asked=frozenset(DAYS) - {date(2024, 7, 5)})
     asked = due(ranges(unfetched, cells(unfetched)), NOW)
     assert asked.select("state", "vendor_symbol").rows() == [("unfetched", "B")]
+
+
+@pytest.mark.parametrize(("tries", "hours"), [(1, 1), (2, 2), (6, 32), (10, 512), (60, 720)])
+def test_what_is_not_out_yet_is_asked_for_less_and_less(tries: int, hours: int) -> None:
+    assert next_try("unfetched", tries, NOW) == NOW + timedelta(hours=hours)
+
+
+def test_only_an_answer_that_called_it_unpublished_makes_an_unfetched_session_wait() -> None:
+    """The answer of a run that was killed before it recorded its sessions says nothing."""
+    left = frozenset(DAYS) - {date(2024, 7, 5)}
+    said = datetime(2024, 7, 10, 1, tzinfo=UTC)
+    for absent, due_at in ((0, None), (1, said + timedelta(hours=1))):
+        evidence = known(asked=left, attempts=attempts((5, 5, None, 10), absent=absent))
+        (gap,) = ranges(evidence, cells(evidence)).filter(state="unfetched").to_dicts()
+        assert gap["next_try_at"] == due_at
 
 
 def test_symbols_with_the_same_gap_are_asked_for_together() -> None:

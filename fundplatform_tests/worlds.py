@@ -22,6 +22,7 @@ from fundplatform.sources.base import (
     SourceSpec,
     batch_schema,
 )
+from fundplatform.sources.web.profile import Reply
 
 LAG = timedelta(hours=2)
 INDEX = """
@@ -32,6 +33,13 @@ n: 2
 rank_by: dollar_volume
 window: 3
 """
+
+
+class Nowhere:
+    """Requests that nobody makes: the vendor's answers are its own."""
+
+    def get(self, path: str, params: object = None) -> Reply:
+        raise NotImplementedError
 
 
 @dataclass

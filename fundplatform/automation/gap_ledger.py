@@ -57,7 +57,8 @@ where s.name = ? and v.source_id <> l.source_id and v.volume is not null
 and v.session between ? and ? group by 1, 2
 """
 _ATTEMPTS = """
-select first_session as first, last_session as last, symbols, finished_at as at
+select first_session as first, last_session as last, symbols, finished_at as at,
+  coalesce(sessions_absent, 0) as absent
 from ops.data_sync where source = ? and kind = ? and status = 'ok' and first_session is not null
 """
 

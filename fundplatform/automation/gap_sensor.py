@@ -6,7 +6,7 @@ way.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -25,6 +25,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_FAILURE_REASON_TAG
 
 from fundplatform import gaps
 from fundplatform.assets.raw import SYMBOLS, raw_key
+from fundplatform.automation import gap_budget
 from fundplatform.automation.gap_ledger import Ledger, ledgers
 from fundplatform.automation.ledger_asset import GAPS
 from fundplatform.automation.requests import ORIGIN, request, subset, under_way
@@ -94,14 +95,14 @@ def fill(
     except WarehouseError as error:
         return dg.SkipReason(f"nothing to compare yet: {error}")
     look.at, look.ended = now.isoformat(), [b.backfill_id for b in _of_ours(instance) if _over(b)]
-    return _asked(context, look, found, resting_sources(store, now), now)
+    return _asked(context, look, found, store, now)
 
 
 def _asked(
     context: dg.SensorEvaluationContext,
     look: Look,
     found: Iterable[Ledger],
-    resting: Mapping[str, datetime],
+    store: Store,
     now: datetime,
 ) -> Tick:
     """What is due, as backfills; what is not asked for is said, with the reason."""
@@ -110,25 +111,31 @@ def _asked(
     asked: list[dg.RunRequest] = []
     said: list[str] = []
     waiting: set[str] = set()
-    before = set(look.asked)
+    before, resting = set(look.asked), resting_sources(store, now)
     for ledger in found:
         name, rests = _key(ledger).to_user_string(), resting.get(ledger.source.spec.name)
-        free, taken, busy = 0, 0, set[str]()
-        for target, sessions, symbols in _targets(graph, ledger, now):
-            at_it = under_way(context.instance, graph, target)
+        taken, busy, free = 0, set[str](), list[gaps.Request]()
+        for one in _wanted(ledger, now):
+            at_it = under_way(context.instance, graph, _target(graph, ledger, one))
             busy |= set(at_it)
-            taken += sessions if at_it else 0
-            free += 0 if at_it else sessions
-            if not at_it and not rests and name not in before:
-                asked.append(request(target, ASKED_BY_US[ORIGIN], symbols))
-                look.asked.append(name)
+            taken += len(one.sessions) if at_it else 0
+            free += [] if at_it else [one]
         waiting |= busy
         if taken:
             said.append(
                 f"{_sessions(taken, name)} being fetched by backfill {', '.join(sorted(busy))}"
             )
-        if free:
-            said.append(f"{_sessions(free, name)} {_how(rests, again=name in before)}")
+        count = sum(len(one.sessions) for one in free)
+        if count and (rests or name in before):
+            said.append(f"{_sessions(count, name)} {_how(rests)}")
+        elif count:
+            fits, told = gap_budget.fitting(store, ledger, free, now)
+            for one in fits:
+                tags = {SYMBOLS: ",".join(one.symbols)} if one.symbols else {}
+                target = _target(graph, ledger, one)
+                asked.append(request(target, ASKED_BY_US[ORIGIN], tags))
+            look.asked += [name] if fits else []
+            said.append(f"{_sessions(count, name)} {told}")
         said += _resting(ledger, now)
     look.said, look.waiting = "; ".join(said) or "no gaps", sorted(waiting)
     look.asked = sorted(set(look.asked))
@@ -140,10 +147,10 @@ def _asked(
     return dg.SensorResult(run_requests=[*asked, table], cursor=look.text)
 
 
-def _how(rests: datetime | None, *, again: bool) -> str:
+def _how(rests: datetime | None) -> str:
     if rests:
         return f"left until {rests:%Y-%m-%d %H:%M} UTC, when the vendor's rest ends"
-    return "asked for within the hour and not there" if again else "asked for"
+    return "asked for within the hour and not there"
 
 
 def resting_sources(store: Store, now: datetime) -> dict[str, datetime]:
@@ -159,16 +166,15 @@ def _key(ledger: Ledger) -> dg.AssetKey:
     return raw_key(ledger.source.spec.name, ledger.kind)
 
 
-def _targets(
-    graph: AssetGraph, ledger: Ledger, now: datetime
-) -> Iterator[tuple[AssetGraphSubset, int, dict[str, str]]]:
-    """Each thing to ask for: the partitions, how many sessions, and the tag that names symbols."""
-    wanted = gaps.due(ledger.ranges, now)
-    for asked in gaps.requests(wanted, ledger.evidence.sessions, ledger.symbols):
-        spans = stretches(asked.sessions, ledger.evidence.sessions)
-        target = subset(graph, [Chunk("", (_key(ledger),), *span) for span in spans])
-        tags = {SYMBOLS: ",".join(asked.symbols)} if asked.symbols else {}
-        yield target, len(asked.sessions), tags
+def _wanted(ledger: Ledger, now: datetime) -> list[gaps.Request]:
+    """What is due now."""
+    return gaps.requests(gaps.due(ledger.ranges, now), ledger.evidence.sessions, ledger.symbols)
+
+
+def _target(graph: AssetGraph, ledger: Ledger, asked: gaps.Request) -> AssetGraphSubset:
+    """Its partitions."""
+    spans = stretches(asked.sessions, ledger.evidence.sessions)
+    return subset(graph, [Chunk("", (_key(ledger),), *span) for span in spans])
 
 
 def stretches(days: Iterable[date], sessions: Sequence[date]) -> Iterator[tuple[date, date]]:

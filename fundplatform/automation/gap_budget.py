@@ -1,0 +1,154 @@
+"""How far a vendor's remaining calls reach for its gaps: what fits is asked for, the rest waits.
+
+In: what is due of one source and kind, its own plan of calls, the calls made lately. Out: the
+requests that fit. Which gaps are due is decided in gaps.py, what a limit is in sources/web/.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from fundplatform import call_plan
+from fundplatform.assets.raw import SYMBOLS, raw_key
+from fundplatform.automation.gap_ledger import Ledger
+from fundplatform.chunk_sizes import FEWEST, cut
+from fundplatform.gaps import Request
+from fundplatform.sources.base import Kind, Source, newest_session
+from fundplatform.sources.web.profile import OnTheWeb, Rate
+from fundplatform.storage.base import Store
+
+_DAY = 86_400.0
+_CALLS = "select finished_at, calls from ops.data_sync where source = ? and calls > 0"
+Cost = Callable[[Request], int]
+
+
+@dataclass
+class Budget:
+    """Calls that are left for gaps under a limit of a day or longer.
+
+    Attributes:
+        left: Calls.
+        most: Calls that the limit allows.
+        more_at: When calls become free again (aware UTC).
+    """
+
+    left: int
+    most: int
+    more_at: datetime
+
+    def fitting(
+        self, wanted: Iterable[Request], cost: Cost, symbols: Sequence[str]
+    ) -> list[Request]:
+        """What of these requests fits, in their order; their calls are taken off.
+
+        A request that is too large is cut by symbols, else by sessions. With no call used yet the
+        first part is asked for whatever it costs: it would wait for ever.
+
+        Args:
+            wanted: Requests.
+            cost: The calls of a request.
+            symbols: Every symbol, for requests that name none.
+        """
+        found: list[Request] = []
+        for whole in wanted:
+            fits = whole if cost(whole) <= self.left else _part(whole, cost, self.left, symbols)
+            if fits is None and not found and self.left >= self.most:
+                fits = Request(whole.sessions[:1], (whole.symbols or tuple(symbols))[:1])
+            if fits is not None:
+                found.append(fits)
+                self.left -= min(cost(fits), self.left)
+        return found
+
+
+def _part(whole: Request, cost: Cost, left: int, symbols: Sequence[str]) -> Request | None:
+    """The largest part that costs no more, by symbols, else by sessions; None: not even one."""
+    named = whole.symbols or tuple(symbols)
+    some = [Request(whole.sessions, named[:n]) for n in range(1, len(named) + 1)]
+    early = [Request(whole.sessions[:n], whole.symbols) for n in range(1, len(whole.sessions) + 1)]
+    for parts in (some, early):
+        # A larger part never costs less.
+        fit = bisect_right(parts, left, key=cost)
+        if fit:
+            return parts[fit - 1]
+    return None
+
+
+def fitting(
+    store: Store, ledger: Ledger, wanted: Sequence[Request], now: datetime
+) -> tuple[list[Request], str]:
+    """What is asked for now, and how people are told: all, a part, or nothing until when.
+
+    Args:
+        store: The warehouse, as published.
+        ledger: Of one source and kind.
+        wanted: What is due of it.
+        now: The clock.
+    """
+    source, kind, sessions = ledger.source, ledger.kind, ledger.evidence.sessions
+    left = budget(store, source, kind, now)
+    if left is None:
+        return list(wanted), "asked for"
+    symbols = sorted(ledger.symbols)
+    fits = left.fitting(wanted, lambda one: calls(source, kind, sessions, one, now), symbols)
+    if fits == list(wanted):
+        return fits, "asked for"
+    more = f"the rest waits for calls, the next are free at {left.more_at:%Y-%m-%d %H:%M} UTC"
+    if not fits:
+        return [], f"left: {more.removeprefix('the rest ')}"
+    named = {symbol for one in fits for symbol in one.symbols or symbols}
+    due = {symbol for one in wanted for symbol in one.symbols or symbols}
+    return fits, f"asked for of {len(named)} of {len(due)} symbols; {more}"
+
+
+def budget(store: Store, source: Source, kind: Kind, now: datetime) -> Budget | None:
+    """What the tightest limit of a day or longer leaves for gaps; None: there is no such limit.
+
+    The calls of one load of all that is tracked are kept free for the schedule, taken or not yet;
+    where a load takes more than there is, it cannot be kept up with and nothing is kept free.
+    """
+    profile = source.access.profile if isinstance(source, OnTheWeb) else None
+    rates = [rate for rate in profile.rates if rate.seconds >= _DAY] if profile else []
+    if not rates:
+        return None
+    made = store.query(_CALLS, [source.spec.name]).rows()
+    load = _load(source, kind, now)
+    return min((_under(rate, made, load, now) for rate in rates), key=lambda found: found.left)
+
+
+def _under(rate: Rate, made: Sequence[tuple[datetime, int]], load: int, now: datetime) -> Budget:
+    window = timedelta(seconds=rate.seconds)
+    inside = [(at, number) for at, number in made if at > now - window]
+    used = sum(number for _, number in inside)
+    kept = load if load < rate.calls else 0
+    first = min((at for at, _ in inside), default=now)
+    return Budget(max(rate.calls - max(used, kept), 0), rate.calls, first + window)
+
+
+def _load(source: Source, kind: Kind, now: datetime) -> int:
+    """Calls of the newest session of everything tracked."""
+    newest = newest_session(source, kind, now)
+    if newest is None:
+        return 0
+    return calls(source, kind, [newest], Request((newest,), None), now)
+
+
+def calls(
+    source: Source, kind: Kind, sessions: Sequence[date], asked: Request, now: datetime
+) -> int:
+    """The calls of a request's runs, by the source's own plan; 0 where it does not say.
+
+    Args:
+        source: The source.
+        kind: A partitioned one of its kinds.
+        sessions: The calendar's sessions.
+        asked: The request.
+        now: When it is asked (aware UTC).
+    """
+    key = raw_key(source.spec.name, kind)
+    more = ((SYMBOLS, ",".join(asked.symbols)),) if asked.symbols else ()
+    days = set(asked.sessions)
+    runs = cut("", (key,), sessions, [day in days for day in sessions], FEWEST)
+    told = call_plan.told(source, [replace(run, more=more) for run in runs], "gaps", refetch=False)
+    plan = call_plan.planned(source, kind, told, now)
+    return 0 if plan is None else len(plan.requests)
