@@ -1,8 +1,8 @@
 """Years played by hand: real schedules and sensors at their times, their runs in this process.
 
-Cheaper than `forced_daemon.py` by half: no daemon, no workspace, one run where Dagster makes one of
-each stage. The instance, its cursors and its backfills are real; asset checks are left out. What is
-played is a test's to say.
+Cheaper than `forced_daemon.py` by half: no daemon, no workspace, one run of a backfill where
+Dagster makes one of each stage. The instance, its cursors and its backfills are real; asset checks
+are left out. What is played is a test's to say.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -132,7 +132,11 @@ class Player:
             self.said[name] = told.skip_message or ""
             asked = list(told.run_requests or [])
             for one in asked:
-                self._add(one)
+                if one.asset_selection:
+                    job = self._of(one.asset_selection)
+                    self._executed(job, one.tags.get(ORIGIN, name), dict(one.tags))
+                else:
+                    self._add(one)
         self.work()
         return bool(asked)
 
