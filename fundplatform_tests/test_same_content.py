@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars, summary, tables
+from fundplatform.automation.gap_ledger import ledgers
 from fundplatform.settings import Settings
 from fundplatform.sources.synthetic import Synthetic
 from fundplatform.storage.base import Store
@@ -22,6 +23,8 @@ from fundplatform_tests.pipeline import Pipeline, make
 from fundplatform_tests.storage.postgres import Server
 
 START, END = date(2015, 1, 2), date(2015, 12, 31)
+# Both markets are loaded within the first test.
+pytestmark = pytest.mark.timeout(900)
 NOW = datetime(2016, 3, 1, 12, tzinfo=UTC)
 STAMPS = ("recorded_from", "recorded_to", "run_id", "fetched_at", "load_id")
 # Loads are compared by their counts; attempts, what follows from them and the results of checks are
@@ -103,6 +106,17 @@ def test_the_same_summary(both: tuple[Pipeline, Pipeline]) -> None:
     assert summary.status(both[0].store).equals(summary.status(both[1].store))
     for (title, one), (_, other) in zip(*(summary.results(p.store) for p in both), strict=True):
         assert one.equals(other), title
+
+
+def test_the_same_gaps(both: tuple[Pipeline, Pipeline]) -> None:
+    """The ledger's evidence is SQL for both: every cell, every range, and the picture of them."""
+    one, other = (list(ledgers(p.store, p.instance, p.sources, NOW)) for p in both)
+    assert [(g.kind, g.cells.height > 0) for g in one] == [(g.kind, True) for g in other]
+    for here, there in zip(one, other, strict=True):
+        assert here.cells.equals(there.cells), here.kind
+        assert here.ranges.equals(there.ranges), here.kind
+    states = {state for ledger in one for state in ledger.cells["state"].unique()}
+    assert {"present", "rejected", "vendor_missing", "not_listed"} <= states
 
 
 @pytest.mark.slow
