@@ -17,6 +17,7 @@ from bench import (
     file_to_validated,
     grouped_days,
     indices,
+    latency,
     metrics,
     metrics_day,
     one_more_day,
@@ -61,6 +62,7 @@ CASES: dict[str, Callable[..., list[Line]]] = {
     "pg_memory": pg_load.memory,
     "pg_marts": pg_marts.run,
     "ticks": ticks.run,
+    "latency": latency.run,
 }
 
 

@@ -69,6 +69,11 @@ def write_synthetic(path: Path, symbols: int) -> None:
     from fundplatform import calendars
 
     days = calendars.get("XNYS").sessions(FIRST, LAST)
+    path.write_bytes(gzip.compress(random_walks(days, symbols).write_csv().encode(), 6))
+
+
+def random_walks(days: list[date], symbols: int) -> pl.DataFrame:
+    """Bars of `symbols` names on these days in the S&P file's columns, seeded."""
     random = np.random.default_rng(20130208)
     frames = []
     for number in range(symbols):
@@ -87,7 +92,7 @@ def write_synthetic(path: Path, symbols: int) -> None:
                 }
             ).with_columns(pl.col("open", "high", "low", "close").round(2))
         )
-    path.write_bytes(gzip.compress(pl.concat(frames).write_csv().encode(), 6))
+    return pl.concat(frames)
 
 
 def drop_bars(home: Path, source: Bars) -> Path:

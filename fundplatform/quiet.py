@@ -4,14 +4,18 @@ import logging
 
 import dagster as dg
 
+# What follows from a failure, such as a check of what was not loaded, is no news.
+_FOLLOWS = "Dependencies for step "
+
 
 class _NotAnEvent(logging.Filter):
-    """Drop Dagster's own events: the command line reports failures itself, once."""
+    """Drop what Dagster says by itself: the command line reports failures, once."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """False for a record that carries a Dagster event."""
+        """False for a Dagster event, and for a step that a failed one leaves undone."""
         meta = getattr(record, "dagster_meta", None)
-        return not (isinstance(meta, dict) and meta.get("dagster_event"))
+        event = isinstance(meta, dict) and meta.get("dagster_event")
+        return not event and _FOLLOWS not in record.getMessage()
 
 
 @dg.logger(None, description="Warnings on stderr; Dagster's events go to its log only.")

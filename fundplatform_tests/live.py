@@ -1,11 +1,19 @@
 """What tests of running servers share: waiting, GraphQL, and backfills as the UI launches them."""
 
+import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import psutil
 import requests
+
+from fundplatform_tests.storage.postgres import free_port
 
 T = TypeVar("T")
 
@@ -81,3 +89,57 @@ def ended(server: Served, id_: str) -> dict[str, Any] | None:
     """The backfill once it is over."""
     found = backfill(server, id_)
     return found if found["status"].startswith(("COMPLETED", "CANCELED", "FAILED")) else None
+
+
+class UI:
+    """A running `fundplatform ui`."""
+
+    def __init__(self, home: Path, more: Mapping[str, str] | None = None) -> None:
+        """Start it on a free port, with `more` environment; its log is `ui.log` in the home."""
+        self.port = free_port()
+        self.log = home / "ui.log"
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [Path(sys.executable).with_name("fundplatform"), "ui", "--port", str(self.port)],
+                env={**os.environ, **(more or {}), "FUNDPLATFORM_HOME": str(home)},
+                stdout=log,
+                stderr=log,
+                cwd=home,
+                start_new_session=True,
+            )
+
+    def get(self) -> bool:
+        """Whether it answers."""
+        try:
+            answer = requests.get(f"http://127.0.0.1:{self.port}/server_info", timeout=10)
+        except requests.ConnectionError:
+            assert self.process.poll() is None, self.log.read_text()
+            return False
+        return answer.status_code == 200
+
+    def ask(self, query: str, **variables: object) -> dict[str, Any]:
+        """One GraphQL request, as the UI's pages send it."""
+        return ask(self.port, query, variables)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that it started."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+
+@contextmanager
+def running_ui(home: Path, more: Mapping[str, str] | None = None) -> Iterator[UI]:
+    """It answers inside; every process has ended afterwards."""
+    running = UI(home, more)
+    family: list[psutil.Process] = []
+    try:
+        wait_for(running.get, 120)
+        family = running.family()
+        yield running
+    finally:
+        if running.process.poll() is None:
+            family += running.family()
+            running.process.terminate()
+            running.process.wait(90)
+        for process in family:
+            if process.is_running():
+                process.kill()

@@ -20,6 +20,7 @@ SLOW = {
         "a tick of fill_gaps, nothing to do, CPU s",
         "a tick of propagate, nothing to do, CPU s",
     },
+    "latency": {"a landed file to the fund metric, s"},
     "bookkeeping": {"Dagster per partition and asset, ms"},
     "sp_run": {"files to prices/validated, s"},
     "whole_graph": {"files to metrics, s", "the same in yardsticks"},

@@ -1,25 +1,20 @@
 """`fundplatform ui` as a user: it serves, runs a native backfill, and leaves no process behind."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-import requests
 
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.ui import end_group, serve
-from fundplatform_tests.live import ask, ended, launch, wait_for
-from fundplatform_tests.storage.postgres import free_port
+from fundplatform_tests.live import UI, ended, launch, running_ui, wait_for
 
 # A leader that ignores what asks it to end, with a child that does the same.
 _STUBBORN = """
@@ -44,55 +39,10 @@ query($key: AssetKeyInput!) {
 }"""
 
 
-class UI:
-    """A running `fundplatform ui`."""
-
-    def __init__(self, home: Path) -> None:
-        """Start it on a free port; its log goes to `ui.log` in the home."""
-        self.port = free_port()
-        self.log = home / "ui.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [Path(sys.executable).with_name("fundplatform"), "ui", "--port", str(self.port)],
-                env={**os.environ, "FUNDPLATFORM_HOME": str(home)},
-                stdout=log,
-                stderr=log,
-                cwd=home,
-                start_new_session=True,
-            )
-
-    def get(self) -> bool:
-        try:
-            answer = requests.get(f"http://127.0.0.1:{self.port}/server_info", timeout=10)
-        except requests.ConnectionError:
-            assert self.process.poll() is None, self.log.read_text()
-            return False
-        return answer.status_code == 200
-
-    def ask(self, query: str, **variables: object) -> dict[str, Any]:
-        """One GraphQL request, as the UI's pages send it."""
-        return ask(self.port, query, variables)
-
-    def family(self) -> list[psutil.Process]:
-        return psutil.Process(self.process.pid).children(recursive=True)
-
-
 @pytest.fixture
 def ui(settings: Settings) -> Iterator[UI]:
-    running = UI(settings.home)
-    family: list[psutil.Process] = []
-    try:
-        wait_for(running.get, 120)
-        family = running.family()
+    with running_ui(settings.home) as running:
         yield running
-    finally:
-        if running.process.poll() is None:
-            family += running.family()
-            running.process.terminate()
-            running.process.wait(90)
-        for process in family:
-            if process.is_running():
-                process.kill()
 
 
 @pytest.mark.slow
