@@ -66,10 +66,14 @@ def test_dead_runs_are_closed_only_while_the_definitions_are_served() -> None:
 
 def test_the_processes_of_a_group() -> None:
     child = subprocess.Popen(
-        [sys.executable, "-c", "import signal; signal.pause()", "api", "grpc"],
+        [sys.executable, "-c", "import signal; print(flush=True); signal.pause()", "api", "grpc"],
         start_new_session=True,
+        stdout=subprocess.PIPE,
     )
+    assert child.stdout is not None
     try:
+        # Until then its arguments may not be there to be read.
+        child.stdout.readline()
         found = listed(child.pid)
         assert found is not None
         assert list(found) == [child.pid]
@@ -77,6 +81,7 @@ def test_the_processes_of_a_group() -> None:
     finally:
         child.kill()
         child.wait()
+        child.stdout.close()
 
 
 @contextmanager
