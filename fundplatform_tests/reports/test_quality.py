@@ -240,6 +240,7 @@ def test_read_without_eyes_or_mouse(bad: DuckDBStore, tmp_path: Path, dark: bool
     assert found.passes >= JUDGED
 
 
+@pytest.mark.slow
 def test_on_paper(bad: DuckDBStore, tmp_path: Path) -> None:
     chromium()
     page = quality.write(bad, tmp_path / "reports", NOW)[0]

@@ -36,6 +36,7 @@ def start_writer(home: Path, run_id: str, batches: int, size: int) -> subprocess
     )
 
 
+@pytest.mark.slow
 def test_three_processes_lose_nothing_and_a_watch_sees_it_live(tmp_path: Path) -> None:
     home = tmp_path / "log"
     writers = [start_writer(home, f"run-{n}", batches=20, size=50) for n in range(3)]
