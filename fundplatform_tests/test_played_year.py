@@ -3,8 +3,7 @@
 New York, Frankfurt (two days late), Europe's central banks and a crypto exchange that dies for a
 week; New York restates a close, which a weekly job finds. Both changes of the clocks, a storm,
 half days, Christmas. The default ends after Thanksgiving's half day; PLAYED_UNTIL=2013-10-24
-PLAYED_TURNS=7 makes it a year, which nobody has done yet (4 to 5 s of CPU a day
-with turns every four days).
+PLAYED_TURNS=7 makes it a year (24 minutes of CPU).
 """
 
 import os
