@@ -3,8 +3,8 @@
 import numpy as np
 import polars as pl
 
+from fundplatform.finance.rules.found import Found
 from fundplatform.finance.rules.limits import Limits
-from fundplatform.finance.rules.series import Found
 from fundplatform.finance.rules.walk import Bools
 
 _BAR = ("instrument_id", "interval", "quote", "bar_open_at", "adjustment")

@@ -1,7 +1,7 @@
 """The kinds of things a rule declares: id, scope, severities, parameters, expectation, example.
 
-Texts and numbers only. How a rule is judged stands in `row.py`, `series.py`, `cross.py`,
-`sessions.py` and `aggregates.py`; the list itself in `catalog.py`.
+Texts and numbers only. How a rule is judged stands in `row.py`, `series.py`, `split_rules.py`,
+`cross.py`, `sessions.py` and `aggregates.py`; the list itself in `catalog.py`.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Rules about a source's session as a whole, and gaps: V13, V15 and V26.
 
 In: bars in series order (`walk.py`). Out: FINDINGS of sessions, and the bars after a gap. Whether a
-session is held follows in `verdict.py`.
+session is held follows in `gate.py`.
 """
 
 import numpy as np
@@ -9,8 +9,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from fundplatform.finance.rules.catalog import LOOKBACK_DAYS, LOOKBACK_SESSIONS
+from fundplatform.finance.rules.found import Found
 from fundplatform.finance.rules.limits import Limits
-from fundplatform.finance.rules.series import Found
 from fundplatform.finance.rules.walk import Bools, Ints, Walk, days
 
 FINDINGS = pl.Schema(

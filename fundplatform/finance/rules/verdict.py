@@ -2,7 +2,7 @@
 
 In: raw.ohlcv rows with the columns of `CONTEXT`, joined by the caller. Out: the frames of
 prices.validated, prices.rejected, ops.gates and ops.findings; no row is lost. The rules themselves
-stand in `row.py`, `series.py`, `cross.py` and `sessions.py`.
+stand in `row.py`, `series.py`, `split_rules.py`, `cross.py`, `sessions.py`; the gate in `gate.py`.
 """
 
 from collections.abc import Iterable
@@ -18,6 +18,8 @@ from fundplatform import packing
 from fundplatform.errors import SchemaError
 from fundplatform.finance.rules import cross, series, sessions
 from fundplatform.finance.rules.catalog import BY_ID, RULES, RULES_VERSION
+from fundplatform.finance.rules.found import Found, Released
+from fundplatform.finance.rules.gate import gates_of
 from fundplatform.finance.rules.limits import DEFAULTS, Limits
 from fundplatform.finance.rules.overrides import (
     ACCEPTED,
@@ -28,7 +30,6 @@ from fundplatform.finance.rules.overrides import (
     places,
 )
 from fundplatform.finance.rules.row import row_rules
-from fundplatform.finance.rules.series import Found, Released
 from fundplatform.finance.rules.walk import ACTIONS, in_series, walked
 from fundplatform.tables import BAR_KEY, FINDINGS, GATES, OHLCV, REJECTED, VALIDATED, Table
 
@@ -46,9 +47,6 @@ CONTEXT = pl.Schema(
 """What the caller joins to each bar: the instrument's class, whether `session` is one of the
 calendar, when the bar closes (NULL where it is not), the source's first session (NULL: 1900) and
 the source's priority (lower wins). Optional, for V12 and V15: `is_listed`, `session_number`."""
-
-GATE_ROWS = 3
-GATE_PERCENT = 1
 
 _REQUIRED = (*BAR_KEY, "session", "fetched_at", "is_session", "priority")
 # Rows without a price of a session of their own are no part of a series.
@@ -190,7 +188,7 @@ def _outcome(
         )
         judged = judged.join(lifted, on="_row", how="left", maintain_order="left")
     judged = _within(judged, window)
-    gates = _gates(judged, whole, decided)
+    gates = gates_of(judged, whole, decided.released)
     held = gates.filter("held").select("source_id", "session")
     passing = judged.filter(~pl.col("_bad"))
     if not held.is_empty():
@@ -201,62 +199,6 @@ def _outcome(
         gates=_shape(GATES, gates.sort(GATES.key)),
         findings=_shape(FINDINGS, whole.sort(FINDINGS.key)),
     )
-
-
-def _gates(judged: pl.DataFrame, whole: pl.DataFrame, decided: Decided) -> pl.DataFrame:
-    raw, bad = pl.col("rows_raw"), pl.col("rows_rejected")
-    # Whole numbers on both sides: 1 % of 300 rows must not hang on a rounding.
-    too_many = (bad > GATE_ROWS) & (bad * 100 > raw * GATE_PERCENT)
-    all_bad = (raw <= GATE_ROWS) & (bad == raw)
-    errors = (
-        whole.filter(pl.col("severity") == "error")
-        .sort("rule")
-        .group_by("source_id", "session")
-        .agg(_found=pl.format("{}: {}", "rule", "finding").str.join("; "))
-    )
-    gates = (
-        judged.group_by("source_id", "session")
-        .agg(rows_raw=pl.len().cast(pl.Int64), rows_rejected=pl.col("_bad").sum().cast(pl.Int64))
-        .join(errors, on=["source_id", "session"], how="left")
-        .with_columns(
-            held=too_many | all_bad | pl.col("_found").is_not_null(),
-            _why=pl.when(all_bad)
-            .then(pl.format("all {} rows rejected", raw))
-            .when(too_many)
-            .then(pl.format("{} of {} rows rejected", bad, raw)),
-        )
-        .with_columns(reason=_join("_why", "_found"))
-    )
-    return _released(gates, decided).with_columns(
-        rows_validated=pl.when("held").then(0).otherwise(raw - bad)
-    )
-
-
-def _released(gates: pl.DataFrame, decided: Decided) -> pl.DataFrame:
-    """Open the gates that a person released; the reason goes on to say what they would hold."""
-    if not decided.released:
-        return gates.with_columns(pl.when("held").then("reason").alias("reason"))
-    said = pl.DataFrame(
-        [(s, d, text) for (s, d), text in decided.released.items()],
-        schema={"source_id": pl.Int16, "session": pl.Date, "_said": pl.String},
-        orient="row",
-    )
-    opened = pl.col("held") & pl.col("_said").is_not_null()
-    return (
-        gates.join(said, on=["source_id", "session"], how="left")
-        .with_columns(_opened=opened)
-        .with_columns(
-            reason=pl.when("_opened")
-            .then(pl.format("released by {}; {}", "_said", "reason"))
-            .when("held")
-            .then("reason"),
-            held=pl.col("held") & ~pl.col("_opened"),
-        )
-    )
-
-
-def _join(*names: str) -> pl.Expr:
-    return pl.concat_str(names, separator="; ", ignore_nulls=True)
 
 
 def _ids(frame: pl.DataFrame, masks: Masks) -> pl.Series:
