@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars
-from fundplatform.automation.gap_sensor import stretches
+from fundplatform.assets.raw import raw_key
+from fundplatform.automation.gap_ledger import runs
 from fundplatform.gap_cells import cells
 from fundplatform.gaps import (
     ATTEMPTS,
@@ -22,9 +23,11 @@ from fundplatform.gaps import (
     ranges,
     requests,
 )
+from fundplatform.sources.base import Kind
 
 # Monday 2024-07-01 to Wednesday 2024-07-10 in New York: the 4th and the weekend are closed.
 DAYS = [date(2024, 7, n) for n in (1, 2, 3, 5, 8, 9, 10)]
+RAW = raw_key("acme", Kind.OHLCV)
 NOW = datetime(2024, 7, 10, 6, tzinfo=UTC)
 
 
@@ -103,9 +106,9 @@ def test_before_the_first_row_nobody_may_have_asked() -> None:
 def test_neighbouring_sessions_are_one_stretch() -> None:
     """The 3rd and the 5th are neighbours: New York was closed between them."""
     days = [date(2024, 7, n) for n in (9, 1, 3, 5, 10)]
-    spans = [(a.day, b.day) for a, b in stretches(days, DAYS)]
+    spans = [(c.first.day, c.last.day) for c in runs(RAW, DAYS, days) if c.first and c.last]
     assert spans == [(1, 1), (3, 5), (9, 10)]
-    assert list(stretches([], DAYS)) == []
+    assert runs(RAW, DAYS, []) == []
 
 
 def test_ranges_and_places() -> None:

@@ -108,10 +108,9 @@ class Past:
         self, ledger: Table, part: Slice, columns: Sequence[str] | None
     ) -> pl.DataFrame:
         """The rows of a ledger that had come by then; one of them may have stood then."""
-        sql, wanted = sql_text.select(ledger, part, [*(columns or ledger.column_names)])
-        known = f"recorded_from <= {sql_text.literal(self.at)}"
-        sql = sql.replace("WHERE ", f"WHERE {known} AND ", 1)
-        return self._store.query(sql).cast({n: ledger.polars_schema[n] for n in wanted})
+        wanted = columns or ledger.column_names
+        every = self._read(ledger, part, list(dict.fromkeys([*wanted, "recorded_from"])), None)
+        return every.filter(pl.col("recorded_from") <= self.at).select(wanted)
 
     def span(self) -> Window:
         """First and last session with a validated bar then.

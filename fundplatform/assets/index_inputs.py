@@ -111,17 +111,16 @@ class Known:
             bars = own.join(daily.unique(keys), on=keys, how="left")
             spin_off = pl.col("action") == "spin_off"
             cash, spun = (
-                payments(self.actions.filter(kind), self.instruments, bars).paid
+                payments(self.actions.filter(kind), self.instruments, bars)
                 for kind in (~spin_off, spin_off)
             )
             newest = newest_sessions(self.instruments, self.today)
-            waiting = awaited(self.actions, self.instruments, bars)
             self._paid[only] = replace(
                 index.payouts(
-                    cash, spun, self.actions, bars, self.factors, newest,
+                    cash.paid, spun.paid, self.actions, bars, self.factors, newest,
                     children(self.actions, self.instruments),
                 ),
-                awaited=waiting.rename({"ex_date": "session"}),
+                awaited=awaited(spun.unused).rename({"ex_date": "session"}),
             )  # fmt: skip
         return self._paid[only]
 

@@ -11,9 +11,9 @@ from datetime import date
 import polars as pl
 
 from fundplatform.finance.index.lines import EVER
-from fundplatform.finance.index.result import BARRED
+from fundplatform.finance.index.result import BARRED, barred_at
 from fundplatform.finance.index_definition import IndexDefinition
-from fundplatform.finance.profile_history import NEVER
+from fundplatform.finance.profile_history import NEVER, dated
 from fundplatform.finance.securities import why_not_us_common
 
 _FITS, _OTHER = "", "of another sector or country"
@@ -42,22 +42,18 @@ def membership(
     base = u.select(instruments).select("instrument_id", known_at=NEVER)
     verdicts = {}
     if u.securities is not None and securities is not None:
-        why = _dated(securities).select(*_AT, verdict=why_not_us_common().fill_null(_FITS))
+        why = dated(securities).select(*_AT, verdict=why_not_us_common().fill_null(_FITS))
         verdicts["rule"] = (why, _FITS)
     for column, wanted in (("sector", u.sectors), ("country", u.countries)):
         if wanted:
             # Of several sources, any that says so.
             fits = pl.col(column).is_in(wanted).any()
-            said = base.clear() if profiles is None else _dated(profiles)
+            said = base.clear() if profiles is None else dated(profiles)
             said = said.with_columns(pl.lit(None).alias(column)) if profiles is None else said
             found = said.group_by(_AT).agg(verdict=pl.when(fits).then(pl.lit(_FITS)).otherwise(
                 pl.lit(_OTHER)))  # fmt: skip
             verdicts[column] = (found, _OTHER)
     return _joined(base, verdicts)
-
-
-def _dated(rows: pl.DataFrame) -> pl.DataFrame:
-    return rows if "known_at" in rows.columns else rows.with_columns(known_at=NEVER)
 
 
 def _joined(base: pl.DataFrame, verdicts: dict[str, tuple[pl.DataFrame, str]]) -> pl.DataFrame:
@@ -96,9 +92,7 @@ def kept_out(found: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
 def inside(rows: pl.DataFrame, barred: pl.DataFrame, sessions: Sequence[date]) -> pl.DataFrame:
     """`rows` (session, instrument_id) without those of names that are kept out on the session."""
     days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
-    at = pl.col("pos").is_between("first", "end", closed="left")
-    out = rows.select("session", "instrument_id").join(days, on="session")
-    out = out.join(barred, on="instrument_id").filter(at)
+    out = barred_at(rows.select("session", "instrument_id").join(days, on="session"), barred)
     return rows.join(out, on=["session", "instrument_id"], how="anti", maintain_order="left")
 
 
@@ -108,10 +102,10 @@ def placed(rows: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
     Each counts until the next one of its name; what the next one replaces on the same session goes.
     The last counts up to any position: `lines.EVER`.
     """
-    dated = _dated(rows).sort(_AT, nulls_last=False)
-    known = dated["known_at"].dt.epoch("us").fill_null(0)
+    told = dated(rows).sort(_AT, nulls_last=False)
+    known = told["known_at"].dt.epoch("us").fill_null(0)
     at = closes["cutoff"].dt.epoch("us").search_sorted(known, side="left")
-    dated = dated.with_columns(pl.Series("first", at, dtype=pl.Int32))
+    own = told.with_columns(pl.Series("first", at, dtype=pl.Int32))
     following = pl.col("first").shift(-1).over("instrument_id")
     last = pl.lit(EVER, pl.Int32)
-    return dated.with_columns(end=following.fill_null(last)).filter(pl.col("first") < pl.col("end"))
+    return own.with_columns(end=following.fill_null(last)).filter(pl.col("first") < pl.col("end"))

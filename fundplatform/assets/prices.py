@@ -138,7 +138,7 @@ def _decided(
     """The days before the range on which something was spun off that trades since."""
     if window is None or stated is None:
         return frozenset()
-    spun = stated.filter(pl.col("action") == "spin_off", pl.col("ex_date") < window[0])
+    spun = stated.filter(pl.col("action") == "spin_off")
     if spun.is_empty():
         return frozenset()
     return late_children(actions.counted(spun, sources).actions, instruments, bars, *window)

@@ -11,8 +11,7 @@ from datetime import date, datetime, timedelta
 
 from fundplatform import call_plan
 from fundplatform.assets.raw import SYMBOLS, raw_key
-from fundplatform.automation.gap_ledger import Ledger
-from fundplatform.chunk_sizes import FEWEST, cut
+from fundplatform.automation.gap_ledger import Ledger, runs
 from fundplatform.gaps import Request
 from fundplatform.sources.base import Kind, Source, newest_session
 from fundplatform.sources.web.profile import OnTheWeb, Rate
@@ -147,8 +146,7 @@ def calls(
     """
     key = raw_key(source.spec.name, kind)
     more = ((SYMBOLS, ",".join(asked.symbols)),) if asked.symbols else ()
-    days = set(asked.sessions)
-    runs = cut("", (key,), sessions, [day in days for day in sessions], FEWEST)
-    told = call_plan.told(source, [replace(run, more=more) for run in runs], "gaps", refetch=False)
+    asking = [replace(run, more=more) for run in runs(key, sessions, asked.sessions)]
+    told = call_plan.told(source, asking, "gaps", refetch=False)
     plan = call_plan.planned(source, kind, told, now)
     return 0 if plan is None else len(plan.requests)

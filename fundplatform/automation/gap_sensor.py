@@ -8,8 +8,7 @@ way.
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime, timedelta
-from itertools import groupby
+from datetime import datetime, timedelta
 
 import dagster as dg
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
@@ -26,7 +25,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_FAILURE_REASON_TAG
 from fundplatform import gaps
 from fundplatform.assets.raw import SYMBOLS, raw_key
 from fundplatform.automation import gap_budget
-from fundplatform.automation.gap_ledger import Ledger, ledgers
+from fundplatform.automation.gap_ledger import Ledger, ledgers, runs
 from fundplatform.automation.ledger_asset import GAPS
 from fundplatform.automation.requests import ORIGIN, request, subset, under_way
 from fundplatform.chunks import Chunk
@@ -173,21 +172,7 @@ def _wanted(ledger: Ledger, now: datetime) -> list[gaps.Request]:
 
 def _target(graph: AssetGraph, ledger: Ledger, asked: gaps.Request) -> AssetGraphSubset:
     """Its partitions."""
-    spans = stretches(asked.sessions, ledger.evidence.sessions)
-    return subset(graph, [Chunk("", (_key(ledger),), *span) for span in spans])
-
-
-def stretches(days: Iterable[date], sessions: Sequence[date]) -> Iterator[tuple[date, date]]:
-    """First and last of each row of neighbouring sessions: each costs Dagster 5 ms CPU and more.
-
-    Args:
-        days: Some of the sessions.
-        sessions: Of the calendar, ascending.
-    """
-    place = {session: n for n, session in enumerate(sessions)}
-    for _, row in groupby(enumerate(sorted(days)), lambda at: place[at[1]] - at[0]):
-        found = [day for _, day in row]
-        yield found[0], found[-1]
+    return subset(graph, runs(_key(ledger), ledger.evidence.sessions, asked.sessions))
 
 
 def _resting(ledger: Ledger, now: datetime) -> Iterator[str]:

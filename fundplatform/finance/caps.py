@@ -10,6 +10,7 @@ import math
 import polars as pl
 
 from fundplatform.finance.adjustment import factor_of
+from fundplatform.finance.profile_history import dated
 from fundplatform.tables import CAPS
 
 VERSION = 4
@@ -266,15 +267,13 @@ def _scoped(judged: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
 
 def _with_issuer(rows: pl.DataFrame, securities: pl.DataFrame) -> pl.DataFrame:
     """Add the issuer, as known at each row's known_at; rows of no common stock's line are left."""
-    wanted = ["instrument_id", "issuer", "security_type"]
-    if "known_at" not in securities.columns:
-        found = rows.join(securities.select(wanted), on="instrument_id")
-    else:
-        begun = pl.col("known_at").fill_null(pl.datetime(1, 1, 1, time_zone="UTC"))
-        told = securities.select(*wanted, known_at=begun.cast(pl.Datetime("us", "UTC")))
-        found = rows.sort("known_at").join_asof(
-            told.sort("known_at"), on="known_at", by="instrument_id", check_sortedness=False
-        )
+    begun = pl.col("known_at").fill_null(pl.datetime(1, 1, 1, time_zone="UTC"))
+    told = dated(securities).select(
+        "instrument_id", "issuer", "security_type", known_at=begun.cast(pl.Datetime("us", "UTC"))
+    )
+    found = rows.sort("known_at").join_asof(
+        told.sort("known_at"), on="known_at", by="instrument_id", check_sortedness=False
+    )
     return found.filter(pl.col("security_type") == "common").drop_nulls("issuer")
 
 

@@ -136,10 +136,13 @@ def children(actions: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
     return found.filter(pl.len().over("instrument_id", "ex_date") == 1).drop_nulls()
 
 
-def awaited(actions: pl.DataFrame, instruments: pl.DataFrame, closes: pl.DataFrame) -> pl.DataFrame:
-    """instrument_id, ex_date of the spin-offs whose worth nobody states and no close tells yet."""
-    spun = actions.filter(pl.col("action") == "spin_off")
-    unvalued = payments(spun, instruments, closes).unused.filter(pl.col("amount").is_null())
+def awaited(unused: pl.DataFrame) -> pl.DataFrame:
+    """instrument_id, ex_date of the spin-offs whose worth nobody states and no close tells yet.
+
+    Args:
+        unused: `Payments.unused` of the spin-offs.
+    """
+    unvalued = unused.filter(pl.col("amount").is_null())
     return unvalued.select("instrument_id", "ex_date").unique().sort("instrument_id", "ex_date")
 
 

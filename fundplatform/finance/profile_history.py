@@ -37,9 +37,13 @@ def as_known(versions: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def dated(rows: pl.DataFrame) -> pl.DataFrame:
+    """`rows` with known_at: NULL, as it was all along, where they have none."""
+    return rows if "known_at" in rows.columns else rows.with_columns(known_at=NEVER)
+
+
 def newest(known: pl.DataFrame) -> pl.DataFrame:
     """The rows of the last moment of each instrument, as if they had been known all along."""
-    if "known_at" not in known.columns:
-        return known
+    known = dated(known)
     last = pl.col("known_at").eq_missing(pl.col("known_at").max().over("instrument_id"))
     return known.filter(last).with_columns(known_at=NEVER)

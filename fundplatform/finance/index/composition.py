@@ -16,6 +16,7 @@ from fundplatform.finance.index.market_cap import Snapshots, in_force
 from fundplatform.finance.index.misstated import in_another_unit
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ranking import Ranking
+from fundplatform.finance.index.result import barred_at
 from fundplatform.finance.index_definition import IndexDefinition
 
 NOTHING_UNPRICED = pl.DataFrame(
@@ -88,8 +89,7 @@ def _barred(missing: pl.DataFrame, barred: pl.DataFrame | None) -> pl.DataFrame:
     if barred is None or barred.is_empty():
         return missing
     spans = barred.rename({"reason": "ruled"})
-    at = pl.col("pos").is_between("first", "end", closed="left")
-    then = missing.select("pos", "instrument_id").join(spans, on="instrument_id").filter(at)
+    then = barred_at(missing.select("pos", "instrument_id"), spans)
     told = missing.join(
         then.select("pos", "instrument_id", "ruled", out=pl.lit(value=True)),
         on=["pos", "instrument_id"], how="left", maintain_order="left",

@@ -15,6 +15,7 @@ import polars as pl
 
 from fundplatform.errors import SchemaError
 from fundplatform.finance.index.panel import Ints
+from fundplatform.finance.index.result import barred_at
 
 TOLD: dict[str, pl.Expr] = {
     "whole": pl.lit(value=False),
@@ -136,13 +137,10 @@ def cap_states(known: Snapshots, barred: pl.DataFrame | None = None) -> list[str
     """
     frame = known.frame.select("instrument_id", "use_pos", "day")
     if barred is not None and not barred.is_empty():
-        out = frame.with_row_index().join(barred, on="instrument_id")
-        out = out.filter(pl.col("use_pos").is_between("first", "end", closed="left"))
-        until = out.select("index", "end")
-        frame = (
-            frame.with_row_index()
-            .join(until, on="index", how="left")
-            .with_columns(use_pos=pl.coalesce("end", "use_pos"))
+        numbered = frame.with_row_index()
+        until = barred_at(numbered, barred, "use_pos").select("index", "end")
+        frame = numbered.join(until, on="index", how="left").with_columns(
+            use_pos=pl.coalesce("end", "use_pos")
         )
         frame = frame.filter(pl.col("use_pos") < known.days.size)
     newest = np.full(known.days.size, np.iinfo(np.int32).min, dtype=np.int64)

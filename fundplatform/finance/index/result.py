@@ -50,6 +50,12 @@ BARRED = pl.Schema(
 it is no rule of the universe but a filter (sector, country)."""
 
 
+def barred_at(rows: pl.DataFrame, barred: pl.DataFrame, position: str = "pos") -> pl.DataFrame:
+    """`rows` (instrument_id, a position) of names kept out then, with the columns of BARRED."""
+    then = pl.col(position).is_between("first", "end", closed="left")
+    return rows.join(barred, on="instrument_id").filter(then)
+
+
 @dataclass(frozen=True)
 class Facts:
     """What else is known of a universe; None: nothing.
