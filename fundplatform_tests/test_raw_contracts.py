@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -15,7 +14,6 @@ from fundplatform.expectations import broken
 from fundplatform.raw_contracts import batch_table, counted, load_check_id, raw_contract_check
 from fundplatform.sources.base import Batch, Kind, batch_schema
 from fundplatform.storage.base import Slice, Stamp, Store
-from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.io_manager import Warehouse
 from fundplatform.storage.outputs import Load
 from fundplatform.storage.transactions import Target, write_load
@@ -76,17 +74,6 @@ def test_no_value_breaks_it() -> None:
     assert told(Kind.OHLCV, strange) == []
 
 
-@pytest.fixture(params=["duckdb", "server"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    if request.param == "duckdb":
-        made = DuckDBStore(tmp_path / "warehouse.duckdb", tmp_path / "published", lock_timeout=30)
-        made.migrate()
-        return made
-    from fundplatform.storage.timescale import TimescaleStore
-
-    return TimescaleStore(request.getfixturevalue("warehouse_url"))
-
-
 class Here(Contracts):
     """Judged in this process."""
 
@@ -121,15 +108,15 @@ def judged(store: Store, batch: pl.DataFrame | None) -> dg.ExecuteInProcessResul
     )
 
 
-def test_great_expectations_judges_the_counts_of_the_load(store: Store) -> None:
-    (evaluation,) = judged(store, TWO_BARS).get_asset_check_evaluations()
+def test_great_expectations_judges_the_counts_of_the_load(either_store: Store) -> None:
+    (evaluation,) = judged(either_store, TWO_BARS).get_asset_check_evaluations()
     assert evaluation.passed
     assert evaluation.metadata["rows"].value == 2
     assert evaluation.metadata["expectations"].value == 6
 
 
-def test_a_broken_one_is_shown_and_holds_nothing_back(store: Store) -> None:
-    result = judged(store, TWO_BARS.with_columns(interval=pl.lit("7d")))
+def test_a_broken_one_is_shown_and_holds_nothing_back(either_store: Store) -> None:
+    result = judged(either_store, TWO_BARS.with_columns(interval=pl.lit("7d")))
     assert result.success
     (evaluation,) = result.get_asset_check_evaluations()
     assert not evaluation.passed
@@ -139,8 +126,8 @@ def test_a_broken_one_is_shown_and_holds_nothing_back(store: Store) -> None:
     assert "'interval': '7d'" in str(shown.records[0].data["offenders"])
 
 
-def test_a_run_that_loaded_nothing_says_so(store: Store) -> None:
-    (evaluation,) = judged(store, None).get_asset_check_evaluations()
+def test_a_run_that_loaded_nothing_says_so(either_store: Store) -> None:
+    (evaluation,) = judged(either_store, None).get_asset_check_evaluations()
     assert not evaluation.passed
     assert "loaded nothing" in str(evaluation.metadata["could not be judged"].value)
     assert evaluation.severity is dg.AssetCheckSeverity.WARN
