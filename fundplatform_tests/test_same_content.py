@@ -7,6 +7,7 @@ keys, since ids may differ.
 
 import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -38,20 +39,32 @@ def market() -> list[Synthetic]:
     return [Synthetic(symbols=30, start=START, end=END)]
 
 
-def natural(store: Store, table: Table) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Names:
+    """What stands for the ids of a store: instrument_id, instrument; source_id, name."""
+
+    instruments: pl.DataFrame
+    sources: pl.DataFrame
+
+    @classmethod
+    def of(cls, store: Store) -> "Names":
+        """Read them once; a store is opened for every read."""
+        known = store.read(tables.INSTRUMENTS)
+        whole = pl.concat_str("asset_class", "market", "symbol", "quote", "valid_from")
+        sources = store.read(tables.SOURCES, columns=["source_id", "name"])
+        return cls(known.select("instrument_id", instrument=whole), sources)
+
+
+def natural(store: Store, table: Table, names: Names | None = None) -> pl.DataFrame:
     """The table's rows with names in place of ids, without stamps, in one order."""
+    known = names or Names.of(store)
     frame = store.read(table).drop(*STAMPS, strict=False)
-    names = store.read(tables.INSTRUMENTS).select(
-        "instrument_id",
-        instrument=pl.concat_str("asset_class", "market", "symbol", "quote", "valid_from"),
-    )
-    sources = store.read(tables.SOURCES, columns=["source_id", "name"])
     for column in ("instrument_id", "other_id"):
         if column in frame.columns:
-            named = names.rename({"instrument": f"_{column}"})
+            named = known.instruments.rename({"instrument": f"_{column}"})
             frame = frame.join(named, left_on=column, right_on="instrument_id", how="left")
     if "source_id" in frame.columns:
-        frame = frame.join(sources.rename({"name": "_source"}), on="source_id", how="left")
+        frame = frame.join(known.sources.rename({"name": "_source"}), on="source_id", how="left")
     frame = frame.drop("instrument_id", "other_id", "source_id", strict=False)
     return frame.sort(frame.columns)
 
@@ -63,7 +76,8 @@ def content_hash(frame: pl.DataFrame) -> str:
 
 
 def hashes(store: Store) -> dict[str, str]:
-    return {t.full_name: content_hash(natural(store, t)) for t in COMPARED}
+    names = Names.of(store)
+    return {t.full_name: content_hash(natural(store, t, names)) for t in COMPARED}
 
 
 @pytest.fixture(scope="module")
