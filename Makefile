@@ -25,7 +25,7 @@ demo: $(READY) ## the whole pipeline on the built-in sample, all 13 years (YEARS
 	@$(RUN)/fundplatform demo $(if $(YEARS),--years $(YEARS))
 
 test: $(READY) ## the test suite
-	$(RUN)/pytest -n 3 --dist loadfile
+	$(RUN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 test-slow: $(READY) ## the longest proofs
 	$(RUN)/pytest -m slow

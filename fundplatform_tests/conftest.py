@@ -17,11 +17,23 @@ from fundplatform_tests.storage.postgres import Server, served
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 _NUMBERS = itertools.count(1)
+# Half a minute and more: they begin first, so that no worker is left alone with one at the end.
+_LONG = {
+    *("test_same_content", "test_copy_warehouse", "test_vendors", "test_deployment_server"),
+    *("test_resume", "test_automation", "test_faults_files", "test_marts_docs", "test_stale"),
+    *("test_faults_sources", "test_vendor_archive", "test_vendor_secrets", "test_faults_gate"),
+    *("test_pipeline", "test_past", "test_instance"),
+}
 # A loaded machine is slow and not wrong.
 hypothesis.settings.register_profile(
     "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("suite")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first."""
+    items.sort(key=lambda item: item.path.stem not in _LONG)
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Total returns, payments and their factors; expected values by hand and from methodology 0, A5."""
 
 from datetime import UTC, date, datetime, timedelta
-from itertools import permutations
+from itertools import islice, permutations
 
 import polars as pl
 import pytest
@@ -278,7 +278,8 @@ def test_any_order_of_fetching_gives_the_same_series() -> None:
     prices = bars((7, D0, 50.0), (7, D1, 52.0), (7, D2, 25.0), (7, D3, 24.0))
     whole = counted(acts(*rows), SOURCES)
     wanted = returns_of(prices, acts(*rows))
-    for order in permutations(rows):
+    # Every fifth of the 120 orders: each row is at each place in some.
+    for order in islice(permutations(rows), 0, None, 5):
         assert counted(acts(*order), SOURCES).actions.equals(whole.actions)
         assert returns_of(prices.reverse(), acts(*order)).equals(wanted)
 
