@@ -13,7 +13,6 @@ from bench import (
     all_rules,
     bookkeeping,
     commands,
-    contracts,
     file_to_validated,
     grouped_days,
     indices,
@@ -45,7 +44,6 @@ def _bookkeeping(*, quick: bool) -> list[Line]:
 CASES: dict[str, Callable[..., list[Line]]] = {
     "file_to_validated": file_to_validated.run,
     "all_rules": all_rules.run,
-    "contracts": contracts.run,
     "shares": shares.run,
     "grouped_days": grouped_days.run,
     "indices": indices.run,

@@ -14,8 +14,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import polars as pl
-import psutil
 
+from bench.cpu import used
 from bench.inputs import random_walks
 from bench.result import Line
 from fundplatform import calendars
@@ -79,12 +79,12 @@ def _landed(home: Path, walks: pl.DataFrame, sessions: list[date]) -> tuple[floa
     )  # fmt: skip
     with running_ui(home, _ENVIRONMENT) as ui:
         _switch_on(ui, "drop_folders", "propagate")
-        before = _cpu(ui)
+        before = used(ui.family())
         walks.filter(newest).write_csv(folder / "newest.csv")
         begun = time.monotonic()
         loaded = _until(home, "raw.ohlcv", sessions[-1]) - begun
         done = _until(home, "funds.metrics", sessions[-1]) - begun
-        return loaded, done, _cpu(ui) - before
+        return loaded, done, used(ui.family()) - before
 
 
 def _switch_on(ui: UI, *names: str) -> None:
@@ -100,14 +100,3 @@ def _until(home: Path, table: str, session: date) -> float:
     sql = f"SELECT count(*) AS n FROM {table} WHERE session = ?"
     wait_for(lambda: store.query(sql, [session])["n"][0] > 0, _LONGEST, table)
     return time.monotonic()
-
-
-def _cpu(ui: UI) -> float:
-    """Of everything that it started, ended children included."""
-    total = 0.0
-    for process in ui.family():
-        try:
-            total += sum(process.cpu_times()[:4])
-        except psutil.NoSuchProcess:
-            continue
-    return total

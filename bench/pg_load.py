@@ -8,7 +8,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
@@ -16,6 +15,7 @@ from statistics import median
 import polars as pl
 
 from bench import pg_server
+from bench.pg_server import Spent, spent
 from bench.result import Line, at_least, at_most
 from fundplatform import tables
 from fundplatform.storage.base import Counts, Slice, Stamp
@@ -27,17 +27,15 @@ FIRST = date(2010, 1, 1)
 _RUNS = 3
 
 
-def put(store: TimescaleStore, frame: pl.DataFrame) -> tuple[float, Counts]:
-    """Seconds and counts of one write of raw.ohlcv rows."""
+def put(store: TimescaleStore, frame: pl.DataFrame) -> Counts:
+    """The counts of one write of raw.ohlcv rows."""
     first, last = frame["session"].min(), frame["session"].max()
     if not isinstance(first, date) or not isinstance(last, date):
         raise TypeError("the frame has no sessions")
     target = Target("bench", "raw/bench/ohlcv", Slice({"source_id": 1}, first, last))
-    begun = time.perf_counter()
     with store.transaction(Stamp("bench", pg_server.AT)) as writer:
         facts = write_derived(writer, Derived({tables.OHLCV: frame}), target).facts
-    took = time.perf_counter() - begun
-    return took, Counts(*(int(facts[f"rows_{n}"]) for n in ("inserted", "updated", "unchanged")))
+    return Counts(*(int(facts[f"rows_{n}"]) for n in ("inserted", "updated", "unchanged")))
 
 
 def load(*, quick: bool) -> list[Line]:
@@ -46,7 +44,7 @@ def load(*, quick: bool) -> list[Line]:
     rows = frame.height
     hundredth = pl.int_range(pl.len()) % 100 == 0
     changed = frame.with_columns(close=pl.when(hundredth).then(pl.lit(50.5)).otherwise("close"))
-    took: dict[str, list[float]] = {n: [] for n in ("first", "again", "changed")}
+    took: dict[str, list[Spent]] = {n: [] for n in ("first", "again", "changed")}
     with pg_server.server() as running:
         for number in range(1 if quick else _RUNS):
             store = pg_server.database(running, f"load{number}")
@@ -60,25 +58,26 @@ def load(*, quick: bool) -> list[Line]:
             }
             found = {}
             for name, (what, expected) in steps.items():
-                found[name], counts = put(store, what)
+                found[name], counts = spent(running, put, store, what)
                 if counts != expected:
                     raise AssertionError(f"{name}: {counts} instead of {expected}")
             refs.append(pg_server.reference(running, f"load{number}", frame))
-            for name, seconds in found.items():
-                took[name].append(median(refs) / seconds)
+            ref = Spent(*(median(column) for column in zip(*refs, strict=True)))
+            for name, own in found.items():
+                took[name].append(Spent(ref.wall / own.wall, ref.cpu / own.cpu))
             running.sql("postgres", f"DROP DATABASE load{number} WITH (FORCE)")
     texts = {
         "first": ("first load, REF = 1", 0.30),
         "again": ("rerun with nothing changed, REF = 1", 0.25),
         "changed": ("1 % changed, REF = 1", 0.20),
     }
-    return [
-        at_least(
-            "pg_load", texts[n][0], median(took[n]), texts[n][1],
-            f"{rows:,} rows, {min(took[n]):.2f} to {max(took[n]):.2f}, {said}",
-        )
-        for n in took
-    ]  # fmt: skip
+    return [_compared(*texts[n], took[n], f"{rows:,} rows, {said}") for n in took]
+
+
+def _compared(what: str, bound: float, shares: list[Spent], note: str) -> Line:
+    wall = [s.wall for s in shares]
+    said = f"{min(wall):.2f} to {max(wall):.2f}, by CPU {median(s.cpu for s in shares):.2f}"
+    return at_least("pg_load", what, median(wall), bound, f"{said}; {note}")
 
 
 def day(*, quick: bool) -> list[Line]:
@@ -95,13 +94,17 @@ def day(*, quick: bool) -> list[Line]:
             running.sql(name, "ANALYZE raw.ohlcv")
             days = [FIRST + timedelta(sessions + n) for n in range(7)]
             frames = [pg_server.bars(symbols, d, 1) for d in days]
-            times = [put(store, frame)[0] for frame in frames]
-            found[name] = median(times[2:])
-    note = f"{found['large'] * 1000:.0f} ms on {symbols * sizes['large']:,} rows, " + (
-        f"{found['small'] * 1000:.0f} ms on {symbols * sizes['small']:,}; median of 5"
+            times = [spent(running, put, store, frame)[0] for frame in frames][2:]
+            found[name] = Spent(median(t.wall for t in times), median(t.cpu for t in times))
+            said = pg_server.kind(store)
+    large, small = found["large"], found["small"]
+    note = (
+        f"{large.wall * 1000:.0f} ms on {symbols * sizes['large']:,} rows, {small.wall * 1000:.0f} "
+        f"on {symbols * sizes['small']:,}; CPU {large.cpu * 1000:.0f} and {small.cpu * 1000:.0f}; "
+        f"medians of {len(times)}; {said}"
     )
     what = "a day on the large table / on the small one"
-    return [at_most("pg_day", what, found["large"] / found["small"], 1.5, note)]
+    return [at_most("pg_day", what, large.wall / small.wall, 1.5, note)]
 
 
 def memory(*, quick: bool) -> list[Line]:

@@ -5,14 +5,17 @@ TimescaleDB), a fresh cluster, fsync off. REF pays for no fsync either.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 import polars as pl
+import psutil
 import psycopg
 
+from bench.cpu import used
 from bench.result import LeftOut
 from fundplatform import tables
 from fundplatform.storage.timescale import TimescaleStore
@@ -20,6 +23,8 @@ from fundplatform.storage.timescale_write import encoded
 from fundplatform_tests.storage.postgres import MISSING, Server, programs, served
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
+_Args = ParamSpec("_Args")
+_Given = TypeVar("_Given")
 
 
 @contextmanager
@@ -48,6 +53,32 @@ def kind(store: TimescaleStore) -> str:
     return store.describe().partition(": ")[2]
 
 
+class Spent(NamedTuple):
+    """Seconds of a piece of work.
+
+    Attributes:
+        wall: As the clock has them.
+        cpu: Of this process and the whole server.
+    """
+
+    wall: float
+    cpu: float
+
+
+def spent(
+    running: Server, work: Callable[_Args, _Given], *args: _Args.args, **named: _Args.kwargs
+) -> tuple[Spent, _Given]:
+    """Do the work; what it took and gave."""
+    main = psutil.Process(running.pid)
+
+    def cpu() -> float:
+        return used([psutil.Process(), main, *main.children(recursive=True)])
+
+    begun, at = time.perf_counter(), cpu()
+    given = work(*args, **named)
+    return Spent(time.perf_counter() - begun, cpu() - at), given
+
+
 def bars(symbols: int, first: date, sessions: int) -> pl.DataFrame:
     """raw.ohlcv rows without the writer's stamps: every symbol on every day."""
     random = np.random.default_rng(7)
@@ -72,19 +103,21 @@ def bars(symbols: int, first: date, sessions: int) -> pl.DataFrame:
     return frame.select(pl.col(n).cast(t) for n, t in own.items())
 
 
-def reference(running: Server, name: str, frame: pl.DataFrame) -> float:
-    """REF: seconds of a binary COPY of these rows into a plain unlogged table without a key."""
+def reference(running: Server, name: str, frame: pl.DataFrame) -> Spent:
+    """REF: a binary COPY of these rows into a plain unlogged table without a key."""
     whole = frame.with_columns(recorded_from=pl.lit(AT), run_id=pl.lit("bench"))
     whole = tables.cast(tables.OHLCV, whole)
     with psycopg.connect(running.url(name)) as connection:
         connection.execute("CREATE UNLOGGED TABLE ref AS SELECT * FROM raw.ohlcv WITH NO DATA")
-        begun = time.perf_counter()
-        with (
-            connection.cursor() as cursor,
-            cursor.copy("COPY ref FROM STDIN (FORMAT BINARY)") as to,
-        ):
-            for piece in encoded(tables.OHLCV, whole):
-                to.write(piece)
-        took = time.perf_counter() - begun
+
+        def copied() -> None:
+            with (
+                connection.cursor() as cursor,
+                cursor.copy("COPY ref FROM STDIN (FORMAT BINARY)") as to,
+            ):
+                for piece in encoded(tables.OHLCV, whole):
+                    to.write(piece)
+
+        took, _ = spent(running, copied)
         connection.execute("DROP TABLE ref")
     return took

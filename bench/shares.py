@@ -5,7 +5,6 @@ the contracts' process is taken out of the whole. CPU seconds, printed as JSON.
 """
 
 import json
-import os
 import resource
 import sys
 import time
@@ -15,7 +14,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+
 from bench.commands import _own, _run
+from bench.cpu import used
 from bench.inputs import FIRST, LAST, Bars, drop_bars, write_synthetic
 from bench.result import Line, at_most
 
@@ -63,17 +65,11 @@ def main() -> None:
     job.run(lambda _: None, lambda outcome: failed.extend(outcome.errors))
     if failed:
         raise RuntimeError(f"the backfill failed: {failed}")
-    process = _cpu_of(worker.pid)
+    process = used([psutil.Process(worker.pid)])
     worker.stop()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     whole = time.process_time() + children.ru_utime + children.ru_stime
     print(json.dumps({**spent, "process": process, "whole": whole}))
-
-
-def _cpu_of(pid: int) -> float:
-    """What a living process has used, user and system."""
-    told = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(told[11]) + int(told[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _timed(work: Callable[..., Any], name: str, spent: dict[str, float]) -> Callable[..., Any]:

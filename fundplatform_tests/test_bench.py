@@ -14,7 +14,6 @@ QUICK = {
 }
 SLOW = {
     "all_rules": {"CPU, hand-written DuckDB query = 1", "every rule and the gate, CPU s"},
-    "contracts": {"CPU of contracts and import / build", "build, CPU s"},
     "shares": {"CPU of the rules / the whole", "CPU of contracts and import / the rest"},
     "ticks": {
         "a tick of fill_gaps, nothing to do, CPU s",

@@ -84,6 +84,11 @@ class Server:
         log = self.folder / "log"
         return log.read_text() if log.exists() else ""
 
+    @property
+    def pid(self) -> int:
+        """Its first process; the pid file's first line."""
+        return int((self.folder / "data/postmaster.pid").read_text().split()[0])
+
     def start(self) -> None:
         """Start and wait until it answers."""
         data, log = str(self.folder / "data"), str(self.folder / "log")
@@ -181,9 +186,9 @@ def served() -> Iterator[Server]:
 
 
 def _end(server: Server) -> None:
-    """Stop the server if it runs: the first line of its pid file is the process."""
+    """Stop the server if it runs."""
     try:
-        pid = int((server.folder / "data/postmaster.pid").read_text().split()[0])
+        pid = server.pid
     except (OSError, IndexError, ValueError):
         return
     os.kill(pid, signal.SIGQUIT)
