@@ -105,7 +105,11 @@ def build_definitions(
             *(raw_asset(q, Kind.QUOTES, clock, Syncs(store)) for q in quotes),
         ],
         jobs=named,
-        schedules=[*schedules(sources), *quote_schedule(quotes), *job_schedules(wanted)],
+        schedules=[
+            *schedules(sources, store, clock),
+            *quote_schedule(quotes, store, clock),
+            *job_schedules(wanted),
+        ],
         sensors=[
             *sensors(sources, store, clock),
             alerts(sources, settings, store, clock),

@@ -3,6 +3,7 @@
 import atexit
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -70,6 +71,12 @@ class Pipeline:
     def recorded(self, key: str) -> set[str]:
         """The partitions Dagster holds as materialised."""
         return self.instance.get_materialized_partitions(dg.AssetKey(key.split("/")))
+
+    def times(self, source: str) -> Counter[str]:
+        """Session -> how often bars of this source were recorded."""
+        key = dg.AssetKey(["raw", source, "ohlcv"])
+        records = self.instance.fetch_materializations(key, limit=10_000).records
+        return Counter(r.partition_key for r in records if r.partition_key)
 
 
 def make(settings: Settings, sources: Sequence[Source] | None = None) -> Pipeline:

@@ -100,6 +100,9 @@ class Player:
 
     def schedule(self, name: str) -> None:
         """A tick of a schedule, and its runs; a run key counts once, as for the scheduler."""
+        if not all(ran.good for ran in self.ran[self._published :]):
+            # A schedule reads who rests, and nothing else of the warehouse.
+            self._publish()
         with freeze_time(self.now):
             definition = self.repository.get_schedule_def(name)
             context = dg.build_schedule_context(
@@ -119,8 +122,7 @@ class Player:
     def sensor(self, name: str) -> bool:
         """A tick of a sensor, and what it asks for; whether it asked for anything."""
         if len(self.ran) > self._published:
-            self.made.store.publish()
-            self._published = len(self.ran)
+            self._publish()
         with freeze_time(self.now):
             context = dg.build_sensor_context(
                 instance=self.made.instance,
@@ -147,6 +149,10 @@ class Player:
             if not any([self.sensor(name) for name in every]):
                 return
         raise AssertionError(f"it never comes to rest: {self.ran[-8:]}")
+
+    def _publish(self) -> None:
+        self.made.store.publish()
+        self._published = len(self.ran)
 
     def work(self) -> None:
         """Unfinished backfills, each run after run."""

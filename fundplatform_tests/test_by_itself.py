@@ -10,19 +10,16 @@ import os
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 
-import dagster as dg
-import polars as pl
 import pytest
-from dagster._utils.schedules import schedule_execution_time_iterator
 
 from fundplatform import calendars, tables
-from fundplatform.assets.raw import raw_key
 from fundplatform.definitions import build_definitions
 from fundplatform.settings import Settings
-from fundplatform.sources.base import Kind
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
+from fundplatform_tests.clean_build import assert_equals_a_clean_build
 from fundplatform_tests.forced_daemon import ForcedDaemon, run_here
 from fundplatform_tests.pipeline import Pipeline, make
+from fundplatform_tests.played import ticks
 from fundplatform_tests.worlds import World, put_index
 
 START = date(2012, 10, 25)
@@ -36,9 +33,6 @@ JOBS = """
 jobs:
   restated: {sources: [prompt], kinds: [ohlcv], mode: batch, days: 7, cron: "0 6 * * 6"}
 """
-SAME = (tables.OHLCV, tables.VALIDATED, tables.REJECTED, tables.GATES, tables.COMPOSITIONS,
-        tables.PERFORMANCE, tables.LEVELS, tables.METRICS, tables.RISK, tables.TIERS)  # fmt: skip
-STAMPS = ("recorded_from", "run_id", "fetched_at")
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(7200)]
 
@@ -61,19 +55,6 @@ def home(settings: Settings) -> Pipeline:
     return make(settings, made.sources)
 
 
-def ticks(made: dg.Definitions, begin: datetime, end: datetime) -> list[datetime]:
-    """When any schedule ticks, in order."""
-    found: set[datetime] = set()
-    for one in made.get_repository_def().schedule_defs:
-        for at in schedule_execution_time_iterator(
-            begin.timestamp(), str(one.cron_schedule), one.execution_timezone
-        ):
-            if at >= end:
-                break
-            found.add(at.astimezone(UTC))
-    return sorted(found)
-
-
 def play(made: Pipeline, until: datetime) -> ForcedDaemon:
     """From the first day on; the sensors' turn is after the last schedule of a day."""
     daemon = ForcedDaemon(made.instance, datetime(2012, 10, 25, 12, tzinfo=UTC))
@@ -84,7 +65,7 @@ def play(made: Pipeline, until: datetime) -> ForcedDaemon:
     with daemon.on(here, ["fill_gaps", "propagate"]):
         while daemon.now < until:
             tomorrow = daemon.now + timedelta(days=1)
-            for at in ticks(here, daemon.now, tomorrow):
+            for at in sorted({at for at, _ in ticks(here, daemon.now, tomorrow)}):
                 daemon.now = at
                 daemon.schedules()
             daemon.settle()
@@ -104,25 +85,6 @@ def told(made: Pipeline) -> None:
         print(run.status.value, run.job_name, run.tags.get("fundplatform/origin"), *span, *keys[:2])
 
 
-def times(made: Pipeline, source: str) -> Counter[str]:
-    """Session -> how often it was recorded."""
-    records = made.instance.fetch_materializations(raw_key(source, Kind.OHLCV), limit=10_000)
-    return Counter(r.partition_key for r in records.records if r.partition_key)
-
-
-def content(made: Pipeline, table: tables.Table) -> pl.DataFrame:
-    """Names in place of ids, without stamps."""
-    frame = made.store.read(table).drop(*STAMPS, strict=False)
-    names = made.store.read(tables.INSTRUMENTS).select("instrument_id", "symbol", "asset_class")
-    if "instrument_id" in frame.columns:
-        frame = frame.join(names, on="instrument_id").drop("instrument_id")
-    if "source_id" in frame.columns:
-        known = made.store.read(tables.SOURCES).select("source_id", "name")
-        frame = frame.join(known, on="source_id").drop("source_id")
-    hashes = [n for n in frame.columns if n.endswith("hash")]
-    return frame.drop(hashes).sort(sorted(set(frame.columns) - set(hashes)))
-
-
 def test_days_by_themselves_equal_a_build_at_once(
     settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -131,17 +93,13 @@ def test_days_by_themselves_equal_a_build_at_once(
     told(made)
 
     for name in ("prompt", "tardy"):
-        stored = times(made, name)
+        stored = made.times(name)
         expected = {str(d) for d in calendars.get("XNYS").sessions(START, END)}
         assert expected <= set(stored)
         assert not {str(d) for d in CLOSED} & set(stored)
-    assert set(times(made, "tardy").values()) == {1}, "late, but each session is stored once"
-    assert set(times(made, "coins").values()) == {1}
+    assert set(made.times("tardy").values()) == {1}, "late, but each session is stored once"
+    assert set(made.times("coins").values()) == {1}
 
     clean = home(Settings(home=tmp_path_factory.mktemp("clean"), sources=()))
-    clean.clock = lambda: daemon.now
-    clean.backfill(START, daemon.now.date())
-    assert [o.errors for o in clean.outcomes if o.errors] == []
-    for table in SAME:
-        assert content(made, table).equals(content(clean, table)), table.full_name
+    assert_equals_a_clean_build(made, clean, START, daemon.now.date())
     assert made.store.read(tables.VALIDATED).height > 6

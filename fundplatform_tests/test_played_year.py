@@ -19,9 +19,9 @@ from fundplatform import calendars, tables
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Batch, Kind
 from fundplatform.sources.web.profile import Access
+from fundplatform_tests.clean_build import assert_equals_a_clean_build
 from fundplatform_tests.pipeline import Pipeline, make
 from fundplatform_tests.played import Player, Ran, ticks
-from fundplatform_tests.test_by_itself import SAME, content, times
 from fundplatform_tests.worlds import Nowhere, World, put_index
 
 START = date(2012, 10, 25)
@@ -134,7 +134,7 @@ def test_a_year_of_days_equals_a_build_at_once(
     for vendor in made.sources:
         assert isinstance(vendor, Vendor)
         name = vendor.spec.name
-        recorded = times(made, name)
+        recorded = made.times(name)
         assert {str(day) for day in sessions[name]} <= set(recorded)
         if vendor is not newyork:
             # Late or dead: every session is stored once, and no answer that has it comes twice.
@@ -146,7 +146,7 @@ def test_a_year_of_days_equals_a_build_at_once(
 
     # Runs against the fewest that there can be.
     fetches = Counter(run.origin for run in player.ran if run.keys[:1] == ("raw/euro/ohlcv",))
-    assert fetches == {"load_euro_ohlcv": len(times(made, "euro"))}
+    assert fetches == {"load_euro_ohlcv": len(made.times("euro"))}
     assert isinstance(frankfurt, Vendor)
     assert isinstance(coins, Vendor)
     waits = Counter(day for day, state in frankfurt.answers.elements() if state == "absent")
@@ -155,10 +155,6 @@ def test_a_year_of_days_equals_a_build_at_once(
     assert len(coins.refused) <= 3 + 4 * 8
 
     clean = home(Settings(home=tmp_path_factory.mktemp("clean"), sources=()))
-    clean.clock = lambda: player.now
-    clean.backfill(START, player.now.date())
-    assert [o.errors for o in clean.outcomes if o.errors] == []
-    for table in SAME:
-        assert content(made, table).equals(content(clean, table)), table.full_name
+    assert_equals_a_clean_build(made, clean, START, player.now.date())
     stored = made.store.read(tables.OHLCV).filter(pl.col("session") == RESTATED)
     assert stored.height >= 3

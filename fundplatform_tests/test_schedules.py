@@ -76,11 +76,11 @@ def test_a_lag_of_more_than_a_day() -> None:
 def test_a_tick_in_the_markets_own_zone_asks_for_its_session(settings: Settings) -> None:
     """As the daemon gives it: 18:05 in New York, six hours behind UTC's midnight in July."""
     mine = World("mine", ["AAA"], date(2024, 7, 1))
-    context = dg.build_schedule_context(
-        instance=make(settings, [mine]).instance,
-        scheduled_execution_time=datetime(2024, 7, 2, 18, 5, tzinfo=ZoneInfo("America/New_York")),
-    )
-    (asked,) = load_schedule(mine, Kind.OHLCV)(context)  # type: ignore[misc, union-attr]
+    at = datetime(2024, 7, 2, 18, 5, tzinfo=ZoneInfo("America/New_York"))
+    made = make(settings, [mine])
+    context = dg.build_schedule_context(instance=made.instance, scheduled_execution_time=at)
+    schedule = load_schedule(mine, Kind.OHLCV, made.store, lambda: at)
+    (asked,) = schedule(context)  # type: ignore[misc, union-attr]
     assert {n: asked.tags[n] for n in (RANGE_START, RANGE_END)} == {
         RANGE_START: "2024-07-01",
         RANGE_END: "2024-07-02",

@@ -2,11 +2,13 @@
 
 In: what is due of one source and kind, its own plan of calls, the calls made lately. Out: the
 requests that fit. Which gaps are due is decided in gaps.py, what a limit is in sources/web/.
+Sources on one account share its calls.
 """
 
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 from fundplatform import call_plan
@@ -18,7 +20,7 @@ from fundplatform.sources.web.profile import OnTheWeb, Rate
 from fundplatform.storage.base import Store
 
 _DAY = 86_400.0
-_CALLS = "select finished_at, calls from ops.data_sync where source = ? and calls > 0"
+_CALLS = "select finished_at, calls from ops.data_sync where source in ({}) and calls > 0"
 Cost = Callable[[Request], int]
 
 
@@ -73,46 +75,69 @@ def _part(whole: Request, cost: Cost, left: int, symbols: Sequence[str]) -> Requ
     return None
 
 
-def fitting(
-    store: Store, ledger: Ledger, wanted: Sequence[Request], now: datetime
-) -> tuple[list[Request], str]:
-    """What is asked for now, and how people are told: all, a part, or nothing until when.
+@dataclass
+class Budgets:
+    """The budgets of one look at the gaps: what was promised to one kind is gone for the next.
 
-    Args:
+    Attributes:
         store: The warehouse, as published.
-        ledger: Of one source and kind.
-        wanted: What is due of it.
-        now: The clock.
+        sources: Everyone who takes part; those of one account share its calls.
+        now: The clock (aware UTC).
     """
-    source, kind, sessions = ledger.source, ledger.kind, ledger.evidence.sessions
-    left = budget(store, source, kind, now)
-    if left is None:
-        return list(wanted), "asked for"
-    symbols = sorted(ledger.symbols)
-    fits = left.fitting(wanted, lambda one: calls(source, kind, sessions, one, now), symbols)
-    if fits == list(wanted):
-        return fits, "asked for"
-    more = f"the rest waits for calls, the next are free at {left.more_at:%Y-%m-%d %H:%M} UTC"
-    if not fits:
-        return [], f"left: {more.removeprefix('the rest ')}"
-    named = {symbol for one in fits for symbol in one.symbols or symbols}
-    due = {symbol for one in wanted for symbol in one.symbols or symbols}
-    return fits, f"asked for of {len(named)} of {len(due)} symbols; {more}"
+
+    store: Store
+    sources: Sequence[Source]
+    now: datetime
+    _promised: Counter[str] = field(default_factory=Counter)
+
+    def fitting(self, ledger: Ledger, wanted: Sequence[Request]) -> tuple[list[Request], str]:
+        """What is asked for now, and how people are told: all, a part, or nothing until when.
+
+        Args:
+            ledger: Of one source and kind.
+            wanted: What is due of it.
+        """
+        source, kind, sessions = ledger.source, ledger.kind, ledger.evidence.sessions
+        left = self.left(source)
+        if left is None:
+            return list(wanted), "asked for"
+        before, symbols = left.left, sorted(ledger.symbols)
+        fits = left.fitting(
+            wanted, lambda one: calls(source, kind, sessions, one, self.now), symbols
+        )
+        self._promised[_account(source)] += before - left.left
+        if fits == list(wanted):
+            return fits, "asked for"
+        more = f"the rest waits for calls, the next are free at {left.more_at:%Y-%m-%d %H:%M} UTC"
+        if not fits:
+            return [], f"left: {more.removeprefix('the rest ')}"
+        named = {symbol for one in fits for symbol in one.symbols or symbols}
+        due = {symbol for one in wanted for symbol in one.symbols or symbols}
+        return fits, f"asked for of {len(named)} of {len(due)} symbols; {more}"
+
+    def left(self, source: Source) -> Budget | None:
+        """What the tightest limit of a day or longer leaves for gaps; None: there is no such limit.
+
+        The calls of one load of all that is tracked are kept free for the schedules, taken or not
+        yet; where a load takes more than there is, it cannot be kept up with and nothing is kept
+        free.
+        """
+        profile = source.access.profile if isinstance(source, OnTheWeb) else None
+        rates = [rate for rate in profile.rates if rate.seconds >= _DAY] if profile else []
+        if not rates:
+            return None
+        account = _account(source)
+        sharing = [s for s in self.sources if _account(s) == account] or [source]
+        names = [s.spec.name for s in sharing]
+        made = self.store.query(_CALLS.format(", ".join("?" * len(names))), names).rows()
+        load = sum(_load(s, self.now) for s in sharing)
+        found = min((_under(rate, made, load, self.now) for rate in rates), key=lambda b: b.left)
+        return replace(found, left=max(found.left - self._promised[account], 0))
 
 
-def budget(store: Store, source: Source, kind: Kind, now: datetime) -> Budget | None:
-    """What the tightest limit of a day or longer leaves for gaps; None: there is no such limit.
-
-    The calls of one load of all that is tracked are kept free for the schedule, taken or not yet;
-    where a load takes more than there is, it cannot be kept up with and nothing is kept free.
-    """
+def _account(source: Source) -> str:
     profile = source.access.profile if isinstance(source, OnTheWeb) else None
-    rates = [rate for rate in profile.rates if rate.seconds >= _DAY] if profile else []
-    if not rates:
-        return None
-    made = store.query(_CALLS, [source.spec.name]).rows()
-    load = _load(source, kind, now)
-    return min((_under(rate, made, load, now) for rate in rates), key=lambda found: found.left)
+    return profile.counted_as if profile else source.spec.name
 
 
 def _under(rate: Rate, made: Sequence[tuple[datetime, int]], load: int, now: datetime) -> Budget:
@@ -124,12 +149,14 @@ def _under(rate: Rate, made: Sequence[tuple[datetime, int]], load: int, now: dat
     return Budget(max(rate.calls - max(used, kept), 0), rate.calls, first + window)
 
 
-def _load(source: Source, kind: Kind, now: datetime) -> int:
-    """Calls of the newest session of everything tracked."""
-    newest = newest_session(source, kind, now)
-    if newest is None:
-        return 0
-    return calls(source, kind, [newest], Request((newest,), None), now)
+def _load(source: Source, now: datetime) -> int:
+    """Calls of the newest session of everything tracked, of every kind that comes by sessions."""
+    found = 0
+    for kind, coverage in source.spec.kinds.items():
+        newest = newest_session(source, kind, now) if coverage.partitioned else None
+        if newest is not None:
+            found += calls(source, kind, [newest], Request((newest,), None), now)
+    return found
 
 
 def calls(

@@ -6,7 +6,7 @@ way.
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 
@@ -24,10 +24,11 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG, RUN_FAILURE_REASON_TAG
 
 from fundplatform import gaps
 from fundplatform.assets.raw import SYMBOLS, raw_key
-from fundplatform.automation import gap_budget
+from fundplatform.automation.gap_budget import Budgets
 from fundplatform.automation.gap_ledger import Ledger, ledgers, runs
 from fundplatform.automation.ledger_asset import GAPS
 from fundplatform.automation.requests import ORIGIN, request, subset, under_way
+from fundplatform.automation.resting import left, resting_sources
 from fundplatform.chunks import Chunk
 from fundplatform.errors import WarehouseError
 from fundplatform.sources.base import Source
@@ -94,15 +95,16 @@ def fill(
     except WarehouseError as error:
         return dg.SkipReason(f"nothing to compare yet: {error}")
     look.at, look.ended = now.isoformat(), [b.backfill_id for b in _of_ours(instance) if _over(b)]
-    return _asked(context, look, found, store, now)
+    budgets = Budgets(store, sources, now)
+    return _asked(context, look, found, budgets, resting_sources(store, now))
 
 
 def _asked(
     context: dg.SensorEvaluationContext,
     look: Look,
     found: Iterable[Ledger],
-    store: Store,
-    now: datetime,
+    budgets: Budgets,
+    resting: Mapping[str, datetime],
 ) -> Tick:
     """What is due, as backfills; what is not asked for is said, with the reason."""
     graph = context.repository_def.asset_graph if context.repository_def else None
@@ -110,7 +112,7 @@ def _asked(
     asked: list[dg.RunRequest] = []
     said: list[str] = []
     waiting: set[str] = set()
-    before, resting = set(look.asked), resting_sources(store, now)
+    before, now = set(look.asked), budgets.now
     for ledger in found:
         name, rests = _key(ledger).to_user_string(), resting.get(ledger.source.spec.name)
         taken, busy, free = 0, set[str](), list[gaps.Request]()
@@ -128,7 +130,7 @@ def _asked(
         if count and (rests or name in before):
             said.append(f"{_sessions(count, name)} {_how(rests)}")
         elif count:
-            fits, told = gap_budget.fitting(store, ledger, free, now)
+            fits, told = budgets.fitting(ledger, free)
             for one in fits:
                 tags = {SYMBOLS: ",".join(one.symbols)} if one.symbols else {}
                 target = _target(graph, ledger, one)
@@ -148,17 +150,8 @@ def _asked(
 
 def _how(rests: datetime | None) -> str:
     if rests:
-        return f"left until {rests:%Y-%m-%d %H:%M} UTC, when the vendor's rest ends"
+        return left(rests)
     return "asked for within the hour and not there"
-
-
-def resting_sources(store: Store, now: datetime) -> dict[str, datetime]:
-    """Vendors whose calls are used up, or that failed in a row -> until when they are not asked."""
-    try:
-        rows = store.query("select source, paused_until from marts.source_state").rows()
-    except WarehouseError:
-        return {}
-    return {source: until for source, until in rows if until is not None and until > now}
 
 
 def _key(ledger: Ledger) -> dg.AssetKey:

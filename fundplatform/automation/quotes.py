@@ -14,8 +14,11 @@ import polars as pl
 from fundplatform import calendars
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.spans import FRESH
+from fundplatform.automation.resting import left, resting_sources
+from fundplatform.clock import Clock
 from fundplatform.sources.base import Kind
 from fundplatform.sources.web.quotes import Quotes
+from fundplatform.storage.base import Store
 
 NAME = "latest_quotes"
 _BEFORE = timedelta(hours=8)
@@ -29,8 +32,10 @@ _UNDER_WAY = [
 ]
 
 
-def quote_schedule(sources: Sequence[Quotes]) -> Iterator[dg.ScheduleDefinition]:
-    """The schedule; none where no vendor has quotes."""
+def quote_schedule(
+    sources: Sequence[Quotes], store: Store, clock: Clock
+) -> Iterator[dg.ScheduleDefinition]:
+    """The schedule; none where no vendor has quotes. A vendor that rests is left alone."""
     if not sources:
         return
     keys = [raw_key(s.spec.name, Kind.QUOTES) for s in sources]
@@ -45,16 +50,24 @@ def quote_schedule(sources: Sequence[Quotes]) -> Iterator[dg.ScheduleDefinition]
     def tick(context: dg.ScheduleEvaluationContext) -> dg.SkipReason | list[dg.RunRequest]:
         at = context.scheduled_execution_time
         busy = _busy(context.instance)
+        open_now = [
+            (source, key)
+            for source, key in zip(sources, keys, strict=True)
+            if source.access.tracked and key not in busy and trading(source, at)
+        ]
+        rests = resting_sources(store, clock())
         asked = [
             dg.RunRequest(
                 run_key=f"{key.to_user_string()} {at:%Y-%m-%dT%H:%M}",
                 asset_selection=[key],
                 tags={FRESH: "yes"},
             )
-            for source, key in zip(sources, keys, strict=True)
-            if source.access.tracked and key not in busy and trading(source, at)
+            for source, key in open_now
+            if source.spec.name not in rests
         ]
-        return asked or dg.SkipReason("no market of a tracked listing trades now")
+        names = [(s.spec.name, rests[s.spec.name]) for s, _ in open_now if s.spec.name in rests]
+        said = "; ".join(f"{name} {left(until)}" for name, until in names)
+        return asked or dg.SkipReason(said or "no market of a tracked listing trades now")
 
     yield tick
 

@@ -1,7 +1,8 @@
 """One schedule per kind of a growing vendor: after its market's close and its publication lag.
 
 In: the register's coverages. Out: Dagster jobs and schedules, off until someone switches them on.
-Sessions older than a few days are the gap sensor's.
+Sessions older than a few days, and those that came out while the vendor rested, are the gap
+sensor's.
 """
 
 from collections.abc import Iterable, Iterator
@@ -13,8 +14,11 @@ import polars as pl
 
 from fundplatform import calendars
 from fundplatform.assets.raw import raw_key
+from fundplatform.automation.resting import left, resting_sources
+from fundplatform.clock import Clock
 from fundplatform.fetch_plan import raw_chunks
 from fundplatform.sources.base import Coverage, Kind, Source
+from fundplatform.storage.base import Store
 
 REACH = timedelta(days=10)
 """How far back a tick looks for sessions that are not there yet; a vendor may be late."""
@@ -22,16 +26,25 @@ _DAY = timedelta(days=1)
 _MARGIN = timedelta(minutes=5)
 
 
-def schedules(sources: Iterable[Source]) -> Iterator[dg.ScheduleDefinition]:
+def schedules(
+    sources: Iterable[Source], store: Store, clock: Clock
+) -> Iterator[dg.ScheduleDefinition]:
     """A schedule for each kind of each source that states when it has published."""
     for source in sources:
         for kind, coverage in source.spec.kinds.items():
             if coverage.end is None and coverage.lag is not None:
-                yield load_schedule(source, kind)
+                yield load_schedule(source, kind, store, clock)
 
 
-def load_schedule(source: Source, kind: Kind) -> dg.ScheduleDefinition:
-    """The schedule of one kind: `load_<source>_<kind>`."""
+def load_schedule(source: Source, kind: Kind, store: Store, clock: Clock) -> dg.ScheduleDefinition:
+    """The schedule of one kind: `load_<source>_<kind>`.
+
+    Args:
+        source: A growing vendor.
+        kind: One of its kinds.
+        store: Says who rests, as published.
+        clock: Says when.
+    """
     key, coverage = raw_key(source.spec.name, kind), source.spec.kinds[kind]
     name = f"load_{source.spec.name}_{kind}"
     zone = calendars.get(coverage.calendar).time_zone
@@ -51,6 +64,9 @@ def load_schedule(source: Source, kind: Kind) -> dg.ScheduleDefinition:
         session = published(coverage, at)
         if session is None:
             return dg.SkipReason(f"{coverage.calendar} had no session to publish before {at}")
+        rests = resting_sources(store, clock()).get(source.spec.name)
+        if rests:
+            return dg.SkipReason(f"{key.to_user_string()} {left(rests)}")
         return wanted(source, kind, session, context.instance, at)
 
     return tick

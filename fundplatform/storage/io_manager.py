@@ -197,13 +197,28 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         return self.warehouse.store.count(table, Slice(own))
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
-        """Publish the read-only copy once, at the end of a run that wrote."""
+        """Publish the read-only copy once, at the end of a run that wrote or failed.
+
+        A vendor that failed is on the record of attempts: whoever plans reads that it rests.
+        """
         if self._held is not None:
             self._held.close()
             self._held = None
         if self.publish_after_run and self._wrote:
             self.warehouse.store.publish()
-            self._wrote = False
+        elif self.publish_after_run and _has_failed(context):
+            # What made the run fail may be the warehouse itself; the run says why.
+            with suppress(WarehouseError):
+                self.warehouse.store.publish()
+        self._wrote = False
+
+
+def _has_failed(context: dg.InitResourceContext) -> bool:
+    if context.instance is None or context.run_id is None:
+        return False
+    failure = dg.DagsterEventType.STEP_FAILURE
+    found = context.instance.get_records_for_run(context.run_id, of_type=failure, limit=1)
+    return bool(found.records)
 
 
 def input_slice(

@@ -72,7 +72,7 @@ def open_access(
         contact=contact or "",
         base_url=settings.source_url(profile.name),
         journal=journal,
-        limits=SharedLimits(_account(profile), profile.rates, lambda: _bucket(settings, profile)),
+        limits=SharedLimits(profile.counted_as, profile.rates, lambda: _bucket(settings, profile)),
     )
     memory = FileMemory(settings.vendors / f"{profile.name}.json")
     return Access(web, tracked, key is not None, memory, profile, journal)
@@ -83,9 +83,5 @@ def _bucket(settings: Settings, profile: Profile) -> "Bucket":
     from fundplatform.sources.web.shared_limits import in_file, in_postgres
 
     if settings.warehouse_url:
-        return in_postgres(settings.warehouse_url, _account(profile), profile.rates)
-    return in_file(settings.vendors / f"{_account(profile)}.calls.sqlite", profile.rates)
-
-
-def _account(profile: Profile) -> str:
-    return profile.account or profile.name
+        return in_postgres(settings.warehouse_url, profile.counted_as, profile.rates)
+    return in_file(settings.vendors / f"{profile.counted_as}.calls.sqlite", profile.rates)

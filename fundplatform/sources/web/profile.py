@@ -107,6 +107,11 @@ class Profile:
     account: str | None = None
     transport: "Callable[[int], Transport] | None" = None
 
+    @property
+    def counted_as(self) -> str:
+        """The account under whose name its calls are counted."""
+        return self.account or self.name
+
 
 class Web(Protocol):
     """The requests that one vendor's source makes; limits, retries and keys are its affair."""
