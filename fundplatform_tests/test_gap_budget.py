@@ -1,14 +1,16 @@
 """Gaps that cost more calls than are left: what fits is asked for, the rest waits and is said."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
-from typing import NoReturn
 
 import duckdb
+import polars as pl
 import pytest
 
-from fundplatform.automation.gap_budget import Budget, budget
-from fundplatform.gaps import Request
+from fundplatform.automation.gap_budget import Budget, Budgets
+from fundplatform.automation.gap_ledger import Ledger
+from fundplatform.gaps import CELLS, LISTED, RANGES, Evidence, Request
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Batch, Coverage, Kind, SourceSpec
 from fundplatform.sources.web.failures import Failure, VendorError
@@ -136,6 +138,29 @@ def test_what_costs_more_than_a_day_has_is_asked_for_in_its_smallest_part() -> N
     assert left(24).fitting([whole], lambda one: dear, SYMBOLS) == []
 
 
+class Growing(Metered):
+    """It has no end, so a schedule loads it."""
+
+    @property
+    def spec(self) -> SourceSpec:
+        return replace(super().spec, kinds={Kind.OHLCV: Coverage("XNYS", START, lag=DAY)})
+
+
+@dataclass
+class Calls:
+    """A warehouse that knows of calls five hours ago, by source, and of 25 of the day before."""
+
+    used: dict[str, int]
+    _asked: Sequence[str] = ()
+
+    def query(self, sql: str, values: Sequence[str]) -> "Calls":
+        return replace(self, _asked=values)
+
+    def rows(self) -> list[tuple[datetime, int]]:
+        lately = [(LOADED - timedelta(hours=5), self.used[name]) for name in self._asked]
+        return [*lately, (LOADED - timedelta(hours=30), 25)]
+
+
 @pytest.mark.parametrize(
     ("listings", "used", "free"),
     [
@@ -149,31 +174,50 @@ def test_what_costs_more_than_a_day_has_is_asked_for_in_its_smallest_part() -> N
     ],
 )
 def test_the_calls_of_a_days_load_are_kept_free(listings: int, used: int, free: int) -> None:
-    class Growing(Metered):
-        @property
-        def spec(self) -> SourceSpec:
-            return replace(super().spec, kinds={Kind.OHLCV: Coverage("XNYS", START, lag=DAY)})
-
-    class Calls:
-        def query(self, sql: str, values: object) -> "Calls":
-            return self
-
-        def rows(self) -> list[tuple[datetime, int]]:
-            return [(LOADED - timedelta(hours=5), used), (LOADED - timedelta(hours=30), 25)]
-
-        def __getattr__(self, name: str) -> NoReturn:
-            raise NotImplementedError(name)
-
     given = access()
     source = Growing("metered", SYMBOLS, START,
                      access=replace(given, tracked=given.tracked[:listings]))  # fmt: skip
-    found = budget(Calls(), source, Kind.OHLCV, LOADED)  # type: ignore[arg-type]
+    found = Budgets(Calls({"metered": used}), [source], LOADED).left(source)  # type: ignore[arg-type]
     assert found is not None
     assert (found.left, found.most) == (free, 25)
     assert found.more_at == LOADED - timedelta(hours=5) + DAY
 
 
+def of_account(name: str, listings: int) -> Metered:
+    """One of several sources whose calls the vendor counts together."""
+    given = access()
+    assert given.profile is not None
+    profile = replace(given.profile, name=name, account="shared")
+    own = replace(given, profile=profile, tracked=given.tracked[:listings])
+    return Growing(name, SYMBOLS, START, access=own)
+
+
+def test_sources_on_one_account_share_its_calls() -> None:
+    """10 and 5 of 25 are used; a day's loads are 8 and 4: 25 - max(15, 12) are left for both."""
+    stocks, coins = of_account("stocks", 8), of_account("coins", 4)
+    other = Growing("metered", SYMBOLS, START)
+    store = Calls({"stocks": 10, "coins": 5, "metered": 25})
+    budgets = Budgets(store, [stocks, other, coins], LOADED)  # type: ignore[arg-type]
+    found = [budgets.left(source) for source in (stocks, coins, other)]
+    assert [left and left.left for left in found] == [10, 10, 0]
+
+
+def test_what_one_of_them_was_promised_the_next_does_not_get() -> None:
+    """60 listings lack a session at each of two sources: 25 calls, not 50."""
+    stocks, coins = (replace(of_account(name, 60), name=name) for name in ("stocks", "coins"))
+    lives = [(symbol, START, END, START) for symbol in SYMBOLS]
+    lacking = Evidence(DAYS, END, pl.DataFrame(lives, LISTED, orient="row"), CELLS.to_frame())
+    budgets = Budgets(Calls({"stocks": 0, "coins": 0}), [stocks, coins], LOADED)  # type: ignore[arg-type]
+    told = [
+        budgets.fitting(Ledger(s, Kind.OHLCV, lacking, CELLS.to_frame(), RANGES.to_frame()),
+                        [Request(DAYS[:1], None)])
+        for s in (stocks, coins)
+    ]  # fmt: skip
+    assert [sum(len(one.symbols or ()) for one in fits) for fits, _ in told] == [25, 0]
+    assert told[1][1].startswith("left: waits for calls, the next are free at")
+
+
 def test_without_a_limit_of_a_day_there_is_no_budget() -> None:
     source = Metered("metered", SYMBOLS, START, access=access((Rate(5, 60.0),)))
-    assert budget(None, source, Kind.OHLCV, LOADED) is None  # type: ignore[arg-type]
-    assert budget(None, World("w", ["A"], START), Kind.OHLCV, LOADED) is None  # type: ignore[arg-type]
+    for one in (source, World("w", ["A"], START)):
+        assert Budgets(None, [one], LOADED).left(one) is None  # type: ignore[arg-type]
