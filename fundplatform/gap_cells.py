@@ -66,9 +66,10 @@ def _lives(listed: pl.DataFrame, symbols: pl.Series, sessions: Sequence[date]) -
     inside = np.zeros((len(symbols), len(sessions)), np.bool_)
     wanted = inside.copy()
     row = {symbol: n for n, symbol in enumerate(symbols)}
-    for symbol, first, last, since in listed.select(list(LISTED)).iter_rows():
+    for symbol, first, last, since, until in listed.select(list(LISTED)).iter_rows():
         if first is not None and last is not None:
             inside[row[symbol], bisect_left(sessions, first) : bisect_right(sessions, last)] = True
         if since is not None:
-            wanted[row[symbol], bisect_left(sessions, since) :] = True
+            end = len(sessions) if until is None else bisect_right(sessions, until)
+            wanted[row[symbol], bisect_left(sessions, since) : end] = True
     return inside, wanted

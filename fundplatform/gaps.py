@@ -40,10 +40,12 @@ LISTED = pl.Schema(
         "first": pl.Date(),
         "last": pl.Date(),
         "wanted_from": pl.Date(),
+        "wanted_until": pl.Date(),
     }
 )
-"""One row per meaning of a symbol: first and last session of its life, and from when it is wanted.
+"""One row per meaning of a symbol: first and last session of its life, and when it is wanted.
 
+wanted_until NULL: it lasts.
 Before `first` it is wanted only where nobody has asked: the answer tells when its life began.
 """
 CELLS = pl.Schema({"vendor_symbol": pl.String(), "session": pl.Date()})

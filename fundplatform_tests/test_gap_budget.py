@@ -205,7 +205,7 @@ def test_sources_on_one_account_share_its_calls() -> None:
 def test_what_one_of_them_was_promised_the_next_does_not_get() -> None:
     """60 listings lack a session at each of two sources: 25 calls, not 50."""
     stocks, coins = (replace(of_account(name, 60), name=name) for name in ("stocks", "coins"))
-    lives = [(symbol, START, END, START) for symbol in SYMBOLS]
+    lives = [(symbol, START, END, START, None) for symbol in SYMBOLS]
     lacking = Evidence(DAYS, END, pl.DataFrame(lives, LISTED, orient="row"), CELLS.to_frame())
     budgets = Budgets(Calls({"stocks": 0, "coins": 0}), [stocks, coins], LOADED)  # type: ignore[arg-type]
     told = [

@@ -32,7 +32,7 @@ NOW = datetime(2024, 7, 10, 6, tzinfo=UTC)
 
 
 def listed(*rows: tuple[str, int, int]) -> pl.DataFrame:
-    made = [(s, date(2024, 7, a), date(2024, 7, b), date(2024, 7, a)) for s, a, b in rows]
+    made = [(s, date(2024, 7, a), date(2024, 7, b), date(2024, 7, a), None) for s, a, b in rows]
     return pl.DataFrame(made, LISTED, orient="row")
 
 
@@ -101,6 +101,17 @@ def test_before_the_first_row_nobody_may_have_asked() -> None:
     wanted = known().listed.with_columns(wanted_from=pl.lit(date(2024, 7, 1)))
     found = states(known(listed=wanted, asked=frozenset(DAYS) - {date(2024, 7, 2)}), "B")
     assert (found[1], found[2]) == ("not_listed", "unfetched")
+
+
+def test_after_its_last_day_wanted_nothing_is_missing() -> None:
+    """B until the 5th: the 8th was fetched without it, nobody asked for the 9th."""
+    ended = known().listed.with_columns(
+        last=pl.lit(date(2024, 7, 5)), wanted_until=pl.lit(date(2024, 7, 5))
+    )
+    there = cell(*[("A", n) for n in (1, 2, 3, 5, 8)], ("B", 3), ("B", 5))
+    asked = frozenset(DAYS[:-2])
+    found = states(known(listed=ended.filter(vendor_symbol="B"), present=there, asked=asked), "B")
+    assert (found[5], found[8], found[9]) == ("present", "not_listed", "not_listed")
 
 
 def test_neighbouring_sessions_are_one_stretch() -> None:
@@ -217,7 +228,7 @@ def test_what_is_deleted_at_random_is_named_and_nothing_else(seed: int) -> None:
     symbol = dice.choice(["IPO", "GONE"])
     lost |= {(s, d) for s, d in held if s == symbol and d.year == 2018}
     there = pl.DataFrame([c for c in held if c not in lost], CELLS, orient="row")
-    listings = pl.DataFrame([(*life, life[1]) for life in lives], LISTED, orient="row")
+    listings = pl.DataFrame([(*life, life[1], None) for life in lives], LISTED, orient="row")
     evidence = Evidence(sessions, sessions[-1], listings, there, frozenset(sessions))
     found = cells(evidence)
     named = found.filter(pl.col("state").is_in(["vendor_missing", "unfetched", "rejected"]))
@@ -230,7 +241,7 @@ def test_what_is_deleted_at_random_is_named_and_nothing_else(seed: int) -> None:
 def test_christmas_is_no_gap_of_exchange_rates() -> None:
     sessions = calendars.get("TARGET").sessions(date(2023, 12, 20), date(2023, 12, 29))
     there = [date(2023, 12, n) for n in (20, 21, 22, 27, 28, 29)]
-    listings = pl.DataFrame([("EURUSD", there[0], there[-1], there[0])], LISTED, orient="row")
+    listings = pl.DataFrame([("EURUSD", there[0], there[-1], there[0], None)], LISTED, orient="row")
     present = pl.DataFrame([("EURUSD", day) for day in there], CELLS, orient="row")
     evidence = Evidence(sessions, there[-1], listings, present, frozenset(there))
     assert set(cells(evidence)["state"]) == {"present"}

@@ -155,6 +155,7 @@ def _whole(coverage: Coverage, newest: date) -> pl.DataFrame:
         "first": [coverage.start],
         "last": [newest],
         "wanted_from": [coverage.start],
+        "wanted_until": [None],
     }
     return pl.DataFrame(row, gaps.LISTED)
 
@@ -170,10 +171,11 @@ def _listed(store: Store, source: Source, kind: Kind, newest: date) -> pl.DataFr
         still = pl.col("vendor_symbol").is_in(list(source.spec.tracked)) & latest
         known = known.with_columns(last=pl.when(still).then(pl.lit(newest)).otherwise("last"))
     if not isinstance(source, OnTheWeb):
-        return known.with_columns(wanted_from="first").cast(gaps.LISTED)
+        lasting = known.with_columns(wanted_from="first", wanted_until=None)
+        return lasting.select(list(gaps.LISTED)).cast(gaps.LISTED)
     wanted = pl.DataFrame(
-        [(t.vendor_symbol, t.since) for t in source.access.tracked if t.wants(kind)],
-        {"vendor_symbol": pl.String(), "wanted_from": pl.Date()},
+        [(t.vendor_symbol, t.since, t.until) for t in source.access.tracked if t.wants(kind)],
+        {"vendor_symbol": pl.String(), "wanted_from": pl.Date(), "wanted_until": pl.Date()},
         orient="row",
     )
     unseen = wanted.join(known, on="vendor_symbol", how="anti").with_columns(
@@ -184,7 +186,8 @@ def _listed(store: Store, source: Source, kind: Kind, newest: date) -> pl.DataFr
     )
     columns = list(gaps.LISTED)
     both = pl.concat([seen.select(columns), unseen.select(columns)])
-    return both.cast(gaps.LISTED)
+    # What is tracked until a day is expected until then, whatever else is still asked for.
+    return both.with_columns(last=pl.min_horizontal("last", "wanted_until")).cast(gaps.LISTED)
 
 
 def _present(store: Store, name: str, kind: Kind) -> pl.DataFrame:
