@@ -35,6 +35,7 @@ _EVERY_TIME = (
     "SELECT ops.grant_roles()",
     "SELECT ops.grant_limits()",
     "SELECT ops.use_aggregates()",
+    "SELECT ops.spare_compilation()",
 )
 _AGGREGATES = (
     "SELECT format('%I.%I', view_schema, view_name) "

@@ -102,6 +102,19 @@ def test_migrated_once_and_recorded(postgres: Server) -> None:
         assert recorded == {m.name: m.sha256 for m in every}
 
 
+def test_init_switches_compilation_off_unless_it_was_set_by_hand(postgres: Server) -> None:
+    with postgres.database("compiled") as url:
+        assert postgres.sql("compiled", "SHOW jit") == [("on",)]
+        TimescaleStore(url).migrate()
+        assert postgres.sql("compiled", "SHOW jit") == [("off",)]
+        postgres.sql("compiled", "ALTER DATABASE compiled RESET jit")
+        TimescaleStore(url).migrate()
+        assert postgres.sql("compiled", "SHOW jit") == [("off",)], "as after a restored dump"
+        postgres.sql("compiled", "ALTER DATABASE compiled SET jit = on")
+        TimescaleStore(url).migrate()
+        assert postgres.sql("compiled", "SHOW jit") == [("on",)]
+
+
 def test_a_broken_migration_leaves_nothing(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
