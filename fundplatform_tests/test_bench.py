@@ -59,6 +59,7 @@ def test_quick_case(case: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1500)  # `latency` waits for a daemon, at most 1,200 s by itself
 @pytest.mark.parametrize("case", SLOW)
 def test_slow_case(case: str) -> None:
     _check(case, SLOW[case])
