@@ -63,6 +63,7 @@ class Known:
         twins: Funds that hold much the same for less.
         sources: Who brought the prices.
         unpriced: Why there is no growth to show: a sentence; None where there is.
+        namesakes: How many other instruments have its symbol.
     """
 
     fund: Mapping[str, object]
@@ -75,6 +76,7 @@ class Known:
     twins: pl.DataFrame
     sources: list[str]
     unpriced: str | None
+    namesakes: int
 
 
 def load(store: Store, ticker: str) -> Known:
@@ -87,6 +89,8 @@ def load(store: Store, ticker: str) -> Known:
     fund = meant(listed, ticker, "report fund")
     given = read(store, pl.DataFrame([fund], schema={**listed.schema, "fund": pl.String()}))
     number = fund["instrument_id"]
+    symbol = str(fund["symbol"]).upper()
+    namesakes = listed.filter(pl.col("symbol").str.to_uppercase() == symbol)
     facts = store.query(_FACTS, [number]).sort("valid_from", "known_at")
     unpriced = _unpriced(given.series.drop_nulls("value").sort("session"))
     if unpriced and facts.is_empty() and given.holdings.is_empty():
@@ -108,6 +112,7 @@ def load(store: Store, ticker: str) -> Known:
         store.query(_TWINS, [number]),
         store.query(_PRICES, [number])["name"].to_list(),
         unpriced,
+        namesakes.height - 1,
     )
 
 

@@ -19,12 +19,10 @@ from fundplatform.finance import folds, frames, risk
 from fundplatform.finance.blocks import Combine, Part
 from fundplatform.finance.frame_bases import CODE, REASONS, annualized, based
 from fundplatform.finance.measured import Columns, Measured, Terms, rows_of
-from fundplatform.finance.panel import Bools, Floats
-from fundplatform.finance.panel_blocks import BLOCK, MANY_BLOCK, panels
+from fundplatform.finance.panel import Bools, Days, Floats, Ints, Panel
+from fundplatform.finance.panel_blocks import panels, series_per_panel
 from fundplatform.finance.risk_free import RiskFree, per_period
 from fundplatform.tables import METRICS, RISK
-
-_MANY = 32
 
 METHOD_VERSION = 4
 """Raised when the same returns come to give other metrics: all days are computed again."""
@@ -166,30 +164,36 @@ def measure(
         raise ValueError(f"not sessions of this calendar: {unknown[:5]}")
     days = np.array(sorted(set(evaluate)), dtype="datetime64[D]")
     month_ends = np.array(frames.month_ends(sessions), dtype="datetime64[D]")
-    block_of = BLOCK if len(days) < _MANY else MANY_BLOCK
-    for panel in panels(returns, sessions, max(evaluate, default=date.min), block_of):
+    for panel in panels(
+        returns, sessions, max(evaluate, default=date.min), series_per_panel(len(days))
+    ):
         rows = np.flatnonzero(np.isin(panel.sessions, days)).astype(np.int32)
         rows = rows[panel.priced[rows].any(axis=1)]
         if not len(rows):
             continue
-        anchored = np.isin(panel.sessions[rows], month_ends)
-        every = [based(panel, rows, name, anchored) for name in frames.FRAMES]
-        block = Measured.of(panel, rows, every)
-        columns = _metrics(block, terms, further)
-        reasons = {"reason": REASONS}
-        basis = pl.lit(terms.return_basis).alias("return_basis")
-        found = rows_of(block, columns, METRICS, reasons).with_columns(basis)
-        if not further:
-            yield found.select(_METRICS), _NO_RISK
-            continue
-        ends = np.flatnonzero(np.isin(panel.sessions, month_ends)).astype(np.int32)
-        more = rows_of(
-            block,
-            risk.further(block, columns, ends, terms),
-            RISK,
-            {"reason": risk.REASONS, "benchmark_reason": risk.BENCHMARK_REASONS},
-        )
-        yield found.select(_METRICS), more.with_columns(basis).select(_RISK)
+        yield _panel_rows(panel, rows, month_ends, terms, further)
+
+
+def _panel_rows(
+    panel: Panel, rows: Ints, month_ends: Days, terms: Terms, further: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """What `measure` yields of a panel; by itself, so that the next one finds its memory free."""
+    anchored = np.isin(panel.sessions[rows], month_ends)
+    every = [based(panel, rows, name, anchored) for name in frames.FRAMES]
+    block = Measured.of(panel, rows, every)
+    columns = _metrics(block, terms, further)
+    basis = pl.lit(terms.return_basis).alias("return_basis")
+    found = rows_of(block, columns, METRICS, {"reason": REASONS}).with_columns(basis)
+    if not further:
+        return found.select(_METRICS), _NO_RISK
+    ends = np.flatnonzero(np.isin(panel.sessions, month_ends)).astype(np.int32)
+    more = rows_of(
+        block,
+        risk.further(block, columns, ends, terms),
+        RISK,
+        {"reason": risk.REASONS, "benchmark_reason": risk.BENCHMARK_REASONS},
+    )
+    return found.select(_METRICS), more.with_columns(basis).select(_RISK)
 
 
 _METRICS = [n for n in METRICS.column_names if n not in METRICS.stamps]

@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 from fundplatform.finance.panel import Floats, Ints, Panel
 
 BLOCK = 320
-"""Series per panel where a few sessions are measured: little is said of each array."""
+"""Series per panel at most; fewer where many sessions are measured."""
 
-MANY_BLOCK = 32
-"""Series per panel where many sessions are measured: a value of each fills arrays by the dozen."""
+_CELLS = 40_000
+"""Sessions measured times series: a value of each fills arrays by the dozen, half a gigabyte."""
+
+_LEAST = 8
+
+
+def series_per_panel(measured: int) -> int:
+    """How many series a panel has where so many sessions are measured: bounded in memory."""
+    return max(_LEAST, min(BLOCK, _CELLS // max(measured, 1)))
 
 
 def panels(

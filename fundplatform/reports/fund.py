@@ -26,14 +26,14 @@ _ROLLING = ("1Y", "3Y")
 
 
 def write(store: Store, folder: Path, ticker: str, now: datetime) -> tuple[Path, Known]:
-    """Render the fund into `folder`, made if it is not there; the file is named like its symbol.
+    """Render the fund into `folder`, made if it is not there; see `file_name`.
 
     Raises:
         ConfigError: As `fund_data.load`.
     """
     known = load(store, ticker)
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{_file_name(str(known.fund['fund']))}.html"
+    path = folder / file_name(known)
     with whole(path) as into:
         into.write(render(known, now).encode())
     return path, known
@@ -250,5 +250,15 @@ def _ratio(value: float | None) -> str | None:
     return None if value is None else f"{value:.2f}"
 
 
-def _file_name(ticker: str) -> str:
-    return re.sub(r"[^A-Za-z0-9.^=-]+", "_", ticker)
+def file_name(known: Known) -> str:
+    """SYMBOL.html, however the fund was asked for; SYMBOL_NUMBER.html where that may be another's.
+
+    That is where several instruments have the symbol, or where it has letters that no file name
+    should have, or small ones, which some file systems take for large ones. No plain name has an
+    underscore, so no two instruments share a file.
+    """
+    symbol = str(known.fund["symbol"])
+    if known.namesakes == 0 and re.fullmatch(r"[A-Z0-9^][A-Z0-9.^=-]*", symbol):
+        return f"{symbol}.html"
+    plain = re.sub(r"[^A-Za-z0-9.^=-]+", "_", symbol).lstrip(".")
+    return f"{plain}_{known.fund['instrument_id']}.html"

@@ -198,8 +198,10 @@ def _square(cell: Cell) -> str:
 
 
 def _scrolled(caption: str, inner: str, extra: str) -> str:
-    # Reachable by keyboard: a region that scrolls must take the focus.
+    # Reachable by keyboard: a region that scrolls must take the focus. A section may have the same
+    # words as its heading: no two landmarks may have one name.
+    words = escape(caption)
     return (
-        f'<div class="wide{extra}" role="region" tabindex="0" aria-label="{escape(caption)}">'
-        f"<table><caption>{escape(caption)}</caption>{inner}</table></div>"
+        f'<div class="wide{extra}" role="region" tabindex="0" aria-label="Table: {words}">'
+        f"<table><caption>{words}</caption>{inner}</table></div>"
     )

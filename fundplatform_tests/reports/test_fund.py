@@ -11,8 +11,10 @@ from click.testing import CliRunner
 
 from fundplatform import cli_report, tables
 from fundplatform.cli import cli
+from fundplatform.compare import Inputs
 from fundplatform.errors import ConfigError
 from fundplatform.finance.fee_history import before_fees
+from fundplatform.fund_data import Known
 from fundplatform.reports import fund
 from fundplatform.reports.columns import columns
 from fundplatform.reports.lines import axis
@@ -167,14 +169,32 @@ def test_the_command(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(tmp_path))
     monkeypatch.setattr(cli_report, "open_warehouse", lambda settings: store)
     done = CliRunner().invoke(
-        cli, ["report", "fund", "DEAR", "etf:BARE", "HELD"], catch_exceptions=False
+        cli, ["report", "fund", "DEAR", "etf:BARE", "#5"], catch_exceptions=False
     )
     folder = tmp_path / "reports/funds"
     assert done.output.splitlines() == [
         f"DEAR, 2022-06-30 to 2023-12-29: {folder}/DEAR.html",
-        f"etf:BARE, 2022-06-30 to 2023-12-29: {folder}/etf_BARE.html",
-        f"HELD, no returns: {folder}/HELD.html",
+        f"etf:BARE, 2022-06-30 to 2023-12-29: {folder}/BARE.html",
+        f"#5, no returns: {folder}/HELD.html",
     ]
+
+
+@pytest.mark.parametrize(
+    ("symbol", "namesakes", "name"),
+    [
+        ("SPY", 0, "SPY.html"), ("BRK.B", 0, "BRK.B.html"), ("^GSPC", 0, "^GSPC.html"),
+        # The same symbol twice; letters that are no file's; what would be one file on a Mac.
+        ("SPY", 1, "SPY_4.html"), ("A/B", 0, "A_B_4.html"), ("A_B", 0, "A_B_4.html"),
+        ("SPY_4", 0, "SPY_4_4.html"), ("spy", 0, "spy_4.html"), ("../X", 0, "_X_4.html"),
+        ("\u00d6L", 0, "_L_4.html"),
+    ],
+)  # fmt: skip
+def test_no_two_instruments_share_a_file(symbol: str, namesakes: int, name: str) -> None:
+    nothing = pl.DataFrame()
+    given = Inputs(*[nothing] * 3, None, None, *[nothing] * 3)
+    who = {"instrument_id": 4, "symbol": symbol}
+    known = Known(who, given, nothing, nothing, {}, nothing, nothing, nothing, [], None, namesakes)
+    assert fund.file_name(known) == name
 
 
 @pytest.mark.parametrize("store", ["duckdb"], indirect=True)

@@ -74,6 +74,13 @@ CONTRACT = {
 THU, FRI, MON = date(2005, 2, 24), date(2005, 2, 25), date(2005, 2, 28)
 SAT, TUE = date(2005, 2, 26), date(2005, 3, 1)
 
+
+def score(
+    session: date, frame: str, group: str, value: int | None, **more: object
+) -> dict[str, object]:
+    return {"session": session, "frame": frame, "peer_group": group, "score": value, **more}
+
+
 CONTENT = (
     rows(tables.SOURCES, {"name": "good", "priority": 1}, {"source_id": 2, "name": "spare"}),
     rows(
@@ -130,6 +137,13 @@ CONTENT = (
         {"session": THU, "frame": "1M", "total_return": 0.1},
         {"session": FRI, "frame": "1M", "total_return": 0.2},
         {"session": THU, "frame": "1Y", "reason": "too short"},
+    ),
+    rows(
+        tables.SCORES,
+        score(THU, "HEADLINE", "Large", None, reason="too_few_peers"),
+        score(FRI, "HEADLINE", "Large", 73), score(FRI, "HEADLINE", "Large", 90, instrument_id=2),
+        score(FRI, "1Y", "Large", 60), score(FRI, "1Y", "Small", 40, instrument_id=2),
+        score(FRI, "3Y", "Large", 50), score(FRI, "3Y", "Large", 50, instrument_id=2),
     ),
     rows(
         tables.TIERS,
@@ -244,6 +258,20 @@ def test_fund_comparison_takes_the_latest_of_each_frame(store: Store) -> None:
     assert ask(store, "symbol, frame, session, total_return", "fund_comparison") == [
         ("AAPL", "1M", FRI, 0.2),
         ("AAPL", "1Y", THU, None),
+    ]
+
+
+def test_funds_are_ranked_within_their_category(store: Store) -> None:
+    """Equal scores share a place; a place is one in a peer group, session and frame."""
+    columns = "session, frame, peer_group, symbol, score, place, is_latest"
+    assert ask(store, columns, "fund_ranking") == [
+        (THU, "HEADLINE", "Large", "AAPL", None, None, False),
+        (FRI, "1Y", "Large", "AAPL", 60, 1, True),
+        (FRI, "1Y", "Small", "NAN", 40, 1, True),
+        (FRI, "3Y", "Large", "AAPL", 50, 1, True),
+        (FRI, "3Y", "Large", "NAN", 50, 1, True),
+        (FRI, "HEADLINE", "Large", "AAPL", 73, 2, True),
+        (FRI, "HEADLINE", "Large", "NAN", 90, 1, True),
     ]
 
 
