@@ -10,6 +10,8 @@ Not a part of `make bench`.
 import os
 import sys
 import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -34,25 +36,49 @@ _HEADS = f"{'inserted':>10}{'updated':>9}{'unchanged':>11}{'marked':>8}{'CPU s':
 LATER = datetime(2016, 7, 1, tzinfo=UTC)
 
 
+@dataclass(frozen=True)
+class Day:
+    """What one archive brought; `marked` are the sessions that are computed again for it."""
+
+    name: str
+    inserted: int
+    updated: int
+    unchanged: int
+    marked: int
+    cpu_seconds: float
+
+
 def main(archives: Path, most: int) -> None:
     """Take the archives in, one by one; then the last one once more."""
-    paths = sorted(archives.glob("*.tar.gz"))[:most]
     with TemporaryDirectory() as home:
         settings = Settings(home=Path(home), sources=())
-        folder = settings.drop / "pystock"
-        folder.mkdir(parents=True)
-        (folder / "source.yaml").write_text(YAML)
-        init(settings, open_store(settings))
         print(f"{'archive':<10}{_HEADS}")
-        for path in paths:
-            _put(path, folder)
-            print(f"{path.name[:8]:<10}{_day(settings, refetch=False)}", flush=True)
-        print(f"{'the same':<10}{_day(settings, refetch=True)}")
-        store = open_store(settings)
-        count = "select count(*) as n from {}"
-        for name in ("raw.ohlcv", "raw.ohlcv_revisions", "raw.rejected"):
-            store.publish()
-            print(f"{name}: {store.query(count.format(name))['n'][0]:,} rows")
+        for day in walk(settings, archives, most):
+            rows = f"{day.inserted:>10,}{day.updated:>9,}{day.unchanged:>11,}"
+            print(f"{day.name:<10}{rows}{day.marked:>8}{day.cpu_seconds:>8.1f}", flush=True)
+        for name, count in held(settings).items():
+            print(f"{name}: {count:,} rows")
+
+
+def walk(settings: Settings, archives: Path, most: int) -> Iterator[Day]:
+    """Into an empty home, one archive after the other; then the last one once more."""
+    folder = settings.drop / "pystock"
+    folder.mkdir(parents=True)
+    (folder / "source.yaml").write_text(YAML)
+    init(settings, open_store(settings))
+    for path in sorted(archives.glob("*.tar.gz"))[:most]:
+        _put(path, folder)
+        yield _day(settings, path.name[:8], refetch=False)
+    yield _day(settings, "the same", refetch=True)
+
+
+def held(settings: Settings) -> dict[str, int]:
+    """Rows of each table, once published."""
+    store = open_store(settings)
+    store.publish()
+    count = "select count(*) as n from {}"
+    names = ("raw.ohlcv", "raw.ohlcv_revisions", "raw.rejected")
+    return {name: int(store.query(count.format(name))["n"][0]) for name in names}
 
 
 def _put(archive: Path, folder: Path) -> None:
@@ -69,8 +95,8 @@ def _put(archive: Path, folder: Path) -> None:
         old.unlink()
 
 
-def _day(settings: Settings, *, refetch: bool) -> str:
-    """One look at the folder and the runs that follow; rows, marked sessions and CPU seconds."""
+def _day(settings: Settings, name: str, *, refetch: bool) -> Day:
+    """One look at the folder and the runs that follow."""
     begun = sum(os.times()[:2])
     store = open_store(settings)
     loaded = register.load(settings)
@@ -96,8 +122,7 @@ def _day(settings: Settings, *, refetch: bool) -> str:
     after = ChangeLog.read(store).changed.get(ASSET, {})
     marked = sum(before.get(day) != number for day, number in after.items())
     rows = [now - then for now, then in zip(_told(store), told, strict=True)]
-    took = sum(os.times()[:2]) - begun
-    return f"{rows[0]:>10,}{rows[1]:>9,}{rows[2]:>11,}{marked:>8}{took:>8.1f}"
+    return Day(name, *rows, marked, sum(os.times()[:2]) - begun)
 
 
 def _told(store: Store) -> tuple[int, ...]:

@@ -42,6 +42,7 @@ from fundplatform.command_line import (
 )
 from fundplatform.errors import FundplatformError
 from fundplatform.instance import init as init_home
+from fundplatform.instance import outdated
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.storage.syncs import Syncs
@@ -104,6 +105,8 @@ def status() -> None:
     console.print(summary.status_table(store))
     for line in (*summary.troubles(store), *summary.decisions(store, utc_now().date())):
         click.echo(line)
+    if lacking := outdated(settings):
+        click.echo(lacking)
     click.echo(store.describe())
     tell_left_out(register.load(settings))
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
+import yaml
 from dagster import DagsterEventType
 from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.storage.tags import GRPC_INFO_TAG
@@ -62,12 +63,41 @@ def init(settings: Settings, store: Store) -> list[str]:
         if not target.exists():
             shutil.copyfile(shipped(name), target)
             done.append(f"copied {name} into {settings.dagster_home}")
+    if lacking := outdated(settings):
+        done.append(lacking)
     migrated = store.migrate()
     done += [f"applied migration {name}" for name in migrated]
     # A copy from before lacks what the reading commands of this version ask for.
     if migrated and any(settings.published.iterdir()) and (copy := store.publish()):
         done.append(f"published {copy}")
     return done
+
+
+def outdated(settings: Settings) -> str | None:
+    """What the shipped dagster.yaml sets and the home's, a file of the user's, does not."""
+    own = settings.dagster_home / "dagster.yaml"
+    if settings.dagster_folder or not own.exists():
+        # Production's stands in deploy/ and comes with the version.
+        return None
+    lacking = sorted(_set(shipped("dagster.yaml")) - _set(own))
+    if not lacking:
+        return None
+    return f"{own} is left as it is; this version's also sets {', '.join(lacking)}: take them over"
+
+
+def _set(file: Path) -> set[str]:
+    """The keys of a dagster.yaml down to the second level; one that is no mapping sets nothing."""
+    try:
+        found = yaml.safe_load(file.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return set()  # Dagster says what is wrong with it.
+    if not isinstance(found, dict):
+        return set()
+    return {
+        f"{name}.{key}"
+        for name, value in found.items()
+        for key in (value if isinstance(value, dict) else {"": None})
+    }
 
 
 def _make(folder: Path, settings: Settings) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 
 from fundplatform import processes
 from fundplatform.instance import (
@@ -18,6 +19,7 @@ from fundplatform.instance import (
     forget_runs,
     init,
     open_instance,
+    outdated,
     runs_of_server,
 )
 from fundplatform.settings import Settings
@@ -53,6 +55,27 @@ run_chunk(Day("endless", (dg.AssetKey("endless"),)), job, instance)
 def instance(settings: Settings) -> dg.DagsterInstance:
     init(settings, DuckDBStore(settings.warehouse, settings.published))
     return open_instance(settings)
+
+
+def test_a_dagster_yaml_from_before_is_left_and_said(settings: Settings) -> None:
+    """Two settings of the shipped file are not in the user's, and one of the user's is his own."""
+    store = DuckDBStore(settings.warehouse, settings.published)
+    init(settings, store)
+    assert outdated(settings) is None
+    file = settings.dagster_home / "dagster.yaml"
+    known = yaml.safe_load(file.read_text())
+    del known["run_retries"]["max_retries"], known["run_monitoring"]["max_runtime_seconds"]
+    known["run_monitoring"]["max_resume_run_attempts"] = 1
+    before = yaml.safe_dump(known)
+    file.write_text(before)
+    (told,) = init(settings, store)
+    assert told == (
+        f"{file} is left as it is; this version's also sets run_monitoring.max_runtime_seconds, "
+        "run_retries.max_retries: take them over"
+    )
+    assert file.read_text() == before
+    file.write_text("- no mapping")
+    assert "run_coordinator.class" in (outdated(settings) or "")
 
 
 def test_a_killed_run_is_closed_and_a_living_one_is_not(

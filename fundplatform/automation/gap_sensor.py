@@ -32,6 +32,7 @@ from fundplatform.automation.resting import left, resting_sources
 from fundplatform.chunks import Chunk
 from fundplatform.errors import WarehouseError
 from fundplatform.sources.base import Source
+from fundplatform.sources.web.profile import OnTheWeb
 from fundplatform.storage.base import Store
 
 EVERY = timedelta(hours=1)
@@ -160,7 +161,11 @@ def _key(ledger: Ledger) -> dg.AssetKey:
 
 def _wanted(ledger: Ledger, now: datetime) -> list[gaps.Request]:
     """What is due now."""
-    return gaps.requests(gaps.due(ledger.ranges, now), ledger.evidence.sessions, ledger.symbols)
+    due, sessions = gaps.due(ledger.ranges, now), ledger.evidence.sessions
+    if not isinstance(ledger.source, OnTheWeb):
+        # It brings all of its listings whatever is asked: each session once.
+        return gaps.requests(due, sessions, frozenset(), most=0)
+    return gaps.requests(due, sessions, ledger.symbols)
 
 
 def _target(graph: AssetGraph, ledger: Ledger, asked: gaps.Request) -> AssetGraphSubset:
