@@ -39,7 +39,7 @@ class Watch:
     close: Callable[[list[str]], object]
     listed: Callable[[int], dict[int, str] | None] = field(default=lambda group: listed(group))
     ready: Callable[[str], bool] = field(default=lambda address: ready(address))
-    _served: bool = False
+    _served: frozenset[int] = frozenset()
     _missed: int = 0
     _ready: int = 0
 
@@ -53,15 +53,18 @@ class Watch:
             return []
         inner = any(" api grpc " in f"{command} " for command in found.values())
         outer = [pid for pid, command in found.items() if " code-server start " in f"{command} "]
-        self._missed = 0 if inner or not outer else self._missed + 1
-        self._served = self._served or inner
-        # Between a start and the first inner process there is none either.
-        if not self._served or self._missed < _LOST:
+        if inner:
+            self._served = frozenset(outer)
+        # Between a start and the first inner process there is none either: a new outer one, that
+        # was started after both were lost, is waited for. Killed, `dagster dev` would give it up.
+        lost = not inner and not self._served.isdisjoint(outer)
+        self._missed = self._missed + 1 if lost else 0
+        if self._missed < _LOST:
             return []
         for pid in outer:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._served, self._missed = False, 0
+        self._served, self._missed = frozenset(), 0
         return ["the process with the definitions was lost: the code server is started again"]
 
     def _runs(self) -> list[str]:

@@ -39,6 +39,22 @@ def test_a_lost_inner_process_costs_the_outer_one_its_life_once() -> None:
         outer.wait()
 
 
+def test_where_both_were_lost_the_new_outer_one_may_take_its_time() -> None:
+    """On a busy machine its inner process comes minutes later; killed, it would never come."""
+    successor = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    there = {1: INNER, 2: OUTER}
+    watch = Watch(7, "", list, list, listed=lambda group: there, ready=lambda address: False)
+    try:
+        assert watch.look() == []
+        there.clear()
+        there[successor.pid] = OUTER
+        assert [watch.look() for _ in range(30)] == [[]] * 30
+        assert successor.poll() is None
+    finally:
+        successor.kill()
+        successor.wait()
+
+
 @pytest.mark.parametrize("found", [None, {}])
 def test_where_nobody_can_tell_nothing_is_killed(found: dict[int, str] | None) -> None:
     watch = Watch(7, "", list, list, listed=lambda group: found, ready=lambda address: False)
