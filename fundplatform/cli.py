@@ -103,7 +103,8 @@ def status() -> None:
     settings = Settings.from_env()
     store = quiet_store(settings)
     console.print(summary.status_table(store))
-    for line in (*summary.troubles(store), *summary.decisions(store, utc_now().date())):
+    decided = summary.decisions(store, utc_now().date())
+    for line in (*summary.troubles(store), *summary.refused(store), *decided):
         click.echo(line)
     if lacking := outdated(settings):
         click.echo(lacking)
@@ -126,7 +127,7 @@ def backfill(
     refetch: bool,
     detach: bool,
 ) -> None:
-    """Fetch SOURCE... (default: all) for the sessions asked for, and compute all downstream."""
+    """Fetch sources (default: all) for the sessions asked for, and compute all downstream."""
     settings = Settings.from_env()
     span = (first or date(1900, 1, 1), last or _yesterday())
     if span[0] > span[1]:

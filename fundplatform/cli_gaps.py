@@ -30,7 +30,7 @@ def gaps(
     last: date | None,
     every: bool,
 ) -> None:
-    """Missing sessions of SOURCE... (default: all) as a calendar and as a table."""
+    """Missing sessions of sources (default: all) as a calendar and as a table."""
     from fundplatform.automation.gap_ledger import ledgers
     from fundplatform.automation.heat_map import heat_map
     from fundplatform.automation.ledger_asset import table

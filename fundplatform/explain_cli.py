@@ -11,8 +11,8 @@ from fundplatform.settings import Settings
 from fundplatform.summary import frame_table
 
 _WIDTH = 200
-# A row of more columns does not fit beside their names: it is shown upright.
-_BROAD = 12
+# Few rows of more columns do not fit beside their names: they are shown upright.
+_BROAD, _FEW = 12, 2
 
 
 @click.group()
@@ -49,7 +49,8 @@ def show(found: Explanation, rows: int) -> None:
         if isinstance(content, pl.DataFrame):
             shown = _exact(content if rows == 0 else content.head(rows))
             more = content.height - shown.height
-            shown = _upright(shown) if content.height == 1 and content.width > _BROAD else shown
+            if 0 < content.height <= _FEW and content.width > _BROAD:
+                shown = _upright(shown)
             console.print(frame_table(shown, f"{title}{f' ({more} more)' if more else ''}"))
             continue
         click.echo(f"\n{title}")
@@ -60,10 +61,15 @@ def show(found: Explanation, rows: int) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _upright(row: pl.DataFrame) -> pl.DataFrame:
-    """One row as a column of names and one of values."""
-    texts = [None if value is None else str(value) for value in row.row(0)]
-    return pl.DataFrame({"column": row.columns, "value": pl.Series(texts, dtype=pl.String())})
+def _upright(rows: pl.DataFrame) -> pl.DataFrame:
+    """Few rows as a column of names and one of values each."""
+    told = {
+        f"value {number}" if rows.height > 1 else "value": pl.Series(
+            [None if value is None else str(value) for value in row], dtype=pl.String()
+        )
+        for number, row in enumerate(rows.iter_rows(), 1)
+    }
+    return pl.DataFrame({"column": rows.columns, **told})
 
 
 def _exact(frame: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,8 @@ _ROWS = """
 select s.name as source, s.calendar, s.coverage_start, s.coverage_end, s.source_id,
        count(r.session) as rows, count(distinct r.session) as sessions,
        min(r.session) as first_session, max(r.session) as last_session
-from catalog.sources s join raw.ohlcv r using (source_id)
+from catalog.sources s left join raw.ohlcv r on r.source_id = s.source_id
+where r.source_id is not null or s.source_id in (select source_id from raw.rejected)
 group by s.name, s.calendar, s.coverage_start, s.coverage_end, s.source_id order by s.name
 """
 _EXPECTED = """
@@ -32,7 +33,7 @@ group by l.source_id, l.vendor_symbol, l.valid_from, l.valid_to
 
 
 def status(store: Store) -> pl.DataFrame:
-    """Per source with bars: rows, sessions, last session, missing, rejected, held.
+    """Per source with bars or rejects: rows, sessions, last session, missing, rejected, held.
 
     `missing` counts sessions that a tracked listing should have, between the first and last
     session loaded of the source, and has not.
@@ -87,6 +88,27 @@ def troubles(store: Store) -> Iterator[str]:
         if one["paused_until"]:
             told += f", rests until {one['paused_until']:%Y-%m-%d %H:%M} UTC"
         yield f"{told}; score {one['score']:.0f} of 100"
+
+
+_REFUSED = """
+select s.name as source, r.rule, count(*) as rows, min(r.reason) as example
+from raw.rejected r join catalog.sources s on s.source_id = r.source_id
+where r.rule not in ('duplicate', 'outside_coverage')
+group by s.name, r.rule order by count(*) desc, s.name, r.rule
+"""
+_MOST_REFUSED = 10
+
+
+def refused(store: Store) -> Iterator[str]:
+    """A line for each source and rule by which rows were refused at load, the most first."""
+    found = store.query(_REFUSED)
+    for one in found.head(_MOST_REFUSED).iter_rows(named=True):
+        yield (
+            f"refused at load: {one['source']}: {one['rows']:,} {one['rule']}, "
+            f"like: {one['example']}"
+        )
+    if found.height > _MOST_REFUSED:
+        yield f"... and {found.height - _MOST_REFUSED} more: marts.data_quality"
 
 
 _MOST_DECISIONS = 10

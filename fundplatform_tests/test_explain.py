@@ -166,6 +166,18 @@ def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> No
         explain_metric(store, settings, "A", D2, "2M")
 
 
+def test_few_broad_rows_stand_upright(capsys: pytest.CaptureFixture[str]) -> None:
+    """Fourteen columns beside each other would cut every number off."""
+    found = Explanation()
+    broad = {"basis": ["gross_total", "price"], **{f"c{n}": [n / 3, n / 7] for n in range(1, 14)}}
+    found.add("Metric", pl.DataFrame(broad))
+    show(found, 0)
+    told = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["column", "value", "1", "value", "2"] in told
+    assert ["basis", "gross_total", "price"] in told
+    assert ["c1", "0.3333333333", "0.1428571429"] in told
+
+
 def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     from click.exceptions import Exit
 

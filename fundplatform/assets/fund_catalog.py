@@ -71,8 +71,9 @@ def fund_catalog(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
         doubts = facts.filter(pl.col("problem").is_not_null())
         context.add_asset_metadata({"ratios not trusted": doubts.height}, FACTS)
         if doubts.height:
-            texts = doubts.select("instrument_id", "problem").head(_SHOWN).rows()
-            context.log.warning(f"expense ratios not trusted: {texts}")
+            named = doubts.head(_SHOWN).join(instruments, on="instrument_id", how="left")
+            texts = [f"{r['symbol']}: {r['problem']}" for r in named.iter_rows(named=True)]
+            context.log.warning(f"expense ratios not trusted: {'; '.join(texts)}")
         reports = held.unique(positions.REPORT)
         report = {
             "reports": reports.height,

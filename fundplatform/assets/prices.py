@@ -102,7 +102,9 @@ def validated(
         )
         held = judged.gates.filter("held")
         if held.height:
-            context.log.warning(f"held by the gate: {held.select('source_id', 'session').rows()}")
+            named = held.join(known_sources.select("source_id", "name"), on="source_id")
+            told = ", ".join(f"{r['name']} {r['session']}" for r in named.iter_rows(named=True))
+            context.log.warning(f"held by the gate: {told}")
         frames = {
             tables.VALIDATED: weighed.validated,
             tables.REJECTED: judged.rejected,

@@ -168,7 +168,8 @@ def attach_instruments(load: Load, mapping: pl.DataFrame) -> pl.DataFrame:
         raise SchemaError(
             load.kind.table.full_name,
             f"no listing for {lost.head(5).to_list()} of source {load.spec.name}",
-            "Source.listings must cover every vendor_symbol that fetch returns",
+            "Source.listings, or Batch.listings (collector.list), must name every vendor_symbol "
+            "that fetch returns",
         )
     return rows.drop("vendor_symbol")
 

@@ -546,7 +546,18 @@ def test_names_reach_the_listings(drop: Drop) -> None:
         ("d.parquet", PACKED["parquet"][1][:-20], "no whole Parquet"),
         ("d.csv", HEAD.encode() + b"2020-01-02,\xff\xfe,1,1,1,1,1\n", "not UTF-8"),
         ("d.csv", b"\n\n", "no header line"),
-        ("d.csv", b"a,b\n1,2\n", "has no column for close; it has a, b"),
+        ("d.csv", b"a,b\n1,2\n", "for close; it has a, b. Name it, like: columns: {close: a}"),
+        ("d.csv", HEAD.replace(",", ";").encode(), 'Say what parts its columns: delimiter: ";"'),
+        ("d.csv", HEAD.replace(",", "\t").encode(), "delimiter: tab"),
+        ("d.csv", GOOD.encode(), "Its first line looks like data: write header: false"),
+        ("d.csv", b"date,symbol,close,Close\nx,A,1,2\n", "has 2 columns 'close'. Rename all but"),
+        ("d.csv", b"date,symbol,close,close\nx,A,1,2\n", "has 2 columns 'close'. Rename all but"),
+        (
+            "d.xlsx",
+            b"PK\x03\x04\xff\n",
+            "is a workbook or a zip under another name. Save it as CSV",
+        ),
+        ("d.csv", HEAD.encode("utf-16"), "is UTF-16. Save it as UTF-8"),
         ("d.csv", ("date,symbol,close\n" + "x,A,1\n" * 10).encode(), "no row that can be read"),
     ],
 )
@@ -557,9 +568,22 @@ def test_a_file_of_no_use_is_an_error(drop: Drop, name: str, content: bytes, say
     assert says in str(caught.value)
 
 
+def test_a_comma_in_a_number_leads_to_the_key(drop: Drop) -> None:
+    batch = read(drop, HEAD + GOOD + '2020-01-03,AAA,1,2,0.5,"1,5",200\n')
+    assert rejects(batch) == [(2, "unparseable", "close '1,5' is no number (see decimal)")]
+
+
 def test_a_named_column_must_be_there(drop: Drop) -> None:
-    with pytest.raises(SourceError, match="no column 'Last' for close; it has date, symbol"):
+    told = "no column 'Last' for close; it has date, symbol.*like: columns: {close: close}"
+    with pytest.raises(SourceError, match=told):
         read(drop, HEAD + GOOD, YAML + "columns: {close: Last}\n")
+
+
+def test_a_named_column_must_be_there_once(drop: Drop) -> None:
+    twice = "date,symbol,close,Close,Close\n2020-01-02,A,1,2,3\n"
+    assert read(drop, twice, YAML + "columns: {close: close}\n").rows["close"].to_list() == [1.0]
+    with pytest.raises(SourceError, match="has 2 columns 'Close'"):
+        read(drop, twice, YAML + "columns: {close: Close}\n")
 
 
 def test_a_header_alone_is_no_row(drop: Drop) -> None:

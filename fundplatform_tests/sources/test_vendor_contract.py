@@ -134,6 +134,7 @@ FAULTS: dict[str, tuple[str, Callable[[Batch], Batch]]] = {
         lambda b: replace(b, rows=pl.concat([b.rows, b.rows])),
     ),
     "loses evidence": ("normal", lambda b: replace(b, payloads=b.payloads.clear())),
+    "rows that nobody lists": ("normal", lambda b: replace(b, listings=None)),
     "rows without listing": (
         "normal",
         lambda b: replace(b, listings=b.listings.clear() if b.listings is not None else None),

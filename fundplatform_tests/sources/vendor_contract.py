@@ -71,8 +71,11 @@ class VendorContract:
     def fetch(self, vendor: Vendor, case: Case, attempts: int = 2) -> Batch:
         """Play the case."""
         source, now = self.make(self.access(vendor, case, attempts)), case.now or self.now
-        days = (case.first or self.first, case.last or self.last)
-        return source.fetch(case.kind or self.kind, *days, now=now)
+        days, kind = (case.first or self.first, case.last or self.last), case.kind or self.kind
+        batch = source.fetch(kind, *days, now=now)
+        # Where a fetch says nothing of symbols, the warehouse asks the source.
+        known = source.listings(kind) if batch.listings is None else batch.listings
+        return replace(batch, listings=known)
 
     def access(
         self, vendor: Vendor, case: Case, attempts: int = 2, journal: Archive | None = None
@@ -109,6 +112,7 @@ class VendorContract:
         if name in self.not_applicable:
             assert self.not_applicable[name].strip(), "say why"
             return
+        assert name in self.cases, f"give this case: {CASES[name]}"
         case = self.cases[name]
         if case.failure is None:
             verify(self.fetch(vendor, case), case, case.kind or self.kind)

@@ -47,7 +47,7 @@ def verify(batch: Batch, case: Case, kind: Kind) -> None:
     assert used <= {*batch.payloads["payload_hash"]}
     if batch.listings is not None:
         lost = {*batch.rows["vendor_symbol"]} - {*batch.listings["vendor_symbol"]}
-        assert not lost, f"rows without a listing: {lost}"
+        assert not lost, f"no listing for {lost}: call collector.list, or name them in listings()"
 
 
 def as_planned(plan: Plan, vendor: Vendor, profile: Profile) -> None:

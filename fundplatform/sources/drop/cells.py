@@ -14,6 +14,7 @@ from functools import cache
 
 import polars as pl
 
+from fundplatform.sources.drop import advice
 from fundplatform.sources.drop.files import Unreadable
 
 ROW = "row_number"
@@ -114,7 +115,12 @@ def _named(content: bytes, form: Format) -> tuple[list[str], bytes]:
 
 
 def _unique(names: list[str]) -> list[str]:
-    return [f"{name}#{n}" if name in names[:n] else name for n, name in enumerate(names)]
+    return [twin(name, n) if name in names[:n] else name for n, name in enumerate(names)]
+
+
+def twin(name: str, place: int) -> str:
+    """What a column is called (at `place`, from 0) whose name another one before it has."""
+    return f"{name}#{place}"
 
 
 def _at_once(
@@ -173,7 +179,8 @@ def _rows(body: bytes, delimiter: str) -> list[list[str]]:
         text = io.StringIO(body.decode(), newline="")
         return [row for row in csv.reader(text, delimiter=delimiter) if row]
     except UnicodeDecodeError as error:
-        raise Unreadable(f"is not UTF-8 ({error}). Save it as UTF-8") from error
+        told = f"is not UTF-8 ({error}). Save it as UTF-8"
+        raise Unreadable(advice.no_text(body) or told) from error
     except csv.Error as error:
         raise Unreadable(f"is no delimited text: {error}. Check its delimiter") from error
 

@@ -5,11 +5,12 @@ Kraken's headerless bundles. Reading the cells is for `cells.py` and `typed.py`.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fundplatform.sources.base import Kind
-from fundplatform.sources.drop.cells import Format
+from fundplatform.sources.drop import advice
+from fundplatform.sources.drop.cells import Format, twin
 from fundplatform.sources.drop.columns import COLUMNS, NEEDED, Role, spellings
 from fundplatform.sources.drop.config import DropConfig
 from fundplatform.sources.drop.files import Unreadable, stem
@@ -80,14 +81,15 @@ def columns_of(names: Sequence[str], config: DropConfig) -> dict[str, str]:
     canonical name or an alias, in any letter case.
 
     Raises:
-        Unreadable: A column that is named or needed is not in the file.
+        Unreadable: A column that is named or needed is not in the file, or there twice.
     """
     if config.layout not in ("long", "per_symbol"):
         return _fixed(names, config)
     has = ", ".join(n for n in names if n)
     for canonical, column in config.columns.items():
         if column not in names:
-            raise Unreadable(f"has no column {column!r} for {canonical}; it has {has}")
+            told = advice.misnamed(canonical, column, names)
+            raise Unreadable(f"has no column {column!r} for {canonical}; it has {has}. {told}")
     mapping = dict(config.columns)
     if config.header:
         free = {n.lower(): n for n in reversed(names) if n not in mapping.values()}
@@ -97,11 +99,21 @@ def columns_of(names: Sequence[str], config: DropConfig) -> dict[str, str]:
                     mapping[canonical] = free[spelling]
     for canonical in _needed(config, mapping):
         if canonical not in mapping:
-            raise Unreadable(
-                f"has no column for {canonical}; it has {has}. "
-                f"Name it, like: columns: {{{canonical}: {names[0]}}}"
-            )
+            told = advice.lacking(canonical, names)
+            raise Unreadable(f"has no column for {canonical}; it has {has}. {told}")
+    _refuse_twins(names, mapping, config)
     return mapping
+
+
+def _refuse_twins(names: Sequence[str], mapping: Mapping[str, str], config: DropConfig) -> None:
+    """Nobody can say which of two columns of one name is meant: Close and close, or close twice."""
+    for canonical, column in mapping.items():
+        read = names if canonical in config.columns else [n.lower() for n in names]
+        spelt = column if canonical in config.columns else column.lower()
+        same = [n for place, n in enumerate(read) if n in (spelt, twin(spelt, place))]
+        if len(same) > 1:
+            told = f"has {len(same)} columns {column!r}"
+            raise Unreadable(f"{told}. Rename all but the one that is the {canonical}")
 
 
 def _fixed(names: Sequence[str], config: DropConfig) -> dict[str, str]:

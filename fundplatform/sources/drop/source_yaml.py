@@ -166,7 +166,8 @@ class _Reader:
         try:
             calendars.get(name)
         except ConfigError as error:
-            self._fail("calendar", error.problem, f"{error.remedy}, like: calendar: {usual}")
+            end = "" if error.remedy.endswith("?") else "."
+            self._fail("calendar", error.problem, f"{error.remedy}{end} Like: calendar: {usual}")
         return name
 
     def _columns(self, kind: Kind, layout: str, asset_class: str) -> dict[str, str]:
@@ -191,6 +192,8 @@ class _Reader:
             if name not in known:
                 near = get_close_matches(name, known, n=1)
                 hint = f"Did you mean {near[0]}?" if near else f"Columns: {', '.join(known)}"
+                if columns[name] in known:
+                    hint = f"The file's column stands right: columns: {{{columns[name]}: {name}}}"
                 self._fail(f"columns.{name}", f"is no column of kind {kind}", hint)
         if "symbol" in columns and layout == "per_symbol":
             self._fail("columns.symbol", "the file's name is the symbol", "Write: layout: long")

@@ -77,9 +77,8 @@ def typed(
         value = _read(meant, name, roles[name], style)
         fails = value.is_null() & meant.is_not_null()
         if fails.any():
-            hint = _hint(roles[name], style)
             for number, text in zip(frame[ROW].filter(fails), cells.filter(fails), strict=True):
-                reason = f"{name} {text!r} {_WANTED[roles[name]]}{hint}"
+                reason = f"{name} {text!r} {_WANTED[roles[name]]}{_hint(text, roles[name], style)}"
                 wrong.setdefault(number, []).append(reason)
         out.append(value.alias(name))
     reasons = {number: "; ".join(texts) for number, texts in wrong.items()}
@@ -90,9 +89,9 @@ def typed(
     return pl.DataFrame([*out, frame[ROW], found.alias(WRONG)])
 
 
-def _hint(role: Role, style: Style) -> str:
+def _hint(text: object, role: Role, style: Style) -> str:
     if role not in ("date", "instant"):
-        return ""
+        return " (see decimal)" if "," in str(text) and style.decimal == "." else ""
     return f" like {style.date_format}" if style.date_format else " in ISO form (see date_format)"
 
 
