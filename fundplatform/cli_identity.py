@@ -19,7 +19,11 @@ def identity() -> None:
 
 @identity.command()
 @click.option("--approve", metavar="ID", help="Do what the proposal says.")
-@click.option("--reject", metavar="ID", help="Leave it; of a gap: make the two one instrument.")
+@click.option(
+    "--reject",
+    metavar="ID",
+    help="Leave it; a gap: make one of the two; a statement: it is of the other.",
+)
 @click.option("--author", default="", help="Who decides; needed with --approve and --reject.")
 @click.option("--note", help="Why.")
 def review(approve: str | None, reject: str | None, author: str, note: str | None) -> None:

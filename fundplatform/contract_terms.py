@@ -97,6 +97,7 @@ BETWEEN: Mapping[tuple[str, str], tuple[float | None, float | None]] = {
 AT_LEAST: Mapping[str, tuple[tuple[str, str], ...]] = {
     "catalog.instruments": (("valid_to", "valid_from"),),
     "catalog.listings": (("valid_to", "valid_from"),),
+    "catalog.statements": (("valid_to", "valid_from"),),
     "catalog.adjustment_factors": (("to_session", "from_session"),),
     "catalog.total_return_factors": (("to_session", "from_session"),),
     "funds.risk": (

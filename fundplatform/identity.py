@@ -2,7 +2,7 @@
 
 In: the instruments and listings already known, and what one source says it lists. Out: rows to
 add or change, and the mapping. Tickers are plain text here (`NAN`, `NA`, `TRUE` are companies).
-How the rows are stored is not decided here.
+How the rows are stored is not decided here; whom statements are of, in `identity_statements.py`.
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class Resolution:
     Attributes:
         new_instruments: Columns INSTRUMENT, ids above every known one.
         changed_instruments: Columns INSTRUMENT: known ones, widened or given their first name.
-        listings: Columns OWN: all of the source's listings afterwards.
+        listings: Columns OWN: all of the source's listings (statements) afterwards.
         mapping: Columns OWN: those of the symbols that came in.
         proposals: Columns PROPOSAL: decisions that a person may want to look at.
         changed: False where everything was known already.
@@ -53,13 +53,14 @@ def resolve(
     apart and of the same identity) keeps its instrument and is only ever widened, also when its
     canonical symbol was renamed. Any other one joins the instrument of
     the same asset class, market, symbol and quote that it overlaps or adjoins, else it founds a
-    new one: id max + 1, in order of asset class, market, symbol, quote, first session. The order
-    in which sources come may change ids; it changes what is one instrument only where a later
-    source bridges a gap, and then there is a proposal.
+    new one: id max + 1, in order of asset class, market, symbol, quote, first session. An
+    instrument that only statements name so far is taken for the first one that trades, however far
+    off. The order in which sources come may change ids; it changes what is one instrument only
+    where a later source bridges a gap, and then there is a proposal.
 
     Args:
         instruments: catalog.instruments.
-        listings: catalog.listings, of any sources.
+        listings: catalog.listings, of all sources.
         incoming: LISTING_SCHEMA, from the source.
         source_id: The source.
 
@@ -67,23 +68,30 @@ def resolve(
         SchemaError: Wrong columns, a NULL, an end before its start, two overlapping meanings of
             one vendor symbol, or a known symbol that changed its asset class or market.
     """
-    wanted = _checked(incoming)
+    wanted = checked(incoming)
     own = listings.filter(pl.col("source_id") == source_id).select(OWN)
     known = _known(wanted, own, instruments)
     _refuse_changed_class(known)
     if known.height == wanted.height and not known.select(_news().any()).item():
         return _unchanged(own, wanted)
-    widened, cut = _widen(own, known)
-    ranges = _spread(instruments, widened, known)
+    widened, cut = widen(own, known)
+    ranges = spread(instruments, widened, known)
     unknown = wanted.join(known, on="row", how="anti")
-    founded, assigned, bridges = assign(ranges, unknown)
+    named = instruments.join(listings, on="instrument_id", how="anti")
+    founded, assigned, bridges = assign(ranges, unknown, named["instrument_id"])
+    # Statements do not say when a thing trades: now the listings do.
+    begun = assigned.join(named, on="instrument_id", how="semi")["instrument_id"]
+    said = pl.col("instrument_id").is_in(begun.implode())
+    ranges = ranges.with_columns(
+        pl.when(~said).then(pl.col(n)).alias(n) for n in ("valid_from", "valid_to")
+    )
     after = pl.concat([widened.select(OWN), assigned.select(OWN)]).sort(OWN[:2])
-    ranges = _spread(ranges, after, assigned)
+    ranges = spread(ranges, after, assigned)
     return Resolution(
         new_instruments=founded,
         changed_instruments=ranges.join(instruments, on=INSTRUMENT, how="anti", nulls_equal=True),
         listings=after,
-        mapping=_of_symbols(after, wanted),
+        mapping=of_symbols(after, wanted),
         proposals=_proposals(
             source_id,
             gap=assigned.join(rivals(ranges, founded), on="instrument_id"),
@@ -94,7 +102,8 @@ def resolve(
     )
 
 
-def _checked(incoming: pl.DataFrame) -> pl.DataFrame:
+def checked(incoming: pl.DataFrame) -> pl.DataFrame:
+    """The rows as LISTING_SCHEMA with their number `row`; see `resolve` for what is refused."""
     lost = [n for n in LISTING_SCHEMA if n not in incoming.columns]
     if lost:
         raise SchemaError("catalog.listings", f"listings lack {lost}", "See LISTING_SCHEMA")
@@ -154,7 +163,8 @@ def _news() -> pl.Expr:
     )
 
 
-def _of_symbols(own: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+def of_symbols(own: pl.DataFrame, wanted: pl.DataFrame) -> pl.DataFrame:
+    """Of the source's listings (OWN) those of the wanted symbols, by symbol and start."""
     return own.join(wanted.select("vendor_symbol").unique(), on="vendor_symbol", how="semi").sort(
         "vendor_symbol", "valid_from"
     )
@@ -166,13 +176,13 @@ def _unchanged(own: pl.DataFrame, wanted: pl.DataFrame) -> Resolution:
         none,
         none,
         own,
-        _of_symbols(own, wanted),
+        of_symbols(own, wanted),
         tables.PROPOSALS.empty().select(PROPOSAL),
         changed=False,
     )
 
 
-def _widen(own: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+def widen(own: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The source's listings, widened by what came in, never into a neighbouring meaning.
 
     Returns:
@@ -212,7 +222,7 @@ def _widen(own: pl.DataFrame, known: pl.DataFrame) -> tuple[pl.DataFrame, pl.Dat
     return widened.select(OWN), cut.select(*OWN, "other_id")
 
 
-def _spread(instruments: pl.DataFrame, listings: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
+def spread(instruments: pl.DataFrame, listings: pl.DataFrame, named: pl.DataFrame) -> pl.DataFrame:
     """The instruments (INSTRUMENT), widened to their listings, with a name where one came."""
     ranges = listings.group_by("instrument_id").agg(
         low=pl.col("valid_from").min(), high=pl.col("valid_to").max()

@@ -45,26 +45,32 @@ def _meet() -> pl.Expr:
 
 
 def assign(
-    instruments: pl.DataFrame, unknown: pl.DataFrame
+    instruments: pl.DataFrame, unknown: pl.DataFrame, named: pl.Series
 ) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Join unknown listings to instruments of their identity, or found new ones.
 
     Listings and instruments of one identity form clusters without gaps of more than 90 days. In a
-    cluster with an instrument the nearest one is taken; a cluster without one founds one.
+    cluster with an instrument the nearest one is taken; a cluster without one takes one that only
+    statements name, else founds one.
 
     Args:
         instruments: Columns INSTRUMENT.
         unknown: LISTING_SCHEMA plus row.
+        named: The ids of the instruments that nothing but statements names.
 
     Returns:
         New instruments (INSTRUMENT); unknown plus instrument_id; of these, the ones that stand
         in a cluster with several instruments.
     """
-    held, mine = _clusters(instruments, unknown)
+    only_named = pl.col("instrument_id").is_in(named.implode())
+    quoted = instruments.filter(~only_named)
+    held, mine = _clusters(quoted, unknown)
     joined = nearest(mine, held, "cluster", reach=None).select("row", "instrument_id")
+    begun = _begun(mine.join(joined, on="row", how="anti"), instruments.filter(only_named), quoted)
+    joined = pl.concat([joined, begun])
     top = int(instruments.select(pl.col("instrument_id").max().fill_null(0)).item() or 0)
     fresh = mine.join(joined, on="row", how="anti")
-    founded = _found(fresh.join(unknown.select("row", "name", "vendor_symbol"), on="row"), top)
+    founded = found(fresh.join(unknown.select("row", "name", "vendor_symbol"), on="row"), top)
     new = fresh.join(founded.select("cluster", "instrument_id"), on="cluster")
     ids = pl.concat([joined, new.select("row", "instrument_id")])
     crowd = held.group_by("cluster").len().filter(pl.col("len") > 1)
@@ -88,7 +94,29 @@ def _clusters(
     return held, both.filter(pl.col("row").is_not_null()).drop("instrument_id")
 
 
-def _found(fresh: pl.DataFrame, top: int) -> pl.DataFrame:
+def _begun(fresh: pl.DataFrame, named: pl.DataFrame, quoted: pl.DataFrame) -> pl.DataFrame:
+    """row, instrument_id: the instruments of which only statements were known, and that trade now.
+
+    Each is the nearest of the new clusters of its identity: of any, where nothing of that identity
+    trades yet, else of one within 90 days.
+    """
+    spans = fresh.group_by("cluster", *IDENTITY).agg(
+        pl.col("valid_from").min(), pl.col("valid_to").max()
+    )
+    alone = named.join(quoted, on=IDENTITY, how="anti")["instrument_id"]
+    pairs = spans.join(named, on=IDENTITY).with_columns(meet=_meet())
+    reached = (pl.col("meet") >= -MAX_GAP_DAYS) | pl.col("instrument_id").is_in(alone.implode())
+    best = (
+        pairs.filter(reached)
+        .sort("meet", "instrument_id", "cluster", descending=[True, False, False])
+        .unique("instrument_id", keep="first", maintain_order=True)
+        .unique("cluster", keep="first", maintain_order=True)
+    )
+    taken = best.select("cluster", "instrument_id")
+    return fresh.join(taken, on="cluster").select("row", "instrument_id")
+
+
+def found(fresh: pl.DataFrame, top: int) -> pl.DataFrame:
     """One instrument per cluster, ids above `top`, named by its latest listing that has a name."""
     return (
         fresh.sort("valid_to", "vendor_symbol", descending=[True, False])

@@ -36,6 +36,7 @@ def review(store: Store) -> pl.DataFrame:
     return proposals(
         read(tables.INSTRUMENTS),
         read(tables.LISTINGS),
+        read(tables.STATEMENTS),
         read(tables.ACTIONS),
         read(tables.PROFILES, columns=["instrument_id", "cik"]),
         store.query(_EDGES),
@@ -107,6 +108,10 @@ def _done(writer: Writer, row: dict[str, object], *, approved: bool) -> tuple[ob
             return kept, None, 0
         new = _founded(writer, kept, day)
         return kept, new, _moved(writer, kept, new, day)
+    if row["problem"] == "statement":
+        assert isinstance(other, int)  # noqa: S101
+        owner, loser = (kept, other) if approved else (other, kept)
+        return owner, loser, _restated(writer, loser, owner, day)
     makes_one = approved if row["problem"] == "rename" else not approved
     if not makes_one or not isinstance(other, int):
         return kept, other, 0
@@ -144,7 +149,8 @@ def _founded(writer: Writer, old: int, day: date) -> int:
 
 def _moved(writer: Writer, from_id: int, to_id: int, since: date | None) -> int:
     """Give the raw rows (from `since` on) and listings of one instrument to another."""
-    _relist(writer, from_id, to_id, since)
+    for listed in (tables.LISTINGS, tables.STATEMENTS):
+        _relist(writer, listed, from_id, to_id, since)
     moved = 0
     for table in dict.fromkeys(kind.table for kind in Kind):
         rows = writer.read(table, Slice({"instrument_id": from_id}))
@@ -155,33 +161,60 @@ def _moved(writer: Writer, from_id: int, to_id: int, since: date | None) -> int:
             own = own.filter((pl.col("action") != "rename") | (pl.col("ex_date") != since))
         if own.is_empty() or (since and day is None):
             continue
-        there = writer.read(table, Slice({"instrument_id": to_id}))
-        arriving = own.with_columns(instrument_id=pl.lit(to_id, pl.Int32))
-        clash = arriving.join(there, on=list(table.key), how="semi")
-        if clash.height:
-            raise SchemaError(
-                table.full_name,
-                f"instruments {from_id} and {to_id} both have {clash.select(table.key).row(0)}",
-                "They were quoted at the same time: they are not one; refuse the proposal",
-            )
-        left = rows.join(own, on=list(table.key), how="anti")
-        _write(writer, table, arriving, Slice({"instrument_id": to_id}))
-        _write(writer, replace(table, keeps_absent=False), left, Slice({"instrument_id": from_id}))
-        moved += own.height
+        moved += _handed_over(writer, table, rows, own, to_id)
     return moved
 
 
-def _relist(writer: Writer, from_id: int, to_id: int, since: date | None) -> None:
-    listings = writer.read(tables.LISTINGS)
+def _handed_over(
+    writer: Writer, table: Table, rows: pl.DataFrame, own: pl.DataFrame, to_id: int
+) -> int:
+    """Give `own`, some of an instrument's `rows`, to another instrument; returns their number."""
+    from_id = rows["instrument_id"][0]
+    there = writer.read(table, Slice({"instrument_id": to_id}))
+    arriving = own.with_columns(instrument_id=pl.lit(to_id, pl.Int32))
+    clash = arriving.join(there, on=list(table.key), how="semi")
+    if clash.height:
+        raise SchemaError(
+            table.full_name,
+            f"instruments {from_id} and {to_id} both have {clash.select(table.key).row(0)}",
+            "They were quoted at the same time: they are not one; refuse the proposal",
+        )
+    left = rows.join(own, on=list(table.key), how="anti")
+    _write(writer, table, arriving, Slice({"instrument_id": to_id}))
+    _write(writer, replace(table, keeps_absent=False), left, Slice({"instrument_id": from_id}))
+    return own.height
+
+
+def _restated(writer: Writer, from_id: int, to_id: int, day: date) -> int:
+    """Give to another instrument what was stated first on `day`, and on the days that follow it."""
+    own = (pl.col("instrument_id") == from_id) & (pl.col("valid_from") == day)
+    stated = writer.read(tables.STATEMENTS)
+    spans = stated.filter(own)
+    moved = 0
+    for table in dict.fromkeys(kind.table for kind in Kind if kind.states):
+        rows = writer.read(table, Slice({"instrument_id": from_id}))
+        said_on = _day_of(table)
+        within = pl.col(said_on).is_between("valid_from", "valid_to") if said_on else pl.lit(True)
+        days = spans.select("source_id", "valid_from", "valid_to")
+        theirs = rows.join(days, on="source_id").filter(within).select(rows.columns).unique()
+        if theirs.height:
+            moved += _handed_over(writer, table, rows, theirs, to_id)
+    there = pl.when(own).then(pl.lit(to_id, pl.Int32)).otherwise("instrument_id")
+    _write(writer, tables.STATEMENTS, stated.with_columns(instrument_id=there), Slice())
+    return moved
+
+
+def _relist(writer: Writer, table: Table, from_id: int, to_id: int, since: date | None) -> None:
+    listings = writer.read(table)
     own = listings.filter(pl.col("instrument_id") == from_id)
     for (source,), rows in own.partition_by("source_id", as_dict=True).items():
         others = listings.filter(pl.col("source_id") == source).join(
-            rows, on=list(tables.LISTINGS.key), how="anti"
+            rows, on=list(table.key), how="anti"
         )
         parts = list(_cut(rows, to_id, since))
         _write(
             writer,
-            replace(tables.LISTINGS, keeps_absent=False),
+            replace(table, keeps_absent=False),
             pl.concat([others, *parts]),
             Slice({"source_id": int(source)}),
         )

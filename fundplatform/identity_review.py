@@ -9,6 +9,8 @@ from datetime import timedelta
 
 import polars as pl
 
+from fundplatform.identity_statements import doubtful
+
 NEAR = timedelta(days=10)
 """A renamed company trades under its new ticker within so many days."""
 
@@ -31,7 +33,8 @@ PROPOSALS = pl.Schema(
 )
 """rename: `other_id` (the older) is `instrument_id`: one line. reuse: from `day` on the ticker of
 `instrument_id` is another company: two. gap: `other_id` is an earlier holder of the ticker, kept
-apart: approving leaves it so, refusing makes them one."""
+apart: approving leaves it so, refusing makes them one. statement: what was stated from `day` on is
+of `instrument_id`; refusing gives it to `other_id`."""
 
 _WHO = ["asset_class", "market", "quote"]
 
@@ -39,6 +42,7 @@ _WHO = ["asset_class", "market", "quote"]
 def proposals(
     instruments: pl.DataFrame,
     listings: pl.DataFrame,
+    statements: pl.DataFrame,
     actions: pl.DataFrame,
     profiles: pl.DataFrame,
     edges: pl.DataFrame,
@@ -50,6 +54,7 @@ def proposals(
     Args:
         instruments: catalog.instruments.
         listings: catalog.listings.
+        statements: catalog.statements.
         actions: catalog.corporate_actions (renames count).
         profiles: raw.profiles: instrument_id, cik.
         edges: instrument_id, first_close, last_close: as traded.
@@ -68,6 +73,7 @@ def proposals(
             _renames(known, listings, renames, profiles, edges),
             _reuses(known, renames),
             _gaps(known, noted, decided),
+            doubtful(known, listings, statements),
         ]
     )
     open_ones = found.with_columns(proposal_id=_ids(found)).join(

@@ -462,6 +462,22 @@ LISTINGS = Table(
     partition=None,
     keeps_absent=True,
 )
+STATEMENTS = Table(
+    "catalog",
+    "statements",
+    "Whom a source's statements (fund facts, holdings, profiles) are of; nothing trades by them.",
+    (
+        SOURCE_ID,
+        Column("vendor_symbol", "text", "The symbol as this source writes it."),
+        Column("valid_from", "date", "Day of the first statement."),
+        Column("valid_to", "date", "Day of the last statement seen so far."),
+        INSTRUMENT_ID,
+        *_stamps(),
+    ),
+    ("source_id", "vendor_symbol", "valid_from"),
+    partition=None,
+    keeps_absent=True,
+)
 TRACKED = Table(
     "catalog",
     "tracked",
@@ -500,7 +516,7 @@ IDENTITY_DECISIONS = Table(
     "What people decided about renamed and reused tickers; each decision once, never changed.",
     (
         Column("proposal_id", "text", "Of `fundplatform identity review`: hash of what it says."),
-        Column("problem", "text", "rename, reuse or gap."),
+        Column("problem", "text", "rename, reuse, gap or statement."),
         Column("proposal", "text", "What was proposed, in words."),
         Column("approved", "bool", "True: it was done; False: it was refused."),
         INSTRUMENT_ID,
@@ -983,7 +999,12 @@ EXCLUSIONS = Table(
         INDEX,
         SESSION,
         INSTRUMENT_ID,
-        Column("rank", "int32", "Rank it would have, the cap taken as it is stated."),
+        Column(
+            "rank",
+            "int32",
+            "Rank it would have: by its cap as stated; of a cap in another unit, by what is "
+            "traded of it.",
+        ),
         Column("measure", "float64", "Market cap as stated, base currency."),
         Column("excluded_by", "text", "cap: not trusted; rule: not of the universe."),
         Column("reason", "text", "What is wrong with the cap, or which rule.", True),
@@ -1285,6 +1306,7 @@ TABLES: tuple[Table, ...] = (
     SOURCES,
     INSTRUMENTS,
     LISTINGS,
+    STATEMENTS,
     TRACKED,
     PROPOSALS,
     IDENTITY_DECISIONS,

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import polars as pl
 import pytest
 
-from fundplatform import tables
+from fundplatform import identity_statements, tables
 from fundplatform.errors import SchemaError
 from fundplatform.identity import Resolution, resolve
 from fundplatform.identity_clusters import MAX_GAP_DAYS
@@ -40,17 +40,33 @@ class Catalog:
         """Know nothing yet."""
         self.instruments = tables.INSTRUMENTS.empty()
         self.listings = tables.LISTINGS.empty()
+        self.statements = tables.STATEMENTS.empty()
 
     def take(self, source_id: int, *rows: tuple[object, ...]) -> Resolution:
+        """Listings of a source: what trades."""
         found = resolve(self.instruments, self.listings, frame(rows), source_id)
+        self.keep(found)
+        self.listings = self.changed(self.listings, found, source_id)
+        return found
+
+    def state(self, source_id: int, *rows: tuple[object, ...]) -> Resolution:
+        """What a source states: facts, holdings, profiles."""
+        own = self.statements.filter(pl.col("source_id") == source_id)
+        found = identity_statements.resolve(self.instruments, self.listings, own, frame(rows))
+        self.keep(found)
+        self.statements = self.changed(self.statements, found, source_id)
+        return found
+
+    def keep(self, found: Resolution) -> None:
         fresh = pl.concat([found.new_instruments, found.changed_instruments])
         assert fresh["instrument_id"].is_unique().all()
         kept = self.instruments.join(fresh, on="instrument_id", how="anti")
         self.instruments = pl.concat([kept, fresh], how="diagonal").sort("instrument_id")
+
+    @staticmethod
+    def changed(known: pl.DataFrame, found: Resolution, source_id: int) -> pl.DataFrame:
         mine = found.listings.with_columns(source_id=pl.lit(source_id, pl.Int16))
-        others = self.listings.filter(pl.col("source_id") != source_id)
-        self.listings = pl.concat([others, mine], how="diagonal")
-        return found
+        return pl.concat([known.filter(pl.col("source_id") != source_id), mine], how="diagonal")
 
     def ranges(self) -> list[tuple[object, ...]]:
         shown = self.instruments.select("instrument_id", "symbol", "valid_from", "valid_to")

@@ -8,6 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from fundplatform import tables
+from fundplatform.assets.renames import former_symbols
 from fundplatform.cli import cli
 from fundplatform.errors import ConfigError, SchemaError
 from fundplatform.identity_moves import Decision, decide, review, shown
@@ -53,6 +54,19 @@ class Home:
                 writer.write(into, frame if own else pl.concat([known, frame]), WHOLE)
         self.store.publish()
         return int(instrument)
+
+    def state(self, symbol: str, day: str) -> int:
+        """The fee of a fund as a source states it, once."""
+        row = (symbol, symbol, "equity", "US", "USD", None, D(day), D(day))
+        with self.store.transaction(Stamp("load", NOW)) as writer:
+            source = writer.source_id(SPEC)
+            listing = pl.DataFrame([row], schema=LISTING_SCHEMA, orient="row")
+            found = writer.register(source, listing, stated=True)["instrument_id"][-1]
+            fee = {"source_id": source, "instrument_id": found, "effective_on": D(day),
+                   "known_at": NOW, "session": D(day), "expense_ratio": 0.01}  # fmt: skip
+            writer.write(*rows(tables.FUND_FACTS, fee), WHOLE)
+        self.store.publish()
+        return int(found)
 
     def rename(self, *renames: tuple[int, str, str]) -> None:
         """Counted renames: instrument, ex-date, new ticker."""
@@ -114,6 +128,7 @@ def test_fb_and_meta_are_one_line_and_the_older_fb_another(home: Home) -> None:
     )  # fmt: skip
     ledger = home.store.read(tables.revisions_of(tables.OHLCV))
     assert ledger["instrument_id"].to_list() == [meta, meta], "what it was stays"
+    assert former_symbols(home.store).rows() == [(fb, "FB", D("2022-06-08"))]
     assert home.load("META", {"2022-06-10": 175.57, "2022-06-13": 164.26}) == fb
 
 
@@ -138,10 +153,31 @@ def test_goog_went_on_as_the_new_class_when_the_old_one_became_googl(home: Home)
         (goog, "2004-08-19"), (goocv, "2014-03-27"), (goog, "2014-04-02"), (goocv, "2014-04-02"),
         (goog, "2014-04-03"), (goocv, "2014-04-03"), (goog, "2015-04-24"), (goocv, "2015-04-24"),
     ]  # fmt: skip
+    assert former_symbols(home.store).rows() == [
+        (goog, "GOOG", D("2014-04-02")), (goocv, "GOOCV", D("2014-04-02")),
+    ]  # fmt: skip
     listed = home.store.read(tables.LISTINGS).sort("vendor_symbol", "valid_from")
     assert listed.select("vendor_symbol", "instrument_id").rows() == [
         ("GOOCV", goocv), ("GOOG", goog), ("GOOG", goocv), ("GOOGL", goog),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("approved", "whose"), [(True, 2), (False, 1)])
+def test_of_whom_something_was_stated_is_decided_once(
+    home: Home, approved: bool, whose: int
+) -> None:
+    home.load("FB", {"1999-09-29": 20.0, "2008-07-01": 5.0})
+    assert home.state("FB", "2011-06-30") == 1
+    home.load("FB", {"2012-05-18": 38.23, "2021-03-31": 294.53})
+    (words,) = review(home.store).filter(pl.col("problem") == "statement")["proposal"]
+    assert words.endswith(
+        "is of the FB that trades since 2012-05-18, not of the one since 1999-09-29"
+    )
+    assert home.decide("statement", approved=approved) == (whose == 2)
+    assert home.store.read(tables.FUND_FACTS)["instrument_id"].to_list() == [whose]
+    assert home.store.read(tables.STATEMENTS)["instrument_id"].to_list() == [whose]
+    assert home.state("FB", "2011-06-30") == whose
+    assert "statement" not in review(home.store)["problem"]
 
 
 def test_a_price_that_jumps_or_another_class_is_no_rename(home: Home) -> None:

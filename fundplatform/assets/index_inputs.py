@@ -60,6 +60,7 @@ class Known:
         securities: `securities.history`; catalog.securities where there are no profiles.
         begun: (index_name, session) of indices.performance there: an index that has a row and no
             composition held nothing.
+        former: `former_symbols`: who was renamed, and until when the old symbol stood.
         today: By the clock; see `adjustment.newest_sessions`.
     """
 
@@ -77,6 +78,7 @@ class Known:
     state: pl.DataFrame | None = None
     begun: pl.DataFrame | None = None
     securities: pl.DataFrame | None = None
+    former: pl.DataFrame | None = None
     today: date = date.max
     _returns: dict[tuple[str, ...], tuple[pl.DataFrame, pl.DataFrame]] = field(
         default_factory=dict, repr=False, compare=False
@@ -251,7 +253,9 @@ def _prepared(
         caps = index_caps.trusted(known.caps, names, definition, rates)
         ruled = universe.ruled_out(definition, known.instruments, found)
         refused = index_caps.refused(known.caps, names, ruled, definition, rates)
-    known._prepared[key] = index.prepare(definition, own, sessions, caps, closes, refused)
+    known._prepared[key] = index.prepare(
+        definition, own, sessions, caps, closes, refused, known.former
+    )
     return known._prepared[key]
 
 

@@ -25,6 +25,7 @@ from fundplatform.assets.describe import level_report, output, session_returns, 
 from fundplatform.assets.index_inputs import STATE_COLUMNS, Known, build_all, look_back_days
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.assets.raw import raw_key
+from fundplatform.assets.renames import former_symbols
 from fundplatform.assets.series import DAILY, PRICE_COLUMNS
 from fundplatform.clock import Clock
 from fundplatform.finance import index
@@ -119,7 +120,8 @@ def built(
         if window is None:
             raise dg.Failure("indices are built for a partition or a range of partitions")
         state, begun = _before(context.resources.io_manager, window[0])
-        said = versions_of(context.resources.io_manager.warehouse.store, tables.PROFILES)
+        store = context.resources.io_manager.warehouse.store
+        said = versions_of(store, tables.PROFILES)
         profiles = as_known(said)
         known = Known(
             prices,
@@ -136,6 +138,7 @@ def built(
             rates=more.get(str(Kind.FX)),
             state=state,
             begun=begun,
+            former=former_symbols(store),
             today=clock().date(),
         )
         results = build_all(definitions, known, *window)

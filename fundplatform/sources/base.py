@@ -39,6 +39,11 @@ class Kind(StrEnum):
         """The raw table that keeps this kind."""
         return _TABLES[self]
 
+    @property
+    def states(self) -> bool:
+        """True where a row says what something is, and not that it traded on that day."""
+        return self in (Kind.FUND_FACTS, Kind.HOLDINGS, Kind.PROFILES)
+
 
 _TABLES: dict[Kind, Table] = {
     Kind.OHLCV: tables.OHLCV,

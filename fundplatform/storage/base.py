@@ -72,8 +72,12 @@ class Writer(Protocol):
         """The source's id; registers or updates its row in catalog.sources."""
         ...
 
-    def register(self, source_id: int, listings: pl.DataFrame) -> pl.DataFrame:
+    def register(
+        self, source_id: int, listings: pl.DataFrame, *, stated: bool = False
+    ) -> pl.DataFrame:
         """Give every listing (LISTING_SCHEMA) its instrument, new or known.
+
+        `stated`: they are of statements (`Kind.states`), not of trading.
 
         Returns:
             vendor_symbol, valid_from, valid_to, instrument_id; one row per listing.

@@ -8,13 +8,12 @@ from dataclasses import replace
 
 import polars as pl
 
-from fundplatform import identity, tables
+from fundplatform import identity, identity_statements, tables
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import Kind, SourceSpec
 from fundplatform.storage.base import WHOLE, Slice, Writer
 
-# The listings of one source are rewritten whole: widening one changes its key (valid_from).
-_LISTINGS = replace(tables.LISTINGS, keeps_absent=False)
+_COLUMNS = ["source_id", *identity.OWN]
 
 
 def source_id(writer: Writer, spec: SourceSpec, lock: Callable[[], None] | None = None) -> int:
@@ -59,7 +58,12 @@ def _source_ids(writer: Writer) -> dict[str, int]:
 
 
 def register(
-    writer: Writer, source: int, listings: pl.DataFrame, lock: Callable[[], None] | None = None
+    writer: Writer,
+    source: int,
+    listings: pl.DataFrame,
+    lock: Callable[[], None] | None = None,
+    *,
+    stated: bool = False,
 ) -> pl.DataFrame:
     """Give every listing (LISTING_SCHEMA) its instrument, new or known.
 
@@ -68,32 +72,38 @@ def register(
         source: The source's id.
         listings: LISTING_SCHEMA.
         lock: As in `source_id`.
+        stated: They are of statements, not of trading.
 
     Returns:
-        vendor_symbol, valid_from, valid_to, instrument_id: the listings of these symbols as they
-        stand afterwards, by vendor_symbol and valid_from.
+        vendor_symbol, valid_from, valid_to, instrument_id: the listings (statements) of these
+        symbols as they stand afterwards, by vendor_symbol and valid_from.
 
     Raises:
         SchemaError: See `identity.resolve`.
     """
-    own = Slice({"source_id": source})
-    found = _resolve(writer, own, listings, source)
+    found = _resolve(writer, listings, source, stated=stated)
     if found.changed and lock:
         lock()
-        found = _resolve(writer, own, listings, source)
+        found = _resolve(writer, listings, source, stated=stated)
     if not found.changed:
         return found.mapping
+    own = Slice({"source_id": source})
     instruments = pl.concat([found.new_instruments, found.changed_instruments])
     writer.write(tables.INSTRUMENTS, instruments, WHOLE)
     rows = found.listings.with_columns(source_id=pl.lit(source, pl.Int16))
-    writer.write(_LISTINGS, rows, own)
+    # Those of one source are rewritten whole: widening one changes its key (valid_from).
+    into = tables.STATEMENTS if stated else tables.LISTINGS
+    writer.write(replace(into, keeps_absent=False), rows, own)
     writer.write(tables.PROPOSALS, found.proposals, own)
     return found.mapping
 
 
 def _resolve(
-    writer: Writer, own: Slice, listings: pl.DataFrame, source: int
+    writer: Writer, incoming: pl.DataFrame, source: int, *, stated: bool
 ) -> identity.Resolution:
-    return identity.resolve(
-        writer.read(tables.INSTRUMENTS), writer.read(tables.LISTINGS, own), listings, source
-    )
+    instruments = writer.read(tables.INSTRUMENTS)
+    listings = writer.read(tables.LISTINGS, columns=_COLUMNS)
+    if not stated:
+        return identity.resolve(instruments, listings, incoming, source)
+    own = writer.read(tables.STATEMENTS, Slice({"source_id": source}), _COLUMNS)
+    return identity_statements.resolve(instruments, listings, own, incoming)

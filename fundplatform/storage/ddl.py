@@ -53,10 +53,18 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0048_caps": (tables.SECURITIES, tables.CAPS),
     "0074_exclusions": (tables.EXCLUSIONS,),
     "0066_changes": (tables.CHANGES,),
+    "0092_statements": (tables.STATEMENTS,),
 }
 # Ledgers that came later than their tables.
 LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {
     "0025_quality": (tables.SOURCES, tables.INSTRUMENTS, tables.VALIDATED),
+}
+
+# Texts as an older migration has them; a later one sets those of tables.py.
+TEXTS_THEN: dict[tuple[str, str], str] = {
+    ("indices.exclusions", "rank"): "Rank it would have, the cap taken as it is stated.",
+    ("catalog.identity_decisions", "problem"): "rename, reuse or gap.",
+    ("catalog.identity_decisions_revisions", "problem"): "rename, reuse or gap.",
 }
 
 _HEADER = """\
@@ -133,7 +141,9 @@ def create_table(table: Table, dialect: str) -> str:
     body = ",\n".join(lines)
     comments = [f"COMMENT ON TABLE {table.full_name} IS {quoted(table.doc)};"]
     comments += [
-        f'COMMENT ON COLUMN {table.full_name}."{c.name}" IS {quoted(c.doc)};' for c in table.columns
+        f'COMMENT ON COLUMN {table.full_name}."{c.name}" IS {quoted(text)};'
+        for c in table.columns
+        for text in [TEXTS_THEN.get((table.full_name, c.name), c.doc)]
     ]
     text = f"CREATE TABLE IF NOT EXISTS {table.full_name} (\n{body}\n);\n"
     return text + "\n".join(comments) + "\n"

@@ -25,6 +25,7 @@ from fundplatform.storage.sql_text import (
     select,
     select_count,
     tight,
+    withdrawn,
 )
 from fundplatform.storage.staging import WRITER_STAMPS, days_of, stage
 from fundplatform.tables import Table
@@ -77,9 +78,11 @@ class DuckDBWriter:
         """See `catalog.source_id`."""
         return catalog.source_id(self, spec)
 
-    def register(self, source_id: int, listings: pl.DataFrame) -> pl.DataFrame:
+    def register(
+        self, source_id: int, listings: pl.DataFrame, *, stated: bool = False
+    ) -> pl.DataFrame:
         """See `catalog.register`."""
-        return catalog.register(self, source_id, listings)
+        return catalog.register(self, source_id, listings, stated=stated)
 
     def read(
         self, table: Table, part: Slice = WHOLE, columns: Sequence[str] | None = None
@@ -104,9 +107,11 @@ class DuckDBWriter:
             part = tight(table, staged, part)
         where = bounds(table, part)
         found = f"(SELECT 1 FROM {table.full_name} WHERE {where} LIMIT 1)"  # noqa: S608
-        if self._count(found):
+        gone = withdrawn(table, where, self._stamp.recorded_at) if table.revisions else ""
+        behind = bool(gone) and self._count(f"({gone} LIMIT 1)") > 0
+        if behind or self._count(found):
             self._register(staged)
-            counts = self._merge(table, staged.height, where)
+            counts = self._merge(table, staged.height, where, gone if behind else "")
         else:
             fixed = _fixed(staged)
             self._register(staged.drop(fixed))
@@ -124,8 +129,14 @@ class DuckDBWriter:
         self._connection.execute(f"INSERT INTO {table.full_name} BY NAME SELECT * FROM {_STAGED}")  # noqa: S608
         self._connection.unregister(_STAGED)
 
-    def _merge(self, table: Table, incoming: int, where: str) -> Counts:
+    def _merge(self, table: Table, incoming: int, where: str, withdrawn_later: str) -> Counts:
         self._find_differences(table, where)
+        if withdrawn_later:
+            same = " AND ".join(f'_diff."{n}" = g."{n}"' for n in table.key)
+            self._connection.execute(
+                f"UPDATE _diff SET since = g.until FROM ({withdrawn_later}) AS g "  # noqa: S608
+                f"WHERE _diff.old IS NULL AND {same}"
+            )
         inserted = self._count("_diff WHERE old IS NULL")
         updated = self._count("_diff") - inserted
         removed = 0 if table.keeps_absent else self._find_absent(table, where, incoming - inserted)

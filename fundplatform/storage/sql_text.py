@@ -37,6 +37,18 @@ def later(at: datetime, since: str | None) -> str:
     return f"GREATEST({literal(at)}, {since})" if since else literal(at)
 
 
+def withdrawn(table: Table, where: str, at: datetime) -> str:
+    """A SELECT of key and `until`: rows of the slice that were taken out after `at`.
+
+    What comes back begins there, else both versions would stand at some instant.
+    """
+    ledger = revisions_of(table).full_name
+    return (
+        f"SELECT {names(table.key)}, max(recorded_to) AS until FROM {ledger} "  # noqa: S608
+        f"WHERE {where} AND recorded_to > {literal(at)} GROUP BY {names(table.key)}"
+    )
+
+
 def names(columns: Sequence[str], of: str = "") -> str:
     """Quoted column names, comma-separated, each after the prefix `of` (as in `t.`)."""
     return ", ".join(f'{of}"{n}"' for n in columns)

@@ -16,7 +16,7 @@ from fundplatform.errors import SchemaError
 from fundplatform.sources.base import SourceSpec
 from fundplatform.storage import catalog, change_record, timescale_locks
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
-from fundplatform.storage.sql_text import bounds, later, literal, names, select, tight
+from fundplatform.storage.sql_text import bounds, later, literal, names, select, tight, withdrawn
 from fundplatform.storage.staging import days_of, stage
 from fundplatform.storage.timescale_connect import Connection
 from fundplatform.storage.timescale_locks import Notify
@@ -63,9 +63,11 @@ class TimescaleWriter:
         """See `catalog.source_id`."""
         return catalog.source_id(self, spec, self._lock_ids)
 
-    def register(self, source_id: int, listings: pl.DataFrame) -> pl.DataFrame:
+    def register(
+        self, source_id: int, listings: pl.DataFrame, *, stated: bool = False
+    ) -> pl.DataFrame:
         """See `catalog.register`."""
-        return catalog.register(self, source_id, listings, self._lock_ids)
+        return catalog.register(self, source_id, listings, self._lock_ids, stated=stated)
 
     def next_change(self) -> int:
         """See `Writer.next_change`."""
@@ -104,9 +106,10 @@ class TimescaleWriter:
         timescale_locks.take(self._connection, f"{table.full_name} {own}".strip(), self._notify)
         self._fit_chunks(table, staged)
         where = bounds(table, part)
-        if self._number(f"SELECT count(*) FROM (SELECT 1 FROM {table.full_name} "  # noqa: S608
-                        f"WHERE {where} LIMIT 1) AS any_row"):  # fmt: skip
-            return self._merge(table, staged, where)
+        gone = withdrawn(table, where, self._stamp.recorded_at) if table.revisions else ""
+        behind = bool(gone) and self._any(gone)
+        if behind or self._any(f"SELECT 1 FROM {table.full_name} WHERE {where}"):  # noqa: S608
+            return self._merge(table, staged, where, gone if behind else "")
         self._copy(table, table.full_name, staged.with_columns(**self._stamps()))
         return Counts(inserted=staged.height, touched=days_of(table, staged))
 
@@ -122,9 +125,17 @@ class TimescaleWriter:
         order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
         self._copy(table, table.full_name, frame.sort(list(order)))
 
-    def _merge(self, table: Table, staged: pl.DataFrame, where: str) -> Counts:
+    def _merge(
+        self, table: Table, staged: pl.DataFrame, where: str, withdrawn_later: str
+    ) -> Counts:
         self._stage(table, staged)
         self._find_differences(table, where)
+        if withdrawn_later:
+            same = " AND ".join(f'd."{n}" = g."{n}"' for n in table.key)
+            self._run(
+                f"UPDATE _diff AS d SET _since = g.until FROM ({withdrawn_later}) AS g "  # noqa: S608
+                f"WHERE NOT d._known AND {same}"
+            )
         changed = self._number("SELECT count(*) FROM _diff")
         updated = self._number("SELECT count(*) FROM _diff WHERE _known") if changed else 0
         inserted = changed - updated
@@ -160,6 +171,9 @@ class TimescaleWriter:
     def _number(self, sql: str) -> int:
         row = self._connection.execute(sql.encode()).fetchone()
         return int(str(row[0])) if row else 0
+
+    def _any(self, sql: str) -> bool:
+        return self._number(f"SELECT count(*) FROM ({sql} LIMIT 1) AS any_row") > 0  # noqa: S608
 
     def _run(self, sql: str) -> None:
         self._connection.execute(sql.encode())

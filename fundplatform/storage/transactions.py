@@ -50,29 +50,34 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     """Register the listings, store the rows, the rejects and the payloads of one fetch."""
     source_id = writer.source_id(load.spec)
     listed = writer.read(tables.LISTINGS, Slice({"source_id": source_id}))
-    mapping = writer.register(source_id, load.listings)
+    stated = load.kind.states
+    mapping = writer.register(source_id, load.listings, stated=stated)
     rows = attach_instruments(load, mapping).with_columns(source_id=pl.lit(source_id))
     within = Slice({"source_id": source_id}, load.first, load.last)
     counts = _write_rows(writer, load.kind.table, rows, within)
     rejected = _write_evidence(writer, load, source_id)
-    tracked = mapping.group_by("vendor_symbol").agg(tracked_from=pl.col("valid_from").min())
-    if load.spec.tracked is not None:
-        tracked = tracked.filter(pl.col("vendor_symbol").is_in(load.spec.tracked))
-    writer.write(
-        tables.TRACKED,
-        tracked.with_columns(source_id=pl.lit(source_id)),
-        Slice({"source_id": source_id}),
-    )
+    if not stated:
+        _write_tracked(writer, load, mapping, source_id)
     rows_in = rows.height + rejected
     record = _Record(load.kind.table, counts, rows_in, rejected)
     _write_record(writer, target, record, within)
     facts: dict[str, int | float | str] = {"rejected_at_load": rejected, **_facts(counts)}
     facts |= _write_sync(writer, load, counts, rejected)
-    touched = _days(load.kind.table, counts) | _widened(writer, listed, mapping, source_id)
+    touched = _days(load.kind.table, counts)
+    if not stated:
+        touched |= _widened(writer, listed, mapping, source_id)
     if load.first is None and load.kind.table.dated is None:
         touched = change_record.since(touched)
     change_record.record(writer, target.asset, touched)
     return Written(rows, facts)
+
+
+def _write_tracked(writer: Writer, load: Load, mapping: pl.DataFrame, source_id: int) -> None:
+    tracked = mapping.group_by("vendor_symbol").agg(tracked_from=pl.col("valid_from").min())
+    if load.spec.tracked is not None:
+        tracked = tracked.filter(pl.col("vendor_symbol").is_in(load.spec.tracked))
+    own = Slice({"source_id": source_id})
+    writer.write(tables.TRACKED, tracked.with_columns(source_id=pl.lit(source_id)), own)
 
 
 def _days(table: Table, counts: Counts) -> frozenset[date]:
@@ -152,7 +157,8 @@ def _write_evidence(writer: Writer, load: Load, source_id: int) -> int:
 def attach_instruments(load: Load, mapping: pl.DataFrame) -> pl.DataFrame:
     """The batch's rows with `instrument_id` instead of `vendor_symbol`.
 
-    Where a symbol has several meanings, the one valid at the row's date counts.
+    Where a symbol has several meanings, the one valid at the row's date counts; the newest for a
+    profile, which has none.
 
     Raises:
         SchemaError: A row's symbol has no listing.
@@ -174,8 +180,12 @@ def attach_instruments(load: Load, mapping: pl.DataFrame) -> pl.DataFrame:
     return rows.drop("vendor_symbol")
 
 
-def _by_date(rows: pl.DataFrame, several: pl.DataFrame, day: str) -> pl.DataFrame:
+def _by_date(rows: pl.DataFrame, several: pl.DataFrame, day: str | None) -> pl.DataFrame:
     dated = several.sort("valid_from").select("vendor_symbol", "valid_from", _id="instrument_id")
+    if day is None:
+        newest = dated.unique("vendor_symbol", keep="last", maintain_order=True)
+        found = rows.join(newest.drop("valid_from"), on="vendor_symbol", how="left")
+        return found.with_columns(instrument_id=pl.coalesce("instrument_id", "_id")).drop("_id")
     return (
         rows.sort(day)
         .join_asof(
@@ -190,8 +200,8 @@ def _by_date(rows: pl.DataFrame, several: pl.DataFrame, day: str) -> pl.DataFram
     )
 
 
-def _date_column(table: Table) -> str:
-    return table.partition or next(c.name for c in table.columns if c.type == "date")
+def _date_column(table: Table) -> str | None:
+    return table.partition or next((c.name for c in table.columns if c.type == "date"), None)
 
 
 def write_derived(writer: Writer, derived: Derived, target: Target) -> Written:

@@ -121,6 +121,26 @@ class StoreSuite:
             (3.0, FIRST.recorded_at, behind.recorded_at),
         ]
 
+    @pytest.mark.parametrize("beside", [False, True], ids=["an empty slice", "beside another"])
+    def test_what_comes_back_by_an_earlier_clock_begins_where_it_was_withdrawn(
+        self, store: Store, beside: bool
+    ) -> None:
+        behind = Stamp("run-3", SECOND.recorded_at - timedelta(hours=1))
+        own, rest = bars((1, MONDAY, 2.0)), bars((2, MONDAY, 9.0))
+        gone = replace(tables.OHLCV, keeps_absent=False)
+        put(store, tables.OHLCV, pl.concat([own, rest]))
+        put(store, gone, rest if beside else rest.clear(), stamp=SECOND)
+        back = pl.concat([own, bars((3, MONDAY, 5.0))])
+        put(store, tables.OHLCV, back, stamp=behind)
+        for at in (FIRST.recorded_at, behind.recorded_at, SECOND.recorded_at):
+            found = store.read(tables.OHLCV, as_of=at)["instrument_id"].to_list()
+            assert found.count(1) == 1, "one version at every instant"
+        rows = store.read(tables.OHLCV).filter(pl.col("instrument_id") != 2)
+        assert rows.select("instrument_id", "recorded_from").rows() == [
+            (1, SECOND.recorded_at),
+            (3, behind.recorded_at),
+        ]
+
     def test_as_of_needs_a_ledger_and_a_time_zone(self, store: Store) -> None:
         with pytest.raises(SchemaError, match="keeps no superseded versions"):
             store.read(tables.LEVELS, as_of=FIRST.recorded_at)
@@ -285,6 +305,22 @@ class StoreSuite:
             ("A", "run-1"),
             ("NAN", "run-2"),
         ]
+
+    def test_what_is_stated_joins_what_trades_whichever_comes_first(self, store: Store) -> None:
+        long_ago = date(2016, 5, 1)
+        with store.transaction(FIRST) as writer:
+            writer.register(1, listings(("OLD", long_ago, long_ago)), stated=True)
+            writer.register(2, listings(("A", MONDAY, TUESDAY)))
+        with store.transaction(SECOND) as writer:
+            assert writer.register(2, listings(("OLD", MONDAY, MONDAY)))["instrument_id"][0] == 1
+            writer.register(1, listings(("A", long_ago, long_ago)), stated=True)
+        known = store.read(tables.INSTRUMENTS, columns=["symbol", "valid_from", "valid_to"])
+        assert known.rows() == [("OLD", MONDAY, MONDAY), ("A", MONDAY, TUESDAY)]
+        rows = [
+            store.read(t, columns=["source_id", "vendor_symbol", "instrument_id"]).rows()
+            for t in (tables.STATEMENTS, tables.LISTINGS)
+        ]
+        assert rows == [[(1, "A", 2), (1, "OLD", 1)], [(2, "A", 2), (2, "OLD", 1)]]
 
     def test_reused_ticker_leaves_a_proposal(self, store: Store) -> None:
         with store.transaction(FIRST) as writer:

@@ -79,6 +79,51 @@ def test_a_table_is_created_by_one_migration() -> None:
     assert sorted(created) == sorted(t.full_name for t in tables.TABLES)
 
 
+@pytest.mark.parametrize("dialect", list(ddl.DIALECTS))
+def test_a_text_that_changed_is_set_by_a_later_migration(dialect: str) -> None:
+    every = [*tables.TABLES, *map(tables.revisions_of, (t for t in tables.TABLES if t.revisions))]
+    now = {(t.full_name, c.name): c.doc for t in every for c in t.columns}
+    files = sorted((ROOT / f"sql/{dialect}").glob("*.sql"))
+    texts = " ".join(" ".join(f.read_text().split()) for f in files)
+    for (table, column), then in ddl.TEXTS_THEN.items():
+        assert now[table, column] != then
+        wanted = f'COMMENT ON COLUMN {table}."{column}" IS {ddl.quoted(now[table, column])};'
+        assert wanted in texts, f"write it into a new migration of {dialect}"
+
+
+def test_what_only_statements_name_leaves_the_listings(tmp_path: Path) -> None:
+    """A home of before 0093: `facts` never loaded a price, `both` did."""
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published")
+    store.migrate()
+    day, now = "DATE '2016-05-01'", "TIMESTAMPTZ '2024-01-01 00:00:00+00'"
+    with opened(store.path) as connection:
+        for number, name, table in (
+            (1, "facts", "raw.fund_facts"), (2, "both", "raw.holdings"), (2, "both", "raw.ohlcv"),
+        ):  # fmt: skip
+            connection.execute(
+                "INSERT INTO ops.loads (load_id, asset, table_name, rows_in, rows_inserted, "
+                "rows_updated, rows_unchanged, rows_removed, rows_rejected, recorded_from, run_id) "
+                f"VALUES ('{table}', 'raw/{name}/x', '{table}', 1, 1, 0, 0, 0, 0, {now}, 'r')"
+            )
+            connection.execute(
+                "INSERT INTO catalog.sources BY NAME SELECT "
+                f"{number}::SMALLINT AS source_id, '{name}' AS name, '' AS title, "
+                f"'etf' AS asset_class, 'XNYS' AS calendar, {day} AS coverage_start, "
+                f"100 AS priority, {now} AS recorded_from, 'r' AS run_id "
+                f"WHERE NOT EXISTS (SELECT 1 FROM catalog.sources WHERE source_id = {number})"
+            )
+        for number in (1, 2):
+            connection.execute(
+                f"INSERT INTO catalog.listings VALUES ({number}, 'SPY', {day}, {day}, {number}, "
+                f"{now}, 'r')"
+            )
+        for _ in range(2):
+            connection.execute((ROOT / "sql/duckdb/0093_stated.sql").read_text())
+        for table, source in (("statements", 1), ("listings", 2)):
+            rows = connection.sql(f"SELECT source_id, instrument_id FROM catalog.{table}")
+            assert rows.fetchall() == [(source, source)]
+
+
 def test_ledgers_stand_beside_their_tables() -> None:
     ledgers = {n.removesuffix("_revisions") for n in declared() if n.endswith("_revisions")}
     assert ledgers == {t.full_name for t in tables.TABLES if t.revisions}

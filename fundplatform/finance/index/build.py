@@ -19,7 +19,7 @@ from fundplatform.finance.index.choice import reviewed
 from fundplatform.finance.index.composition import NOTHING_UNPRICED, unpriced
 from fundplatform.finance.index.held import NOTHING, Held, Rules, holdings
 from fundplatform.finance.index.market import Floats, Market, Prepared
-from fundplatform.finance.index.market_cap import Snapshots, cap_states
+from fundplatform.finance.index.market_cap import cap_states
 from fundplatform.finance.index.notes import notes, placed
 from fundplatform.finance.index.prepare import prepare, replayed
 from fundplatform.finance.index.result import NO_FACTS, TABLES, Facts, IndexResult
@@ -50,7 +50,7 @@ def build(
 
     Args:
         definition: The index.
-        returns: `session_returns` of the universe only, joined with symbol (canonical, at t) and
+        returns: `session_returns` of the universe only, joined with symbol (canonical, today's) and
             listed_from (first session of the listing), including `look_back` sessions.
         sessions: The sessions of the index's calendar, ascending, look-back included, and some
             after `last`, by which the ends of months are told.
@@ -80,7 +80,9 @@ def build(
     if not wanted:
         return IndexResult(*(columns(t, pl.DataFrame(), definition, sessions) for t in TABLES))
     span = (wanted[0], wanted[-1])
-    prepared = prepared or prepare(definition, returns, sessions, caps, cutoffs, facts.refused)
+    prepared = prepared or prepare(
+        definition, returns, sessions, caps, cutoffs, facts.refused, facts.former
+    )
     back = replayed(definition) if facts.state is None else definition.stale_sessions
     begin = max(span[0] - 1 - back, 0)
     own = rules(
@@ -138,8 +140,8 @@ def _result(
     contributions, totals = earnings.contributions(basket, market, income)
     absent = NOTHING_UNPRICED
     if known is not None:
-        absent = _unpriced(own, known, prepared.refused, chosen, basket, span, facts.barred)
-    left_out = placed(facts.left_out, sessions, span)
+        absent = _unpriced(own, prepared, chosen, basket, span, facts.barred)
+    left_out = placed(facts.left_out, sessions, span, prepared.former)
     old = earnings.older(basket.rows, basket.after, market, definition.flag_cap_age_days)
     waiting = awaits(market, facts.paid, sessions)
     note = notes(definition, basket, market, old, absent, left_out, waiting)
@@ -164,8 +166,7 @@ def _result(
 
 def _unpriced(
     own: Rules,
-    known: Snapshots,
-    refused: Snapshots | None,
+    prepared: Prepared,
     chosen: pl.DataFrame,
     basket: Basket,
     span: tuple[int, int],
@@ -173,7 +174,8 @@ def _unpriced(
 ) -> pl.DataFrame:
     """On the sessions that were reviewed; before the base, against who would have been chosen."""
     market = own.market
-    lacking = own.ranking.lacking([known] if refused is None else [known, refused])
+    known = [s for s in (prepared.known, prepared.refused) if s is not None]
+    lacking = own.ranking.lacking(known)
     if all(one.frame.is_empty() for one in lacking):
         return NOTHING_UNPRICED
     begun = int(basket.rows[0]) if basket.rows.size else span[1] + 1 - market.first
@@ -182,4 +184,6 @@ def _unpriced(
     rows = np.concatenate([early, basket.rows[basket.reviewed]])
     both = pl.concat([earnings.compositions(early, would, market), chosen])
     reviewed_on = (rows + market.first).tolist()
-    return unpriced(both, own.ranking, lacking, own.definition, reviewed_on, barred)
+    return unpriced(
+        both, own.ranking, lacking, own.definition, reviewed_on, barred, prepared.former
+    )

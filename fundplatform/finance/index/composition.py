@@ -14,6 +14,7 @@ from fundplatform.finance.index.lines import within
 from fundplatform.finance.index.market import Bools, Market
 from fundplatform.finance.index.market_cap import Snapshots, in_force
 from fundplatform.finance.index.misstated import in_another_unit
+from fundplatform.finance.index.names import as_then
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ranking import Ranking
 from fundplatform.finance.index.result import barred_at
@@ -39,6 +40,7 @@ def unpriced(
     definition: IndexDefinition,
     reviewed: list[int],
     barred: pl.DataFrame | None = None,
+    former: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The names that rank within N by market cap and could not be chosen on a reviewed session.
 
@@ -57,6 +59,7 @@ def unpriced(
         definition: Gives n and stale_sessions.
         reviewed: Positions on which names were chosen, ascending.
         barred: `result.BARRED`.
+        former: `names.placed_former`.
 
     Returns:
         pos, rank (among those chosen and those of its kind), instrument_id, symbol, measure,
@@ -75,7 +78,7 @@ def unpriced(
     missing = missing.join(positions, on="pos", how="semi").unique(
         ["pos", "instrument_id"], keep="first", maintain_order=True
     )
-    missing = _barred(missing, barred)
+    missing = _barred(missing if former is None else as_then(missing, former), barred)
     kept = ~_has(missing, ranking.market, definition) | (missing["excluded_by"] == "rule")
     missing = missing.filter(kept)
     missing = _missing_issuers(missing, ranking, definition)

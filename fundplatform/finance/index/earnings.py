@@ -155,11 +155,10 @@ def _rank(name: str, removed: Ints, added: Ints) -> pl.Series:
 
 
 def _names(row: Ints, column: Ints, market: Market) -> pl.DataFrame:
-    symbols = pl.Series(market.symbols, dtype=pl.String)
     return pl.DataFrame(
         {
             "pos": pl.Series(row + market.first, dtype=pl.Int32),
             "instrument_id": pl.Series(market.ids[column], dtype=pl.Int32),
-            "symbol": symbols.gather(pl.Series(column, dtype=pl.UInt32)),
+            "symbol": market.names.then(row + market.first, column),
         }
     )

@@ -17,6 +17,7 @@ import polars as pl
 from fundplatform.finance.index import cap_panel
 from fundplatform.finance.index.layout import Bools, Floats, Layout, layout
 from fundplatform.finance.index.market_cap import Snapshots
+from fundplatform.finance.index.names import Names, placed_former
 from fundplatform.finance.index.panel import Ints
 
 
@@ -31,6 +32,7 @@ class Prepared:
         refused: Those that do not count, of the universe and beside it.
         sessions: The sessions that `pos` numbers.
         stale_sessions: How far before a snapshot its price may lie.
+        former: `names.placed_former`: what was renamed.
     """
 
     bars: pl.DataFrame
@@ -38,12 +40,14 @@ class Prepared:
     refused: Snapshots | None
     sessions: list[date]
     stale_sessions: int
+    former: pl.DataFrame
     _made: dict[Hashable, Any]
 
     def market(self, first: int, last: int) -> "Market":
         """The dense arrays of the positions from first to last; those up to last are made once."""
         whole: Market = self.once(
-            ("market", last), lambda: market(self.bars, last, self.known, self.stale_sessions)
+            ("market", last),
+            lambda: market(self.bars, last, self.known, self.stale_sessions, self.former),
         )
         cut: Market = self.once((first, last), lambda: whole.since(first))
         return cut
@@ -62,7 +66,7 @@ class Market:
     Attributes:
         first: Position of row 0.
         ids: [M] instrument ids, ascending in (symbol, listed_from).
-        symbols: [M].
+        names: [M] what they are called, and were.
         bar: [T, M] True where the name has a bar.
         ret: [T, M] return since the bar before; NaN without a bar, or where the series starts anew.
         measure: [T, M] what ranks, carried over missing bars; NaN where unknown.
@@ -75,7 +79,7 @@ class Market:
 
     first: int
     ids: npt.NDArray[np.int32]
-    symbols: list[str]
+    names: Names
     bar: Bools
     ret: Floats
     measure: Floats
@@ -92,10 +96,15 @@ class Market:
         own = slice(first - self.first, None)
         last = np.maximum(self.last[own] - np.int32(first - self.first), np.int32(-1))
         return Market(
-            first, self.ids, self.symbols, self.bar[own], self.ret[own], self.measure[own],
+            first, self.ids, self.names, self.bar[own], self.ret[own], self.measure[own],
             None if self.whole is None else self.whole[own], last, self.bars, self.layout,
             self.caps,
         )  # fmt: skip
+
+    @property
+    def symbols(self) -> list[str]:
+        """[M] today's symbols."""
+        return self.names.symbols
 
     def dense(self, column: str) -> Floats:
         """[T, M] another column of the bars, carried over missing bars; NaN where unknown."""
@@ -121,7 +130,13 @@ class Market:
         return found
 
 
-def market(bars: pl.DataFrame, last: int, known: Snapshots | None, stale_sessions: int) -> Market:
+def market(
+    bars: pl.DataFrame,
+    last: int,
+    known: Snapshots | None,
+    stale_sessions: int,
+    former: pl.DataFrame | None = None,
+) -> Market:
     """Densify the bars of the positions up to `last`.
 
     Args:
@@ -129,6 +144,7 @@ def market(bars: pl.DataFrame, last: int, known: Snapshots | None, stale_session
         last: Last position.
         known: See `Prepared`.
         stale_sessions: See `Prepared`.
+        former: See `Prepared`.
     """
     if bars.height and int(bars["pos"].max()) > last:  # type: ignore[arg-type]
         bars = bars.filter(pl.col("pos") <= last)
@@ -144,7 +160,7 @@ def market(bars: pl.DataFrame, last: int, known: Snapshots | None, stale_session
     return Market(
         0,
         ids,
-        names["symbol"].to_list(),
+        _names(names, placed_former(None, []) if former is None else former),
         bar,
         ret,
         measure,
@@ -154,6 +170,16 @@ def market(bars: pl.DataFrame, last: int, known: Snapshots | None, stale_session
         own,
         caps,
     )
+
+
+def _names(names: pl.DataFrame, former: pl.DataFrame) -> Names:
+    renamed: dict[int, list[tuple[int, str]]] = {}
+    columns = names.select("instrument_id").with_row_index("column")
+    for column, symbol, last in (
+        columns.join(former, on="instrument_id").select("column", "symbol", "last").rows()
+    ):
+        renamed.setdefault(column, []).append((last, symbol))
+    return Names(names["symbol"].to_list(), names["listed_from"].to_list(), renamed)
 
 
 def carry(values: Floats, last: npt.NDArray[np.int32], bar: Bools, nothing: float) -> Floats:

@@ -13,6 +13,7 @@ import polars as pl
 from fundplatform.finance.index.basket import Basket
 from fundplatform.finance.index.drift import ASSUMED, PRICED, STALE
 from fundplatform.finance.index.market import Bools, Market
+from fundplatform.finance.index.names import as_then
 from fundplatform.finance.index.panel import Ints
 from fundplatform.finance.index.ragged import counts
 from fundplatform.finance.index_definition import IndexDefinition
@@ -27,13 +28,21 @@ NOTED = pl.Schema({"pos": pl.Int32(), "reason": pl.String(), "symbol": pl.String
 
 
 def placed(
-    left_out: pl.DataFrame | None, sessions: Sequence[date], span: tuple[int, int]
+    left_out: pl.DataFrame | None,
+    sessions: Sequence[date],
+    span: tuple[int, int],
+    former: pl.DataFrame,
 ) -> pl.DataFrame:
-    """pos, symbol, reason of what the caller left out, on index sessions of the span, sorted."""
+    """pos, symbol, reason of what the caller left out, on index sessions of the span, sorted.
+
+    `former`: `names.placed_former`.
+    """
     if left_out is None:
         return pl.DataFrame(schema=NOTED)
     days = pl.DataFrame({"session": sessions}, schema={"session": pl.Date}).with_row_index("pos")
-    placed = left_out.join(days, on="session").select(pl.col(n).cast(t) for n, t in NOTED.items())
+    placed = as_then(left_out.join(days, on="session"), former).select(
+        pl.col(n).cast(t) for n, t in NOTED.items()
+    )
     return placed.filter(pl.col("pos").is_between(*span)).sort(*NOTED)
 
 
@@ -92,7 +101,8 @@ def _waiting(basket: Basket, market: Market, waiting: Bools) -> Iterator[tuple[i
     due = np.flatnonzero(waiting[row, before.columns])
     for at in np.unique(row[due]).tolist():
         own = before.columns[due[row[due] == at]].tolist()
-        yield at + market.first, _listed([f"of {market.symbols[c]}" for c in own])
+        pos = at + market.first
+        yield pos, _listed([f"of {market.names.at(pos, c)}" for c in own])
 
 
 def _notable(definition: IndexDefinition, basket: Basket) -> Ints:
@@ -108,14 +118,15 @@ def _of_session(
 ) -> Iterator[str]:
     own = slice(int(basket.before.starts[number]), int(basket.before.starts[number + 1]))
     columns, told = basket.before.columns[own], basket.earned.how[own]
+    pos = int(basket.rows[number]) + market.first
     for how, text in _HOW.items():
-        names = [market.symbols[c] for c in columns[told == how].tolist()]
+        names = [market.names.at(pos, c) for c in columns[told == how].tolist()]
         if names:
             yield text.format(len(names), _listed(names))
     died = basket.died[own]
     finals = basket.earned.returns[own][died].tolist()
     for column, final in zip(columns[died].tolist(), finals, strict=True):
-        yield f"{market.symbols[column]} ended, its last return is {final * 100:.2f}%"
+        yield f"{market.names.at(pos, column)} ended, its last return is {final * 100:.2f}%"
     count = int(basket.after.sizes[number])
     if columns.size and not count:
         yield "no name is eligible"

@@ -13,6 +13,7 @@ import polars as pl
 from fundplatform.errors import SchemaError
 from fundplatform.finance.index.market import Prepared
 from fundplatform.finance.index.market_cap import snapshots
+from fundplatform.finance.index.names import placed_former
 from fundplatform.finance.index.panel import bars_on, median_dollar_volume
 from fundplatform.finance.index_definition import LIQUIDITY_WINDOW, IndexDefinition
 
@@ -47,12 +48,14 @@ def prepare(
     caps: pl.DataFrame | None = None,
     cutoffs: pl.DataFrame | None = None,
     refused: pl.DataFrame | None = None,
+    former: pl.DataFrame | None = None,
 ) -> Prepared:
     """Place bars on sessions and measure them; indices over one universe may share it.
 
     Args: See `build.build`.
     """
     bars = bars_on(returns, sessions)
+    called = placed_former(former, sessions)
     if definition.rank_by == "market_cap":
         if cutoffs is None:
             raise SchemaError(
@@ -62,7 +65,7 @@ def prepare(
         others = None
         if refused is not None and not refused.is_empty():
             others = snapshots(refused, cutoffs, sessions, definition.max_cap_age_days)
-        return Prepared(bars, known, others, list(sessions), definition.stale_sessions, {})
+        return Prepared(bars, known, others, list(sessions), definition.stale_sessions, called, {})
     if definition.rank_by == "dollar_volume":
         measure: pl.Series | pl.Expr = median_dollar_volume(bars, definition.window)
     elif definition.rank_by == "price":
@@ -73,4 +76,4 @@ def prepare(
         )
         measure = weight.alias("measure")
     bars = bars.with_columns(measure)
-    return Prepared(bars, None, None, list(sessions), definition.stale_sessions, {})
+    return Prepared(bars, None, None, list(sessions), definition.stale_sessions, called, {})

@@ -150,7 +150,6 @@ class Ranking:
             near = size >= least * (1 - TIE_MARGIN)
             columns, size = columns[near], size[near]
         rounded = _round(size)
-        # Columns stand in the order of symbols, and the sort is stable: ties are by symbol.
         by_size = np.argsort(-rounded, kind="stable")
         columns, rounded = columns[by_size], rounded[by_size]
         tied = rounded[1:] == rounded[:-1]
@@ -236,8 +235,11 @@ class Ranking:
         dense[:, columns] = np.nan_to_num(carried, nan=-1.0)
 
     def _untied(self, row: int, columns: Ints, rounded: Floats) -> Ints:
+        # Columns stand in the order of today's symbols; a name may have been called otherwise then.
+        places = self.market.names.places(row + self.market.first)
+        natural = columns if places is None else places[columns]
         order: Ints = columns[
-            np.lexsort((columns, -self.liquidity(columns)[row, columns], -rounded))
+            np.lexsort((natural, -self.liquidity(columns)[row, columns], -rounded))
         ]
         return order
 
@@ -249,10 +251,23 @@ class Ranking:
         liquid = np.where(here, self.liquidity(own.columns)[rows][:, own.columns], -np.inf)
         for issuer in np.unique(own.issuers).tolist():
             lines = np.flatnonzero(own.issuers == issuer)
-            # Columns stand in the order of symbols: of equally liquid lines the first one stays.
-            best = lines[liquid[:, lines].argmax(axis=1)]
+            best = lines[self._most_liquid(rows, own.columns[lines], liquid[:, lines])]
             losing[:, lines] = here[:, lines] & (lines != best[:, None])
         return losing
+
+    def _most_liquid(self, rows: slice, columns: Ints, liquid: Floats) -> Ints:
+        """[rows] which of the columns is; of equally liquid ones the first by symbol."""
+        # Columns stand in the order of today's symbols: argmax takes the first.
+        best: Ints = liquid.argmax(axis=1)
+        if self.market.names.former.keys().isdisjoint(columns.tolist()):
+            return best
+        first = self.market.first + (rows.start or 0)
+        for row in np.flatnonzero((liquid == liquid.max(axis=1)[:, None]).sum(axis=1) > 1).tolist():
+            places = self.market.names.places(first + row)
+            if places is not None:
+                tied = np.flatnonzero(liquid[row] == liquid[row].max())
+                best[row] = tied[places[columns[tied]].argmin()]
+        return best
 
 
 def _round(values: Floats) -> Floats:

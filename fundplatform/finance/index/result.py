@@ -70,6 +70,7 @@ class Facts:
             (empty: nothing was held); None: unknown, it is replayed from the look-back.
         issuers: `lines.KNOWN`, beside those of the definition.
         refused: Caps that do not count (as `caps`, with excluded_by and reason): who would rank.
+        former: `names.FORMER`: who was renamed.
     """
 
     paid: Payouts | None = None
@@ -80,6 +81,7 @@ class Facts:
     state: pl.DataFrame | None = None
     issuers: pl.DataFrame | None = None
     refused: pl.DataFrame | None = None
+    former: pl.DataFrame | None = None
 
 
 NO_FACTS = Facts()
