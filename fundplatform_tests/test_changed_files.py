@@ -179,6 +179,7 @@ def test_corporate_actions_are_fetched_again_when_their_file_changed(own: Settin
     assert computed(own) == []
 
 
+@pytest.mark.slow
 def test_a_backfill_that_broke_off_asks_for_the_rest(
     own: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,9 +196,12 @@ def test_one_failing_source_makes_the_exit_code_and_the_others_finish(
 def test_status_counts_missing_and_rejected(command: Command) -> None:
     answer = command("status")
     assert answer.code == 0
-    head, *rows, database = (line.split() for line in answer.out.splitlines())
-    assert database[0] == "DuckDB"
-    found = {row[0]: dict(zip(head, row, strict=True)) for row in rows}
+    head, mine, other, broken, refused, database = answer.out.splitlines()
+    assert database.startswith("DuckDB")
+    assert broken.startswith("broken: ERROR")
+    assert refused == "refused at load: mine: 1 unparseable, like: open 'ten' is no number"
+    rows = [line.split() for line in (mine, other)]
+    found = {row[0]: dict(zip(head.split(), row, strict=True)) for row in rows}
     wanted = ("rows", "sessions", "missing", "rejected", "at_load", "held")
     assert [found["mine"][name] for name in wanted] == ["10", "5", "1", "1", "1", "0"]
     assert [found["other"][name] for name in wanted] == ["10", "5", "0", "0", "0", "0"]

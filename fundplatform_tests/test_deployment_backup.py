@@ -96,6 +96,7 @@ def test_a_dump_is_restored_row_for_row(cluster: Server, tmp_path: Path) -> None
     assert restored.migrate() == []
 
 
+@pytest.mark.slow
 def test_back_to_a_point_in_time(cluster: Server, tmp_path: Path) -> None:
     store = TimescaleStore(cluster.url("fundplatform"))
     store.migrate()

@@ -122,6 +122,7 @@ def test_removing_a_folder_keeps_its_data(own: Settings) -> None:
     assert after.store.read(tables.VALIDATED).height == 7
 
 
+@pytest.mark.slow
 def test_an_unfinished_bar_is_rejected_until_it_is_read_after_the_close(own: Settings) -> None:
     file = folder(own, "mine", JANUARY) / "bars.csv"
     file.write_text(table([bar("2024-01-03", "AAA"), bar("2024-01-04", "AAA", 11)]))

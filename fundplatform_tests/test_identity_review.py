@@ -132,6 +132,7 @@ def test_fb_and_meta_are_one_line_and_the_older_fb_another(home: Home) -> None:
     assert home.load("META", {"2022-06-10": 175.57, "2022-06-13": 164.26}) == fb
 
 
+@pytest.mark.slow
 def test_goog_went_on_as_the_new_class_when_the_old_one_became_googl(home: Home) -> None:
     goog = home.load("GOOG", {"2004-08-19": 100.34, "2014-04-02": 1135.1, "2014-04-03": 569.74,
                               "2015-04-24": 565.06})  # fmt: skip

@@ -74,6 +74,7 @@ def test_a_recomputation_that_failed_is_made_up_for(
     assert again.backfill(FIRST, LAST) == []
 
 
+@pytest.mark.slow
 def test_a_split_that_comes_later_reaches_what_was_computed(settings: Settings) -> None:
     bars(settings, HALF_AWAY)
     before = pipeline(settings)

@@ -106,6 +106,7 @@ def test_a_failed_fetch_leaves_its_row_and_three_open_the_breaker(
     assert attempts(made.store)[-1][:2] == ("acme", "ok")
 
 
+@pytest.mark.slow
 def test_one_source_down_and_the_others_finish(
     asked: Settings, vendor: Vendor, command: CliRunner
 ) -> None:

@@ -119,6 +119,7 @@ def test_there_and_back(source: DuckDBStore, target: TimescaleStore, tmp_path: P
 
 
 @pytest.mark.usefixtures("small_slices")
+@pytest.mark.slow
 def test_a_later_run_goes_on_in_the_copy(
     source: DuckDBStore, copied_target: TimescaleStore
 ) -> None:
@@ -152,6 +153,7 @@ copied(DuckDBStore(path, path.parent / "p"), TimescaleStore(sys.argv[2]))
 
 
 @pytest.mark.usefixtures("small_slices")
+@pytest.mark.slow
 def test_killed_half_way_it_resumes(
     source: DuckDBStore, target: TimescaleStore, warehouse_url: str
 ) -> None:

@@ -66,6 +66,7 @@ def test_no_window_is_ever_overfull(tmp_path: Path) -> None:
     assert worst(times, 14.0) <= 25
 
 
+@pytest.mark.slow
 def test_no_window_is_overfull_with_the_count_in_postgres(warehouse_url: str) -> None:
     """4 processes at once, as on several machines of one installation."""
     with acme() as vendor:
