@@ -24,9 +24,13 @@ class Redactor:
 
     def __init__(self, secrets: Iterable[str | None] = ()) -> None:
         """Learn the secrets: as they are, URL-encoded, inside JSON and in base64."""
-        spellings = {s for secret in secrets if secret for s in _spellings(secret)}
-        # Longest first: an encoded key may contain the plain one.
-        self._spellings = tuple(sorted(spellings, key=lambda s: (-len(s), s)))
+        self._spellings: tuple[str, ...] = ()
+        self._learn({s for secret in secrets if secret for s in _spellings(secret)})
+
+    def _learn(self, spellings: Iterable[str]) -> None:
+        # Longest first: one may contain another, as the encoded key the plain one.
+        known = {*self._spellings, *spellings}
+        self._spellings = tuple(sorted(known, key=lambda s: (-len(s), s)))
 
     def __call__(self, text: str) -> str:
         """The text without any secret."""
@@ -46,8 +50,11 @@ class Redactor:
 
     def guard_logs(self) -> None:
         """Blank the secrets in what `requests` and urllib3 log, from now on."""
+        # One for all vendors: two after each other may leave the rest of a key that begins with
+        # another's.
+        _LOGGED._learn(self._spellings)
         for name in _CHATTY:
-            logging.getLogger(name).addFilter(_LogFilter(self))
+            logging.getLogger(name).addFilter(_FILTER)
 
 
 def _spellings(secret: str) -> set[str]:
@@ -65,3 +72,7 @@ class _LogFilter(logging.Filter):
         # Rendered here: an argument may be an object whose text holds the key.
         record.msg, record.args = self._redact(record.getMessage()), None
         return True
+
+
+_LOGGED = Redactor()
+_FILTER = _LogFilter(_LOGGED)

@@ -204,3 +204,14 @@ def test_the_key_is_in_no_log_error_or_repr(
     assert "/x" in caplog.text
     for spelling in (KEY, "s3cret", "k%2F3"):
         assert spelling not in said
+
+
+def test_a_key_that_begins_with_another_vendors_is_in_no_log(
+    vendor: Vendor, make: Callable[..., HttpWeb], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    vendor.on("/x", json({}, 401))
+    make(key="begins-alike")
+    failure(make(key="begins-alike-and-goes-on"))
+    assert "/x" in caplog.text
+    assert "goes-on" not in caplog.text
