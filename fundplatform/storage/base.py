@@ -18,11 +18,15 @@ from fundplatform.tables import Table, revisions_of
 
 @dataclass(frozen=True)
 class Slice:
-    """A part of a table: equality on columns, and an inclusive range of its partition column."""
+    """A part of a table: equality on columns, and an inclusive range of its partition column.
+
+    `among`: columns that have one of some numbers; to read only.
+    """
 
     where: Mapping[str, int | str] = field(default_factory=dict)
     first: date | None = None
     last: date | None = None
+    among: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 WHOLE = Slice()

@@ -21,6 +21,7 @@ _HOLDER = re.compile(r"held in (?P<program>.*?) ?\(PID (?P<pid>\d+)\)")
 _RETRY_SECONDS = 0.2
 # DuckDB refuses two configurations of one file in a process; the resource sets this one.
 _AGENT = {"custom_user_agent": "dagster"}
+_INTERRUPTED = "Query interrupted"
 
 
 def log_notice(message: str) -> None:
@@ -43,6 +44,7 @@ def opened(
     Raises:
         WarehouseError: Held longer than `lock_timeout`, not writable, unreadable or no warehouse;
             or DuckDB could not read or write the file inside the block (disk full).
+        KeyboardInterrupt: A signal's handler raised something while DuckDB ran.
     """
     config = {"access_mode": "READ_ONLY"} if read_only else {}
     # The resource retries for 103 s without a word, so it is asked only once this process holds
@@ -120,6 +122,12 @@ def _translated(path: Path) -> Iterator[None]:
         raise WarehouseError(
             str(path), _first_line(error), "Nothing of this transaction was stored"
         ) from error
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED:
+            raise
+        # What the handler raised is lost in DuckDB. As an error of its own it would pass for the
+        # step's fault, and a run that its process' end interrupted would not be tried again.
+        raise KeyboardInterrupt(_INTERRUPTED) from error
 
 
 def _first_line(error: Exception) -> str:

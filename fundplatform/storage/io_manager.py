@@ -163,7 +163,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         failed = replace(obj.attempt, status="failed", failure="not_stored", problem=str(error))
         # A full disk takes this row neither; the run says why.
         with suppress(WarehouseError):
-            Syncs(self.warehouse.store).record(failed, obj.terms, stamp.run_id)
+            Syncs(self.warehouse.store, ()).record(failed, obj.terms, stamp.run_id)
 
     def _describe(
         self,

@@ -57,6 +57,9 @@ def names(columns: Sequence[str], of: str = "") -> str:
 def bounds(table: Table, part: Slice) -> str:
     """The slice as a condition with literals; `true` for the whole table."""
     tests = [f'"{name}" = {literal(value)}' for name, value in part.where.items()]
+    for name, values in part.among.items():
+        listed = ", ".join(map(literal, values)) or "NULL"
+        tests.append(f'"{name}" IN ({listed})')
     if table.partition and part.first:
         tests.append(f'"{table.partition}" >= {literal(part.first)}')
     if table.partition and part.last:

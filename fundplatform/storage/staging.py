@@ -34,6 +34,8 @@ def stage(table: Table, frame: pl.DataFrame, part: Slice) -> pl.DataFrame:
     """
     own = _without_stamps(table)
     check_slice(table, part)
+    if part.among:
+        raise SchemaError(table.full_name, "a slice by `among` is to be read", "Write by `where`")
     _check_types(own, frame)
     staged = tables.cast(own, frame)
     _check_lossless(own, frame, staged)
@@ -49,7 +51,7 @@ def check_slice(table: Table, part: Slice) -> None:
     Raises:
         SchemaError: An unknown column, or dates for a table without a partition column.
     """
-    unknown = [n for n in part.where if n not in table.column_names]
+    unknown = [n for n in (*part.where, *part.among) if n not in table.column_names]
     if unknown:
         raise SchemaError(table.full_name, f"the slice names {unknown}", "Use its own columns")
     if table.partition is None and (part.first or part.last):

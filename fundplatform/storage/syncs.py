@@ -4,14 +4,18 @@ Written with the rows of a fetch, or by itself where the fetch failed. What an a
 `health.py`'s.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
 import polars as pl
 
 from fundplatform import tables
+from fundplatform.accounts import terms_of
 from fundplatform.health import Health, Terms, judge
+from fundplatform.sources.base import Source
 from fundplatform.storage.base import Slice, Stamp, Store, Writer
+from fundplatform.tables import Table
 
 _LONGEST_PROBLEM = 1000
 
@@ -53,22 +57,38 @@ def write_attempt(writer: Writer, attempt: Attempt, terms: Terms) -> Health:
     """Store the attempt and the source's health after it."""
     own = Slice({"attempt_id": attempt.attempt_id})
     writer.write(tables.DATA_SYNC, attempt.row(), own)
-    known = writer.read(tables.DATA_SYNC, Slice({"source": attempt.source}))
+    known = _counted(writer.read, attempt.source, terms)
     health = judge(attempt.source, known, terms, attempt.finished_at)
     writer.write(tables.SOURCE_HEALTH, health.row(), Slice({"source": attempt.source}))
     return health
 
 
+def _counted(
+    read: Callable[[Table, Slice], pl.DataFrame], source: str, terms: Terms
+) -> pl.DataFrame:
+    """The attempts of the source and of those that share its account."""
+    return pl.concat(read(tables.DATA_SYNC, Slice({"source": s})) for s in (source, *terms.others))
+
+
 @dataclass(frozen=True)
 class Syncs:
-    """The attempts that a store knows, for whoever is about to make another."""
+    """The attempts that a store knows, for whoever is about to make another.
+
+    Attributes:
+        store: The warehouse.
+        sources: Everyone who takes part; those of one account share its calls.
+    """
 
     store: Store
+    sources: Sequence[Source]
+
+    def terms(self, source: Source) -> Terms:
+        """What is agreed with the source's vendor."""
+        return terms_of(source, self.sources)
 
     def health(self, source: str, terms: Terms, now: datetime) -> Health:
         """The source's health at `now`."""
-        known = self.store.read(tables.DATA_SYNC, Slice({"source": source}))
-        return judge(source, known, terms, now)
+        return judge(source, _counted(self.store.read, source, terms), terms, now)
 
     def record(self, attempt: Attempt, terms: Terms, run_id: str) -> Health:
         """Store an attempt that brought no rows, in a transaction of its own."""

@@ -14,7 +14,7 @@ from pgpq import ArrowToPostgresBinaryEncoder
 from fundplatform import tables
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import SourceSpec
-from fundplatform.storage import catalog, change_record, timescale_locks
+from fundplatform.storage import catalog, change_record, timescale_locks, timescale_quoted
 from fundplatform.storage.base import WHOLE, Counts, Slice, Stamp
 from fundplatform.storage.sql_text import bounds, later, literal, names, select, tight, withdrawn
 from fundplatform.storage.staging import days_of, stage
@@ -105,6 +105,7 @@ class TimescaleWriter:
         own = " ".join(f"{n}={v}" for n, v in sorted(part.where.items()))
         timescale_locks.take(self._connection, f"{table.full_name} {own}".strip(), self._notify)
         self._fit_chunks(table, staged)
+        timescale_quoted.note(self._connection, table, staged)
         where = bounds(table, part)
         gone = withdrawn(table, where, self._stamp.recorded_at) if table.revisions else ""
         behind = bool(gone) and self._any(gone)
@@ -121,6 +122,7 @@ class TimescaleWriter:
         """
         timescale_locks.take(self._connection, f"{table.full_name}", self._notify)
         self._fit_chunks(table, frame)
+        timescale_quoted.note(self._connection, table, frame)
         self._run(f"DELETE FROM {table.full_name} WHERE {bounds(table, part)}")  # noqa: S608
         order = dict.fromkeys(n for n in (table.partition, *table.key) if n)
         self._copy(table, table.full_name, frame.sort(list(order)))

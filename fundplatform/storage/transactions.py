@@ -11,6 +11,7 @@ import polars as pl
 
 from fundplatform import tables
 from fundplatform.errors import SchemaError
+from fundplatform.sources.base import Batch
 from fundplatform.storage import change_record
 from fundplatform.storage.base import Counts, Slice, Writer
 from fundplatform.storage.early_bars import early_bars
@@ -62,6 +63,7 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     record = _Record(load.kind.table, counts, rows_in, rejected)
     _write_record(writer, target, record, within)
     facts: dict[str, int | float | str] = {"rejected_at_load": rejected, **_facts(counts)}
+    facts |= _refused(load.batch)
     facts |= _write_sync(writer, load, counts, rejected)
     touched = _days(load.kind.table, counts)
     if not stated:
@@ -152,6 +154,20 @@ def _write_evidence(writer: Writer, load: Load, source_id: int) -> int:
     counts = writer.write(tables.REJECTED_AT_LOAD, load.batch.rejected.with_columns(stamps), own)
     writer.write(tables.PAYLOADS, load.batch.payloads.with_columns(stamps), own)
     return counts.inserted
+
+
+def _refused(batch: Batch) -> dict[str, int | str]:
+    """How many rows of the batch were refused, and why the first; equal rows are no loss.
+
+    Rows outside the coverage are no news, unless there are no others.
+    """
+    found = batch.rejected.filter(pl.col("rule") != "duplicate")
+    inside = found.filter(pl.col("rule") != "outside_coverage")
+    found = found if inside.is_empty() and batch.rows.is_empty() else inside
+    if found.is_empty():
+        return {}
+    first = found.row(0, named=True)
+    return {"rows_refused": found.height, "first refused": f"{first['rule']}: {first['reason']}"}
 
 
 def attach_instruments(load: Load, mapping: pl.DataFrame) -> pl.DataFrame:

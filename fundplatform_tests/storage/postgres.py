@@ -25,6 +25,8 @@ MISSING = (
     "no PostgreSQL server programs (initdb, postgres): install them, on Debian or Ubuntu "
     "`apt-get install postgresql`, or set FUNDPLATFORM_POSTGRES_BIN to their folder"
 )
+OWN_TABLES = ("ops.migrations", "ops.quoted")
+"""What the store keeps for itself, outside of the declaration."""
 # A test cluster need not survive a power cut. It must survive a crash of the server, so commits
 # stay synchronous.
 _CONFIG = """

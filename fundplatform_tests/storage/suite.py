@@ -209,6 +209,8 @@ class StoreSuite:
             (THREE, Slice({"source_id": 1}, MONDAY, MONDAY), "2 rows outside"),
             (THREE, Slice({"source_id": 2}, MONDAY, WEDNESDAY), "3 rows outside"),
             (THREE, Slice({"colour": "red"}), "slice names ['colour']"),
+            (THREE, Slice(among={"colour": [1]}), "slice names ['colour']"),
+            (THREE, Slice(among={"source_id": [1]}), "is to be read"),
         ],
     )  # fmt: skip
     def test_misfit_writes_nothing(
@@ -237,6 +239,9 @@ class StoreSuite:
         put(loaded, tables.OHLCV, bars((0, WEDNESDAY, 1.0)))
         found = loaded.read(tables.OHLCV, Slice({}, TUESDAY), ["close", "session"])
         assert found.rows() == [(1.0, WEDNESDAY), (2.1, TUESDAY), (9.0, TUESDAY)]
+        either = Slice(first=TUESDAY, among={"instrument_id": [0, 2, 9]})
+        assert loaded.read(tables.OHLCV, either, ["close"])["close"].to_list() == [1.0, 9.0]
+        assert loaded.read(tables.OHLCV, Slice(among={"instrument_id": []})).is_empty()
         none = loaded.read(tables.OHLCV, Slice({"source_id": 9}))
         assert none.schema == tables.OHLCV.polars_schema
         assert none.is_empty()

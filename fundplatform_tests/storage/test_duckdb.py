@@ -229,3 +229,45 @@ def test_rows_in_any_order_are_the_same_rows(store: DuckDBStore) -> None:
     put(store, tables.OHLCV, THREE)
     loose = store.read(tables.OHLCV, ordered=False)
     assert loose.sort(tables.OHLCV.key).equals(store.read(tables.OHLCV))
+
+
+_ALARMED = """
+import os, signal
+from pathlib import Path
+from fundplatform.storage.duckdb_open import opened
+
+class Alarm(Exception):
+    pass
+
+running = False
+
+def alarm(*_):
+    if running:
+        raise Alarm
+
+signal.signal(signal.SIGALRM, alarm)
+try:
+    with opened(Path({path!r})) as connection:
+        print("open", flush=True)
+        signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
+        while True:
+            try:
+                running = True
+                connection.execute("SELECT sum(range) FROM range(20000000)")
+            except Alarm:
+                pass  # Raised beside the query, not in it.
+            finally:
+                running = False
+except BaseException as error:
+    print(type(error).__name__, flush=True)
+os._exit(0)
+"""
+
+
+def test_a_signal_while_duckdb_runs_is_an_interrupt(store: DuckDBStore) -> None:
+    """DuckDB drops what a handler raised: Dagster would take its error for the step's."""
+    with child(_ALARMED.format(path=str(store.path))) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "KeyboardInterrupt\n"
+    with opened(store.path) as connection:
+        assert connection.execute("SELECT 1").fetchone() == (1,)

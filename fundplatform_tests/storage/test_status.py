@@ -1,15 +1,16 @@
 """What `fundplatform status` counts: sources with bars, and those whose every row was refused."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from fundplatform import summary, tables
+from fundplatform import status_lines, summary, tables
 from fundplatform.storage.base import Store
 from fundplatform_tests.storage.marts import DATABASES, bar, filled, rows
 
 FRI, MON = date(2005, 2, 25), date(2005, 2, 28)
+RESTS_UNTIL = datetime(2005, 3, 1, 6, tzinfo=UTC)
 LOST = {"source_id": 2, "kind": "ohlcv", "rule": "unparseable"}
 CONTENT = [
     rows(
@@ -20,12 +21,33 @@ CONTENT = [
     ),
     rows(tables.OHLCV, bar(FRI, 1.0), bar(MON, 2.0)),
     rows(
+        tables.SOURCE_HEALTH,
+        {"source": "silent", "state": "ERROR", "score": 0.0, "consecutive_failures": 3,
+         "last_failure": "transient", "last_attempt_at": RESTS_UNTIL - timedelta(hours=1),
+         "paused_until": RESTS_UNTIL},
+    ),
+    rows(
         tables.REJECTED_AT_LOAD,
         {**LOST, "row_number": 1, "reason": "b is no date"},
         {**LOST, "row_number": 2, "reason": "a is no date"},
         {"source_id": 1, "kind": "ohlcv", "rule": "duplicate", "reason": "equal"},
     ),
-]
+    rows(
+        tables.PERFORMANCE,
+        *(
+            {"index_name": name, "session": d, "return_basis": "price", "note": note,
+             "n_constituents": 0}
+            for name, d, note in (
+                ("tech", FRI, "9 of 9 names with a price have no sector in a profile known by the "
+                              "cutoff; and more"),
+                ("tech", MON, "9 of 9 names with a price have no sector in a profile known by the "
+                              "cutoff"),
+                ("top", FRI, None),
+                ("top", MON, "only 5 of 100 names are eligible"),
+            )
+        ),
+    ),
+]  # fmt: skip
 
 
 @pytest.fixture(params=DATABASES)
@@ -49,6 +71,24 @@ def test_why_rows_were_refused_is_said_once_a_rule(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = "refused at load: lost: 2 unparseable, like: a is no date"
-    assert list(summary.refused(store)) == [said]
-    monkeypatch.setattr(summary, "_MOST_REFUSED", 0)
-    assert list(summary.refused(store)) == ["... and 1 more: marts.data_quality"]
+    assert list(status_lines.refused(store)) == [said]
+    monkeypatch.setattr(status_lines, "_MOST_REFUSED", 0)
+    assert list(status_lines.refused(store)) == ["... and 1 more: marts.data_quality"]
+
+
+def test_an_index_that_is_empty_for_want_of_profiles_is_named_with_the_line_to_write(
+    store: Store,
+) -> None:
+    name, remedy = status_lines.unprofiled(store)
+    assert name.startswith("index tech: at most 0 names on 2 sessions, 2005-02-25 to 2005-02-28")
+    assert "Write `profiles: latest` below `universe:`" in remedy
+    assert list(status_lines.lines(store, RESTS_UNTIL))[2:] == [name, remedy]
+
+
+def test_a_source_that_failed_is_named_and_while_it_rests_until_when(store: Store) -> None:
+    told = "silent: INACTIVE, transient, 3 failures in a row, never a success"
+    before = RESTS_UNTIL - timedelta(seconds=1)
+    (resting,) = status_lines.troubles(store, before)
+    assert resting == f"{told}, rests until 2005-03-01 06:00 UTC; score 0 of 100"
+    (rested,) = status_lines.troubles(store, RESTS_UNTIL)
+    assert rested == f"{told}; score 0 of 100"

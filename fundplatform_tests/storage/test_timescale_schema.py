@@ -12,7 +12,7 @@ from fundplatform.errors import WarehouseError
 from fundplatform.storage import ddl, migrations
 from fundplatform.storage.timescale import TimescaleStore
 from fundplatform_tests.storage.frames import FIRST, KEPT, SPEC, THREE, closes, put
-from fundplatform_tests.storage.postgres import PASSWORD, Server
+from fundplatform_tests.storage.postgres import OWN_TABLES, PASSWORD, Server
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(p.stem for p in (ROOT / "sql/postgres").glob("*.sql"))
@@ -21,7 +21,7 @@ SELECT c.table_schema || '.' || c.table_name, c.column_name, c.data_type, c.is_n
        c.collation_name
 FROM information_schema.columns AS c JOIN information_schema.tables AS t
   USING (table_schema, table_name)
-WHERE t.table_type = 'BASE TABLE' AND c.table_name <> 'migrations'
+WHERE t.table_type = 'BASE TABLE'
   AND c.table_schema IN ('raw', 'catalog', 'prices', 'indices', 'funds', 'ops')
 ORDER BY 1, c.ordinal_position
 """
@@ -32,7 +32,6 @@ CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, n)
 JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
 JOIN pg_class AS c ON c.oid = i.indrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
 WHERE i.indisprimary AND n.nspname = ANY ('{raw,catalog,prices,indices,funds,ops}')
-  AND c.relname <> 'migrations'
 GROUP BY 1
 """
 Described = dict[str, list[tuple[object, ...]]]
@@ -42,7 +41,7 @@ def described(server: Server, database: str) -> Described:
     found: Described = {}
     for table, *column in server.sql(database, _DESCRIBED):
         found.setdefault(str(table), []).append(tuple(column))
-    return found
+    return {name: columns for name, columns in found.items() if name not in OWN_TABLES}
 
 
 def declared() -> Described:
@@ -79,7 +78,9 @@ def test_primary_keys_are_partition_and_key(postgres: Server, database: str) -> 
     assert found["raw.ohlcv"] == "session source_id instrument_id interval quote bar_open_at"
     assert found["indices.levels"] == "session index_name return_basis"
     assert found["catalog.sources"] == "source_id"
-    assert set(found) == {t.full_name for t in tables.TABLES}, "every table but the ledgers"
+    assert set(found) - set(OWN_TABLES) == {t.full_name for t in tables.TABLES}, (
+        "every table but the ledgers"
+    )
     for table in tables.TABLES:
         assert set(str(found[table.full_name]).split()) == {
             n for n in (*table.key, table.partition) if n
@@ -210,3 +211,15 @@ def test_without_the_right_to_make_roles_the_rest_is_made(postgres: Server) -> N
     assert store.migrate() == NAMES
     assert put(store, tables.OHLCV, THREE).inserted == 3
     postgres.sql("postgres", "DROP DATABASE modest WITH (FORCE)", "DROP ROLE modest")
+
+
+def test_every_ledger_is_indexed_by_when_rows_were_taken_out(
+    postgres: Server, database: str
+) -> None:
+    """A new table that keeps versions needs the index of 0096 in its own migration."""
+    found = postgres.sql(
+        database,
+        "SELECT schemaname || '.' || tablename FROM pg_indexes WHERE indexdef ~ 'recorded_to'",
+    )
+    ledgers = {tables.revisions_of(t).full_name for t in tables.TABLES if t.revisions}
+    assert {str(name) for (name,) in found} == ledgers

@@ -14,7 +14,7 @@ from fundplatform.storage.timescale_sqlalchemy import (
     sqlalchemy_url,
 )
 from fundplatform_tests.storage.frames import THREE, put
-from fundplatform_tests.storage.postgres import Server
+from fundplatform_tests.storage.postgres import OWN_TABLES, Server
 from fundplatform_tests.storage.test_marts import CONTRACT
 from fundplatform_tests.storage.test_timescale_schema import login
 
@@ -40,7 +40,7 @@ def reflected(url: str) -> Described:
     for schema in tables.SCHEMAS:
         if schema != "marts":
             found.reflect(engine, schema=schema)
-    return {n: d for n, d in described(found).items() if n != "ops.migrations"}
+    return {n: d for n, d in described(found).items() if n not in OWN_TABLES}
 
 
 def test_what_is_declared_is_what_the_server_has(warehouse_url: str, postgres: Server) -> None:
