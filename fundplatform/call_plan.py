@@ -1,14 +1,16 @@
 """The calls of a backfill, counted before one is made; and what its runs are told of it.
 
 In: the runs that fetch. Out: these runs, told of the backfill that they are parts of; and lines for
-people. What a vendor is asked is its source's word, what limits cost `sources/web/plan.py`'s.
+people, with one sum an account. What a vendor is asked is its source's word, what limits cost
+`sources/web/plan.py`'s.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from fundplatform.assets.attempts import only, part, shares_answers, terms_of
+from fundplatform.accounts import account_of, profile_of
+from fundplatform.assets.attempts import only, part, shares_answers
 from fundplatform.assets.raw import SYMBOLS, raw_days, raw_key
 from fundplatform.assets.spans import FRESH, PLAN, read, written
 from fundplatform.chunks import Chunk
@@ -61,7 +63,7 @@ class Calls:
     Attributes:
         source: The source.
         plans: By kind; None where it does not say beforehand.
-        used: Calls of today's quota that are gone.
+        used: Calls of today's quota of its account that are gone.
     """
 
     source: Source
@@ -69,14 +71,12 @@ class Calls:
     used: int
 
     @property
-    def cost(self) -> Estimate:
-        """Calls, days of quota, time."""
-        count = sum(len(plan.requests) for plan in (self.plans or {}).values())
-        profile = self.source.access.profile if isinstance(self.source, OnTheWeb) else None
-        return estimate(count, profile.rates if profile else (), self.used)
+    def count(self) -> int:
+        """How many."""
+        return sum(len(plan.requests) for plan in (self.plans or {}).values())
 
     def lines(self) -> Iterator[str]:
-        """For people: a line a kind, and the sum."""
+        """For people: a line a kind."""
         name = self.source.spec.name
         if self.plans is None:
             yield f"{name}: its calls are not known beforehand"
@@ -87,17 +87,40 @@ class Calls:
             yield f"{name} {kind}: {_calls(len(plan.requests), plan.bound)}{more}: " + " .. ".join(
                 ends
             )
-        yield f"{name}: {self._sum()}"
 
-    def _sum(self) -> str:
-        cost, profile = self.cost, getattr(self.source, "access").profile  # noqa: B009
-        limits = " and ".join(_rate(r.calls, r.seconds) for r in profile.rates)
-        bound = united((self.plans or {}).values(), shared=False).bound
-        text = f"{_calls(cost.calls, bound)} at {limits}: about {_time(cost.seconds)}"
-        if cost.days is None:
-            return text
-        gone = f" ({self.used} calls of today are gone)" if self.used else ""
-        return f"{text}, {_counted(cost.days, 'day')} of quota{gone}"
+
+def cost(asked: Sequence[Calls]) -> Estimate:
+    """Calls, days of quota and time of sources on one account."""
+    profile = profile_of(asked[0].source)
+    return estimate(
+        sum(one.count for one in asked), profile.rates if profile else (), asked[0].used
+    )
+
+
+def lines(asked: Iterable[Calls]) -> Iterator[str]:
+    """For people: what each source is asked, and the sum of each account."""
+    accounts: dict[str, list[Calls]] = {}
+    for one in asked:
+        accounts.setdefault(account_of(one.source), []).append(one)
+    for together in accounts.values():
+        for one in together:
+            yield from one.lines()
+        told = [one for one in together if one.plans is not None]
+        if told:
+            yield f"{', '.join(one.source.spec.name for one in told)}: {_sum(told)}"
+
+
+def _sum(told: Sequence[Calls]) -> str:
+    found, profile = cost(told), profile_of(told[0].source)
+    limits = " and ".join(_rate(r.calls, r.seconds) for r in (profile.rates if profile else ()))
+    plans = [plan for one in told for plan in (one.plans or {}).values()]
+    number = _calls(found.calls, united(plans, shared=False).bound)
+    text = f"{number} at {limits}: about {_time(found.seconds)}"
+    if found.days is None:
+        return text
+    used = told[0].used
+    gone = f" ({_counted(used, 'call')} of today {'is' if used == 1 else 'are'} gone)"
+    return f"{text}, {_counted(found.days, 'day')} of quota{gone if used else ''}"
 
 
 def calls(
@@ -117,7 +140,7 @@ def calls(
 
 
 def _of(source: Source, chunks: Sequence[Chunk], syncs: Syncs, now: datetime) -> Calls:
-    used = syncs.health(source.spec.name, terms_of(source), now).requests_today
+    used = syncs.health(source.spec.name, syncs.terms(source), now).requests_today
     found: dict[Kind, Plan] = {}
     for kind in source.spec.kinds:
         own = [c for c in chunks if raw_key(source.spec.name, kind) in c.keys]

@@ -31,10 +31,17 @@ _AGREED = frozenset({str(Failure.QUOTA_EXHAUSTED), str(Failure.RATE_LIMITED)})
 
 @dataclass(frozen=True)
 class Terms:
-    """What is agreed with a vendor: calls a day (None: no such limit), and where its day begins."""
+    """What is agreed with a vendor.
+
+    Attributes:
+        quota: Calls a day; None: no such limit.
+        day_zone: Time zone in which its day begins.
+        others: Other sources on the same account: their calls count too.
+    """
 
     quota: int | None = None
     day_zone: str = "UTC"
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,23 +72,28 @@ def judge(source: str, attempts: pl.DataFrame, terms: Terms, now: datetime) -> H
 
     Args:
         source: Its name.
-        attempts: Its rows of ops.data_sync, in any order; those that were `paused` do not count.
-        terms: Its quota.
+        attempts: Its rows of ops.data_sync, in any order, and those of `terms.others`, of which
+            the calls alone count; those that were `paused` do not count.
+        terms: Its quota, and who shares it.
         now: Aware UTC.
     """
-    made = attempts.filter(pl.col("status") != "paused").sort("finished_at", "attempt_id")
+    own = attempts.filter(pl.col("source") == source, pl.col("status") != "paused")
+    made = own.sort("finished_at", "attempt_id")
     rows = made.select("status", "failure", "finished_at", "calls").rows(named=True)[::-1]
     failed = _failed_in_a_row(rows)
     paused = _paused_until(rows, failed, terms)
     resting = paused is not None and paused > now
     last = rows[0] if rows else None
     limited = last is not None and last["status"] != "ok" and last["failure"] in _AGREED
-    day = _day_start(now, terms.day_zone)
+    counted = attempts.filter(
+        pl.col("source").is_in([source, *terms.others]),
+        pl.col("finished_at") >= day_start(now, terms.day_zone),
+    )
     return Health(
         source=source,
         state=_state(last, limited=limited),
         score=_score(rows),
-        requests_today=sum(r["calls"] for r in rows if r["finished_at"] >= day),
+        requests_today=int(counted["calls"].sum()),
         requests_quota=terms.quota,
         consecutive_failures=failed,
         last_attempt_at=last["finished_at"] if last else None,
@@ -129,7 +141,7 @@ def _paused_until(rows: Sequence[Attempt], failed: int, terms: Terms) -> datetim
     assert isinstance(ended, datetime)  # noqa: S101  # the column's type
     if rows[0]["failure"] == str(Failure.QUOTA_EXHAUSTED):
         # The limiter's day is the last 24 hours, which may end long after the vendor's midnight.
-        midnight = _day_start(ended, terms.day_zone, days=1)
+        midnight = day_start(ended, terms.day_zone, days=1)
         return midnight if rows[0]["calls"] else min(midnight, ended + QUOTA_PROBE)
     if failed < FAILURES_ALLOWED:
         return None
@@ -137,7 +149,8 @@ def _paused_until(rows: Sequence[Attempt], failed: int, terms: Terms) -> datetim
     return ended + min(doubled, LONGEST_PAUSE)
 
 
-def _day_start(now: datetime, zone: str, days: int = 0) -> datetime:
+def day_start(now: datetime, zone: str, days: int = 0) -> datetime:
+    """When the vendor's day began, or begins so many days later (aware UTC)."""
     local = now.astimezone(ZoneInfo(zone))
     start = datetime.combine(local.date() + timedelta(days=days), time(), local.tzinfo)
     return start.astimezone(UTC)

@@ -57,13 +57,19 @@ def load_check_id(run_id: str, asset: dg.AssetKey) -> str:
 
 
 def raw_contract_checks(assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetChecksDefinition]:
-    """One per raw asset."""
-    keys = sorted(key for a in assets for key in a.keys if key.path[0] == "raw")
-    return [raw_contract_check(key) for key in keys]
+    """One per raw asset, in its pool."""
+    pools = {key: a.op.pool for a in assets for key in a.keys if key.path[0] == "raw"}
+    return [raw_contract_check(key, pools[key]) for key in sorted(pools)]
 
 
-def raw_contract_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
-    """Great Expectations on what the run's load of this asset was counted to be."""
+def raw_contract_check(key: dg.AssetKey, pool: str | None) -> dg.AssetChecksDefinition:
+    """Great Expectations on what the run's load of this asset was counted to be.
+
+    Args:
+        key: The asset.
+        pool: Its pool. A run waits for all of its pools: with the warehouse's among them the loads
+            of different vendors would wait for each other.
+    """
 
     @dg.asset_check(
         name=CONTRACT,
@@ -71,7 +77,7 @@ def raw_contract_check(key: dg.AssetKey) -> dg.AssetChecksDefinition:
         blocking=False,
         description=f"Great Expectations contract of {table_of(key).full_name}: its form, no value "
         "(the writer refuses a broken one).",
-        pool="warehouse",
+        pool=pool,
         op_tags=_LAST,
     )
     def judge(context: dg.AssetCheckExecutionContext, contracts: Contracts) -> dg.AssetCheckResult:

@@ -20,6 +20,18 @@ _STATE = """{ workspaceOrError { ... on Workspace {
   locationEntries { loadStatus locationOrLoadError { __typename } } } } }"""
 
 
+@dataclass(frozen=True)
+class Process:
+    """Its parent, and its command line."""
+
+    parent: int
+    command: str
+
+    def says(self, words: str) -> bool:
+        """Whether these words are in its command."""
+        return f" {words} " in f"{self.command} "
+
+
 @dataclass
 class Watch:
     """Looks every few seconds; says what it did.
@@ -29,7 +41,7 @@ class Watch:
         address: Of the webserver.
         dead: The ids of unfinished runs whose process was killed.
         close: Closes such runs.
-        listed: The processes of the group: pid -> command line; None where nobody can tell.
+        listed: The processes of the group by pid; None where nobody can tell.
         ready: Whether the definitions are served.
     """
 
@@ -37,7 +49,7 @@ class Watch:
     address: str
     dead: Callable[[], list[str]]
     close: Callable[[list[str]], object]
-    listed: Callable[[int], dict[int, str] | None] = field(default=lambda group: listed(group))
+    listed: Callable[[int], dict[int, Process] | None] = field(default=lambda group: listed(group))
     ready: Callable[[str], bool] = field(default=lambda address: ready(address))
     _served: frozenset[int] = frozenset()
     _missed: int = 0
@@ -51,20 +63,20 @@ class Watch:
         found = self.listed(self.group)
         if found is None:
             return []
-        inner = any(" api grpc " in f"{command} " for command in found.values())
-        outer = [pid for pid, command in found.items() if " code-server start " in f"{command} "]
-        if inner:
-            self._served = frozenset(outer)
-        # Between a start and the first inner process there is none either: a new outer one, that
-        # was started after both were lost, is waited for. Killed, `dagster dev` would give it up.
-        lost = not inner and not self._served.isdisjoint(outer)
+        outer = {pid for pid, process in found.items() if process.says("code-server start")}
+        # An inner process whose outer one was killed lives on for half a minute: it is nobody's.
+        serving = {process.parent for process in found.values() if process.says("api grpc")}
+        self._served = frozenset((self._served | serving) & outer)
+        # Between a start and the first inner process there is none either: a new outer one is
+        # waited for. Killed, `dagster dev` would give it up.
+        lost = self._served - serving
         self._missed = self._missed + 1 if lost else 0
         if self._missed < _LOST:
             return []
-        for pid in outer:
+        for pid in lost:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-        self._served, self._missed = frozenset(), 0
+        self._served, self._missed = self._served - lost, 0
         return ["the process with the definitions was lost: the code server is started again"]
 
     def _runs(self) -> list[str]:
@@ -87,17 +99,21 @@ _SETTLED = 6
 """Looks in a row."""
 
 
-def listed(group: int) -> dict[int, str] | None:
+def listed(group: int) -> dict[int, Process] | None:
     """The processes of a group; None where there is no `ps`."""
     try:
         done = subprocess.run(
-            ["ps", "-A", "-ww", "-o", "pid=,pgid=,args="],  # noqa: S607
+            ["ps", "-A", "-ww", "-o", "pid=,ppid=,pgid=,args="],  # noqa: S607
             capture_output=True, text=True, check=True, timeout=_SECONDS,
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError):
         return None
-    rows = (line.split(maxsplit=2) for line in done.stdout.splitlines())
-    return {int(row[0]): row[2] for row in rows if len(row) == 3 and row[1] == str(group)}
+    rows = (line.split(maxsplit=3) for line in done.stdout.splitlines())
+    return {
+        int(row[0]): Process(int(row[1]), row[3])
+        for row in rows
+        if len(row) == 4 and row[2] == str(group)
+    }
 
 
 def ready(address: str) -> bool:

@@ -95,7 +95,7 @@ def test_the_backfill_asks_what_the_plan_says(
     run = made(asked)
     job = run.job(FIRST, LAST)
     fetches = job.fetches()
-    (plan,) = calls(run.sources, fetches, Syncs(run.store), lambda: NOW)
+    (plan,) = calls(run.sources, fetches, Syncs(run.store, run.sources), lambda: NOW)
     assert vendor.asked == [], "nothing is asked for a plan"
     assert plan.plans is not None
     planned = [r.path for one in plan.plans.values() for r in one.requests]

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from fundplatform import chunk_sizes, tables
-from fundplatform.call_plan import calls
+from fundplatform.call_plan import calls, lines
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.register import Vendor as Entry
@@ -90,14 +90,15 @@ def test_the_backfill_asks_what_the_plan_says(
     run.clock = lambda: NOW
     fetches = run.job(DAYS[0], DAYS[-1]).fetches()
     plans = {
-        c.source.spec.name: c for c in calls(run.sources, fetches, Syncs(run.store), lambda: NOW)
+        c.source.spec.name: c
+        for c in calls(run.sources, fetches, Syncs(run.store, run.sources), lambda: NOW)
     }
     assert vendor.asked == [], "nothing is asked for a plan"
     # Coinbase: a window a pair and run. CoinGecko: the same, and one call for both supplies.
-    counts = {name: plan.cost.calls for name, plan in plans.items()}
+    counts = {name: plan.count for name, plan in plans.items()}
     assert counts == {"kraken": kraken, "coinbase": 3, "coingecko": 4}
     for plan in plans.values():
-        assert all("least" not in line and "most" not in line for line in plan.lines())
+        assert all("least" not in line and "most" not in line for line in lines([plan]))
     run.fetch(DAYS[0], DAYS[-1])
     assert not [o.errors for o in run.outcomes if o.errors]
     planned = [

@@ -14,10 +14,11 @@ from fundplatform.settings import Settings
 from fundplatform.storage.base import Store
 from fundplatform_tests.storage.marts import DATABASES, filled, rows
 from fundplatform_tests.test_alerts import Plain
+from fundplatform_tests.test_gap_budget import of_account
 
 NOW = datetime(2024, 7, 9, 3, tzinfo=UTC)
 RAW = dg.AssetKey(["raw", "acme", "ohlcv"])
-HEALTH = {"last_attempt_at": datetime.now(UTC), "requests_today": 7}
+HEALTH = {"last_attempt_at": datetime.now(UTC)}
 CONTENT = [
     rows(
         tables.LOADS,
@@ -34,8 +35,21 @@ CONTENT = [
     ),
     rows(
         tables.SOURCE_HEALTH,
-        {"source": "acme", "state": "ERROR", "score": 62.5, "requests_quota": 25, **HEALTH},
+        {"source": "acme", "state": "ERROR", "score": 62.5, **HEALTH},
         {"source": "free", "state": "ACTIVE", **HEALTH},
+    ),
+    rows(
+        tables.DATA_SYNC,
+        *(
+            {"attempt_id": str(n), "source": source, "calls": calls, "finished_at": at}
+            for n, (source, calls, at) in enumerate(
+                # Their day begins at midnight UTC.
+                [("stocks", 6, datetime(2024, 7, 9, 1, tzinfo=UTC)),
+                 ("stocks", 9, datetime(2024, 7, 8, 23, tzinfo=UTC)),
+                 ("coins", 1, datetime(2024, 7, 9, 2, tzinfo=UTC)),
+                 ("free", 3, datetime(2024, 7, 9, 2, tzinfo=UTC))]
+            )
+        ),
     ),
     rows(tables.SOURCES, {"source_id": 1, "name": "acme"}),
     rows(
@@ -87,7 +101,9 @@ def test_what_is_measured(settings: Settings, store: Store) -> None:
     instance = dg.DagsterInstance.ephemeral()
     instance.report_runless_asset_event(dg.AssetMaterialization(RAW, partition="2024-07-03"))
     instance.add_run(dg.DagsterRun(job_name="x", status=dg.DagsterRunStatus.FAILURE))
-    told = text(measures(instance, [Plain()], settings, store, NOW)).splitlines()
+    # 25 calls a day for two sources on one account: 25 - 6 - 1 are left to either.
+    vendors = [of_account("stocks", 2), of_account("coins", 1)]
+    told = text(measures(instance, [Plain(), *vendors], settings, store, NOW)).splitlines()
     for line in (
         'fundplatform_runs{status="failure"} 1',
         'fundplatform_runs{status="queued"} 0',
@@ -102,11 +118,13 @@ def test_what_is_measured(settings: Settings, store: Store) -> None:
         'fundplatform_source_up{source="acme"} 0',
         'fundplatform_source_up{source="free"} 1',
         'fundplatform_source_score{source="acme"} 62.5',
-        'fundplatform_calls_left{source="acme"} 18',
+        'fundplatform_calls_today{source="stocks"} 7',
+        'fundplatform_calls_left{source="stocks"} 18',
+        'fundplatform_calls_left{source="coins"} 18',
         "fundplatform_written_timestamp_seconds 1720494000",
     ):
         assert line in told
-    assert not [line for line in told if "no_trade" in line or 'calls_left{source="free"' in line]
+    assert not [line for line in told if "no_trade" in line or 'calls_left{source="acme"' in line]
 
 
 def test_the_file_is_replaced_as_a_whole_and_lies_alone(settings: Settings) -> None:

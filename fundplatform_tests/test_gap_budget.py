@@ -151,14 +151,14 @@ class Calls:
     """A warehouse that knows of calls five hours ago, by source, and of 25 of the day before."""
 
     used: dict[str, int]
-    _asked: Sequence[str] = ()
+    asked: int = 0
 
-    def query(self, sql: str, values: Sequence[str]) -> "Calls":
-        return replace(self, _asked=values)
-
-    def rows(self) -> list[tuple[datetime, int]]:
-        lately = [(LOADED - timedelta(hours=5), self.used[name]) for name in self._asked]
-        return [*lately, (LOADED - timedelta(hours=30), 25)]
+    def query(self, sql: str, values: Sequence[datetime]) -> pl.DataFrame:
+        assert values == [LOADED - DAY], "no more than the longest window is read"
+        self.asked += 1
+        lately = [(name, LOADED - timedelta(hours=5), n) for name, n in self.used.items()]
+        before = [(name, LOADED - timedelta(hours=30), 25) for name in self.used]
+        return pl.DataFrame(lately + before, ["source", "finished_at", "calls"], orient="row")
 
 
 @pytest.mark.parametrize(
@@ -198,8 +198,9 @@ def test_sources_on_one_account_share_its_calls() -> None:
     other = Growing("metered", SYMBOLS, START)
     store = Calls({"stocks": 10, "coins": 5, "metered": 25})
     budgets = Budgets(store, [stocks, other, coins], LOADED)  # type: ignore[arg-type]
-    found = [budgets.left(source) for source in (stocks, coins, other)]
-    assert [left and left.left for left in found] == [10, 10, 0]
+    found = [budgets.left(source) for source in (stocks, coins, other, stocks)]
+    assert [left and left.left for left in found] == [10, 10, 0, 10]
+    assert store.asked == 1, "the record of calls is read once a look"
 
 
 def test_what_one_of_them_was_promised_the_next_does_not_get() -> None:

@@ -103,6 +103,16 @@ def test_requests_of_the_vendors_day() -> None:
     assert judge("acme", attempts(*told), Terms(25), NOW).requests_today == 9
 
 
+def test_what_others_call_on_the_same_account_counts_and_nothing_else_of_theirs() -> None:
+    others = attempts((5.0, "transient"), (4.0, "auth")).with_columns(
+        source=pl.Series(["sister", "stranger"])
+    )
+    every = pl.concat([attempts((10.0, "ok")), others])
+    health = judge("acme", every, Terms(25, others=("sister",)), NOW)
+    assert (health.requests_today, health.requests_quota) == (6, 25)
+    assert (health.state, health.consecutive_failures, health.score) == ("ACTIVE", 0, 100.0)
+
+
 def test_the_row_fits_its_table() -> None:
     row = judge("acme", attempts((5.0, "auth")), Terms(), NOW).row()
     stamps = tables.SOURCE_HEALTH.stamps

@@ -104,7 +104,7 @@ def judged(store: Store, batch: pl.DataFrame | None) -> dg.ExecuteInProcessResul
 
     contracts = Here(warehouse=Warehouse(store, lambda: AT))
     return dg.materialize(
-        [raw, downstream, raw_contract_check(KEY)], resources={"contracts": contracts}
+        [raw, downstream, raw_contract_check(KEY, "vendor")], resources={"contracts": contracts}
     )
 
 

@@ -12,17 +12,35 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from fundplatform.ui_watch import Watch, listed, ready
+from fundplatform.ui_watch import Process, Watch, listed, ready
 
-OUTER = "python -m dagster code-server start --socket /tmp/a"
-INNER = "python -m dagster api grpc --socket /tmp/b"
+OUTER = Process(7, "python -m dagster code-server start --socket /tmp/a")
+
+
+def inner(outer: int) -> Process:
+    """The process with the definitions."""
+    return Process(outer, "python -m dagster api grpc --socket /tmp/b")
+
+
+@contextmanager
+def waiting() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that may be killed."""
+    made = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+    try:
+        yield made
+    finally:
+        made.kill()
+        made.wait()
+
+
+def watching(there: dict[int, Process] | None) -> Watch:
+    return Watch(7, "", list, list, listed=lambda group: there, ready=lambda address: False)
 
 
 def test_a_lost_inner_process_costs_the_outer_one_its_life_once() -> None:
-    outer = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-    there = {1: INNER, outer.pid: OUTER}
-    watch = Watch(7, "", list, list, listed=lambda group: there, ready=lambda address: False)
-    try:
+    with waiting() as outer:
+        there = {1: inner(outer.pid), outer.pid: OUTER}
+        watch = watching(there)
         assert watch.look() == []
         del there[1]
         assert [watch.look() for _ in range(2)] == [[], []]
@@ -34,30 +52,44 @@ def test_a_lost_inner_process_costs_the_outer_one_its_life_once() -> None:
         # Its successor has no inner process yet: that is no loss.
         there[os.getpid()] = there.pop(outer.pid)
         assert [watch.look() for _ in range(9)] == [[]] * 9
-    finally:
-        outer.kill()
-        outer.wait()
 
 
 def test_where_both_were_lost_the_new_outer_one_may_take_its_time() -> None:
     """On a busy machine its inner process comes minutes later; killed, it would never come."""
-    successor = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-    there = {1: INNER, 2: OUTER}
-    watch = Watch(7, "", list, list, listed=lambda group: there, ready=lambda address: False)
-    try:
+    with waiting() as successor:
+        there = {1: inner(2), 2: OUTER}
+        watch = watching(there)
         assert watch.look() == []
         there.clear()
         there[successor.pid] = OUTER
         assert [watch.look() for _ in range(30)] == [[]] * 30
         assert successor.poll() is None
-    finally:
-        successor.kill()
-        successor.wait()
+
+
+def test_the_inner_process_of_a_killed_outer_one_is_not_its_successors() -> None:
+    """It lives on until it misses the heartbeat; the new one may still be starting then."""
+    with waiting() as successor:
+        there = {1: inner(2), 2: OUTER}
+        watch = watching(there)
+        assert watch.look() == []
+        there[1] = inner(1)
+        del there[2]
+        there[successor.pid] = OUTER
+        assert [watch.look() for _ in range(6)] == [[]] * 6
+        del there[1]
+        assert [watch.look() for _ in range(30)] == [[]] * 30
+        assert successor.poll() is None
+        # From now on it serves, and is looked after as the first one was.
+        there[3] = inner(successor.pid)
+        assert watch.look() == []
+        del there[3]
+        assert [bool(watch.look()) for _ in range(3)] == [False, False, True]
+        assert successor.wait(30) == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("found", [None, {}])
-def test_where_nobody_can_tell_nothing_is_killed(found: dict[int, str] | None) -> None:
-    watch = Watch(7, "", list, list, listed=lambda group: found, ready=lambda address: False)
+def test_where_nobody_can_tell_nothing_is_killed(found: dict[int, Process] | None) -> None:
+    watch = watching(found)
     assert [watch.look() for _ in range(9)] == [[]] * 9
 
 
@@ -93,7 +125,8 @@ def test_the_processes_of_a_group() -> None:
         found = listed(child.pid)
         assert found is not None
         assert list(found) == [child.pid]
-        assert found[child.pid].endswith("api grpc")
+        assert found[child.pid].parent == os.getpid()
+        assert found[child.pid].says("api grpc")
     finally:
         child.kill()
         child.wait()

@@ -22,7 +22,6 @@ from fundplatform.sources.web.failures import VendorError
 from fundplatform.sources.web.journal import Fetching, Tally
 from fundplatform.sources.web.profile import Access, OnTheWeb, Span
 from fundplatform.sources.web.resume import ResumedWeb, resumed
-from fundplatform.sources.web.timing import most_per_day
 from fundplatform.storage.syncs import Attempt, Syncs
 
 
@@ -60,12 +59,6 @@ class Fetched:
     asked_at: datetime
     terms: Terms = field(default_factory=Terms)
     reused: int = 0
-
-
-def terms_of(source: Source) -> Terms:
-    """What is agreed with the source's vendor; nothing for files."""
-    profile = source.access.profile if isinstance(source, OnTheWeb) else None
-    return Terms(most_per_day(profile.rates), profile.day_zone) if profile else Terms()
 
 
 def part(source: Source, span: Span | None) -> Source:
@@ -111,7 +104,7 @@ def attempt(
         last_session=None if wanted.last == date.max else wanted.last,
         symbols=",".join(wanted.symbols) if wanted.symbols is not None else None,
     )
-    terms = terms_of(source)
+    terms = syncs.terms(source)
     asked_at = begun
     if wanted.replay is not None:
         record = read(wanted.replay)

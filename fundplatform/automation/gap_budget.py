@@ -6,21 +6,21 @@ Sources on one account share its calls.
 """
 
 from bisect import bisect_right
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 
 from fundplatform import call_plan
+from fundplatform.accounts import Called, account_of, profile_of, sharing
 from fundplatform.assets.raw import SYMBOLS, raw_key
 from fundplatform.automation.gap_ledger import Ledger, runs
 from fundplatform.gaps import Request
 from fundplatform.sources.base import Kind, Source, newest_session
-from fundplatform.sources.web.profile import OnTheWeb, Rate
+from fundplatform.sources.web.profile import Rate
 from fundplatform.storage.base import Store
 
 _DAY = 86_400.0
-_CALLS = "select finished_at, calls from ops.data_sync where source in ({}) and calls > 0"
 Cost = Callable[[Request], int]
 
 
@@ -77,7 +77,7 @@ def _part(whole: Request, cost: Cost, left: int, symbols: Sequence[str]) -> Requ
 
 @dataclass
 class Budgets:
-    """The budgets of one look at the gaps: what was promised to one kind is gone for the next.
+    """The budgets of one look at the gaps: what one kind asks for is gone for the next.
 
     Attributes:
         store: The warehouse, as published.
@@ -88,7 +88,7 @@ class Budgets:
     store: Store
     sources: Sequence[Source]
     now: datetime
-    _promised: Counter[str] = field(default_factory=Counter)
+    _known: dict[str, Budget | None] = field(default_factory=dict)
 
     def fitting(self, ledger: Ledger, wanted: Sequence[Request]) -> tuple[list[Request], str]:
         """What is asked for now, and how people are told: all, a part, or nothing until when.
@@ -101,11 +101,10 @@ class Budgets:
         left = self.left(source)
         if left is None:
             return list(wanted), "asked for"
-        before, symbols = left.left, sorted(ledger.symbols)
+        symbols = sorted(ledger.symbols)
         fits = left.fitting(
             wanted, lambda one: calls(source, kind, sessions, one, self.now), symbols
         )
-        self._promised[_account(source)] += before - left.left
         if fits == list(wanted):
             return fits, "asked for"
         more = f"the rest waits for calls, the next are free at {left.more_at:%Y-%m-%d %H:%M} UTC"
@@ -120,24 +119,30 @@ class Budgets:
 
         The calls of one load of all that is tracked are kept free for the schedules, taken or not
         yet; where a load takes more than there is, it cannot be kept up with and nothing is kept
-        free.
+        free. Sources of one account get one budget.
         """
-        profile = source.access.profile if isinstance(source, OnTheWeb) else None
-        rates = [rate for rate in profile.rates if rate.seconds >= _DAY] if profile else []
+        account = account_of(source)
+        if account not in self._known:
+            self._known[account] = self._worked_out(sharing(source, self.sources))
+        return self._known[account]
+
+    def _worked_out(self, together: Sequence[Source]) -> Budget | None:
+        rates = {rate for s in together for rate in _long(s)}
         if not rates:
             return None
-        account = _account(source)
-        sharing = [s for s in self.sources if _account(s) == account] or [source]
-        names = [s.spec.name for s in sharing]
-        made = self.store.query(_CALLS.format(", ".join("?" * len(names))), names).rows()
-        load = sum(_load(s, self.now) for s in sharing)
-        found = min((_under(rate, made, load, self.now) for rate in rates), key=lambda b: b.left)
-        return replace(found, left=max(found.left - self._promised[account], 0))
+        made, load = self._called.of(together), sum(_load(s, self.now) for s in together)
+        return min((_under(rate, made, load, self.now) for rate in rates), key=lambda b: b.left)
+
+    @cached_property
+    def _called(self) -> Called:
+        longest = max(rate.seconds for s in self.sources for rate in _long(s))
+        return Called.read(self.store, self.now - timedelta(seconds=longest))
 
 
-def _account(source: Source) -> str:
-    profile = source.access.profile if isinstance(source, OnTheWeb) else None
-    return profile.counted_as if profile else source.spec.name
+def _long(source: Source) -> list[Rate]:
+    """The limits of a day or longer."""
+    profile = profile_of(source)
+    return [rate for rate in profile.rates if rate.seconds >= _DAY] if profile else []
 
 
 def _under(rate: Rate, made: Sequence[tuple[datetime, int]], load: int, now: datetime) -> Budget:

@@ -7,16 +7,18 @@ here keeps the file in the home new.
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import dagster as dg
 from dagster import DagsterRunStatus
 
+from fundplatform.accounts import Called, profile_of, sharing, terms_of
 from fundplatform.automation.lateness import computed, loaded
 from fundplatform.clock import Clock
 from fundplatform.errors import WarehouseError
 from fundplatform.exposition import Measure, text, write
+from fundplatform.health import day_start
 from fundplatform.settings import Settings
 from fundplatform.sources.base import Source
 from fundplatform.storage.base import Store
@@ -24,6 +26,7 @@ from fundplatform.storage.base import Store
 Sample = tuple[dict[str, str], float]
 _LATEST = 200
 """Ended runs that are looked at for durations."""
+_TWO_DAYS = timedelta(days=2)
 _ENDED = [DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
 _STATUSES = [*_ENDED, DagsterRunStatus.QUEUED, DagsterRunStatus.STARTED]
 
@@ -37,7 +40,7 @@ select source, kind, state, sum(sessions) as sessions from ops.gaps
 where state in ('unfetched', 'vendor_missing', 'rejected') group by 1, 2, 3 order by 1, 2, 3
 """
 _VENDORS = """
-select source, state, score, requests_today, requests_quota from marts.source_state order by source
+select source, state, score from marts.source_state order by source
 """
 _HELD = """
 select s.name as source, sum(case when g.held then 1 else 0 end) as held
@@ -55,7 +58,7 @@ def measures(
     """All of them; what a warehouse that is not there yet would say is left out."""
     found = [*_runs(instance), *_freshness(instance, sources, now), _disk(settings)]
     with suppress(WarehouseError):
-        found += _warehouse(store)
+        found += [*_warehouse(store), *_calls(sources, store, now)]
     stamp = _gauge("written_timestamp_seconds", "When this was written.", [({}, now.timestamp())])
     return [*found, stamp]
 
@@ -131,12 +134,20 @@ def _vendors(rows: Sequence[dict[str, Any]]) -> Iterator[Measure]:
     yield _gauge("source_score", "Reliability of a source, 0-100.", of("score"))
     up: list[Sample] = [({"source": r["source"]}, r["state"] != "ERROR") for r in rows]
     yield _gauge("source_up", "0 while a source is down.", up)
-    yield _gauge("calls_today", "Requests sent on the vendor's day.", of("requests_today"))
-    left: list[Sample] = [
-        ({"source": r["source"]}, max(0, r["requests_quota"] - r["requests_today"]))
-        for r in rows
-        if r["requests_quota"] is not None
-    ]
+
+
+def _calls(sources: Sequence[Source], store: Store, now: datetime) -> Iterator[Measure]:
+    """Of each vendor's account, on the vendor's day."""
+    called, used, left = Called.read(store, now - _TWO_DAYS), list[Sample](), list[Sample]()
+    for source in sources:
+        if profile_of(source) is None:
+            continue
+        terms, label = terms_of(source, sources), {"source": source.spec.name}
+        start = day_start(now, terms.day_zone)
+        today = sum(n for at, n in called.of(sharing(source, sources)) if at >= start)
+        used.append((label, today))
+        left += [(label, max(0, terms.quota - today))] if terms.quota is not None else []
+    yield _gauge("calls_today", "Requests sent on the vendor's day, by its account.", used)
     yield _gauge("calls_left", "Requests that the vendor's daily quota still allows.", left)
 
 
