@@ -1,26 +1,31 @@
-"""What stands behind one number: constituents, prices, caps, actions, rules, payloads, code.
+"""What stands behind an index's session: names, prices, caps, actions, rules, payloads, code.
 
 In: the published warehouse and the payload archive. Out: titled frames and lines; printing them is
-`explain_cli.py`'s. Everything shown is read; what is computed again is only compared.
+`explain_cli.py`'s. Everything shown is read; what is computed again (`explain_sums.py`) is only
+compared. A metric is explained in `explain_metric.py`.
 """
 
 import importlib.metadata
-from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
 
 import polars as pl
 
-from fundplatform import calendars
+from fundplatform import calendars, explain_facts, explain_sums
 from fundplatform.assets.index_inputs import CUTOFF
 from fundplatform.errors import WarehouseError
 from fundplatform.explain_payloads import verified
-from fundplatform.finance import index, metrics
-from fundplatform.finance.index_definition import SHIPPED, IndexDefinition, load_definitions
+from fundplatform.finance import index
+from fundplatform.finance.index_definition import (
+    SHIPPED,
+    IndexDefinition,
+    Universe,
+    load_definitions,
+)
+from fundplatform.finance.rules import RULES_VERSION
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Store
-
-_TOLERANCE = 1e-12
 
 _SESSION = """
 select p.return_basis, p.state, p.session_return, l.level, l.drawdown, p.turnover,
@@ -30,64 +35,33 @@ left join indices.levels l using (index_name, session, return_basis)
 where p.index_name = ? and p.session = ? order by p.return_basis desc
 """
 _HELD = """
-select c.instrument_id, i.symbol, c.start_weight, c.instrument_return, c.contribution,
+select i.symbol, c.instrument_id, c.start_weight, c.instrument_return, c.contribution,
        c.drifted_weight, c.stale
 from indices.contributions c join catalog.instruments i using (instrument_id)
 where c.index_name = ? and c.session = ? and c.return_basis = 'price'
 order by c.contribution desc, i.symbol
 """
 _CHOSEN = """
-select c.instrument_id, i.symbol, c.rank, c.measure, c.target_weight
+select i.symbol, c.instrument_id, c.rank, c.measure, c.target_weight
 from indices.compositions c join catalog.instruments i using (instrument_id)
 where c.index_name = ? and c.session = ? order by c.rank, i.symbol
 """
+_REVIEWED = "select reviewed from indices.baskets where index_name = ? and session = ?"
 _CHANGES = """
 select i.symbol, c.change, c.reason, c.rank_before, c.rank_after, c.weight_before, c.weight_after
 from indices.composition_changes c join catalog.instruments i using (instrument_id)
 where c.index_name = ? and c.session = ? order by c.change, i.symbol
 """
 _BEFORE = "select max(session) as s from indices.levels where index_name = ? and session < ?"
-_PRICES = """
-select v.instrument_id, v.session, s.name as source, s.source_id, v.close, v.volume, v.adjustment,
-       v.warnings, r.payload_hash, r.fetched_at
-from prices.validated v
-join catalog.sources s using (source_id)
-left join raw.ohlcv r using (source_id, instrument_id, interval, quote, bar_open_at)
-where v.interval = '1d' and v.selected and v.session between ? and ?
-"""
-_CAPS = """
-select m.instrument_id, s.name as source, m.source_id, m.origin, m.session as measured_on,
-       m.known_at, m.market_cap, m.currency, m.scope, coalesce(r.payload_hash, h.payload_hash)
-       as payload_hash
-from catalog.market_caps m
-join catalog.sources s using (source_id)
-left join raw.market_caps r on m.origin = 'snapshot' and r.source_id = m.source_id
-    and r.instrument_id = m.instrument_id and r.known_at = m.known_at
-left join raw.shares h on m.origin = 'shares' and h.source_id = m.source_id
-    and h.instrument_id = m.instrument_id and h.known_at <= m.known_at
-    and h.measured_on = m.session
-where m.trusted and m.session <= ? and m.session >= ?
-"""
-_EXCLUDED = """
+_ABSENT = """
+select u.rank, i.symbol, u.measure, 'no_price' as excluded_by, 'no bar of it here' as reason
+from indices.unpriced u join catalog.instruments i using (instrument_id)
+where u.index_name = ? and u.session = ?
+union all
 select e.rank, i.symbol, e.measure, e.excluded_by, e.reason
 from indices.exclusions e join catalog.instruments i using (instrument_id)
-where e.index_name = ? and e.session = ? order by e.excluded_by, e.rank, i.symbol
+where e.index_name = ? and e.session = ?
 """
-_UNPRICED = """
-select u.rank, i.symbol, u.measure, 'no_price' as excluded_by, null as reason
-from indices.unpriced u join catalog.instruments i using (instrument_id)
-where u.index_name = ? and u.session = ? order by u.rank, i.symbol
-"""
-_SHARES = """
-select h.instrument_id, s.name as source, s.source_id, h.measured_on, h.known_at, h.shares,
-       h.payload_hash
-from raw.shares h join catalog.sources s using (source_id) where h.measured_on <= ?
-"""
-_ACTIONS = """
-select instrument_id, action, ex_date, ratio, amount, currency, known_at, source_id, reference
-from catalog.corporate_actions where ex_date between ? and ?
-"""
-_OLDEST_CAP_DAYS = 400
 
 
 @dataclass
@@ -102,10 +76,11 @@ class Explanation:
         if len(content):
             self.sections.append((title, content))
 
-    def check(self, title: str, holds: bool, text: str) -> str:
-        """A line that says whether something holds."""
-        self.holds &= holds
-        return f"{'ok   ' if holds else 'WRONG'} {title}: {text}"
+    def check(self, title: str, holds: bool | None, text: str) -> str:
+        """A line that says whether something holds; None: nobody can tell any more."""
+        self.holds &= holds is not False
+        mark = {True: "ok   ", False: "WRONG", None: "?    "}[holds]
+        return f"{mark} {title}: {text}"
 
 
 def explain_index(store: Store, settings: Settings, name: str, session: date) -> Explanation:
@@ -114,97 +89,135 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
     Raises:
         WarehouseError: The index has no such session.
     """
+    rows = _session_rows(store, name, session)
+    definition = index_definition(settings, name)
+    by = _cutoff(definition, session)
+    found = Explanation()
+    found.add("Session", _session(rows, name, session, by))
+    found.add(
+        "Returns and levels", rows.select("return_basis", "session_return", "level", "drawdown")
+    )
+    before = store.query(_BEFORE, [name, session])["s"][0] or session
+    held = store.query(_HELD, [name, session])
+    chosen = store.query(_CHOSEN, [name, session])
+    ids = pl.concat([chosen["instrument_id"], held["instrument_id"]]).unique(maintain_order=True)
+    names = ids.to_list()
+    only = definition.universe.sources if definition else ()
+    bars = explain_facts.bars(store, before, session, names)
+    held = _priced(held, bars, explain_facts.chosen(bars, only), session)
+    found.add("Earned by what was held since the close before", held)
+    found.add(_title(store, name, session), chosen)
+    found.add("Entered and left", store.query(_CHANGES, [name, session]))
+    absent = store.query(_ABSENT, [name, session] * 2).sort("excluded_by", "rank", "symbol")
+    found.add("Would rank, and could not be chosen", absent)
+    payloads = [(explain_facts.chosen(bars, only), "ohlcv")]
+    payloads += _measured(found, store, session, before, names, by)
+    base = definition.currency if definition else "USD"
+    away = sorted(set(held["quote"].drop_nulls().unique()) - {base})
+    rates, fixings = explain_facts.rates(store, (before, session), away, base)
+    found.add("Exchange rates in force", rates)
+    payloads.append((fixings, "fx"))
+    found.add("Payloads", verified(store, settings, payloads, found.check))
+    found.add(
+        "Rules and code",
+        [
+            *_rules(definition, name),
+            *code(rows, f"index method {index.METHOD_VERSION}"),
+            f"rules of bars: version {RULES_VERSION}; prices.rejected has what they refused",
+        ],
+    )
+    held = held.join(rates, left_on="quote", right_on="currency", how="left", maintain_order="left")
+    again = explain_sums.of_index(found.check, rows, held, store, (name, session), before, base)
+    found.add("Computed again", again)
+    return found
+
+
+def _session_rows(store: Store, name: str, session: date) -> pl.DataFrame:
     rows = store.query(_SESSION, [name, session])
     if rows.is_empty():
         known = store.query("select min(session) a, max(session) b from indices.performance "
                             "where index_name = ?", [name])  # fmt: skip
         span = f"it has {known['a'][0]} to {known['b'][0]}" if known["a"][0] else "no such index"
         raise WarehouseError(name, f"nothing is stored for {session}; {span}", "Name another one")
-    found = Explanation()
-    found.add("Session", rows)
-    before = store.query(_BEFORE, [name, session])["s"][0] or session
-    held = store.query(_HELD, [name, session])
-    chosen = store.query(_CHOSEN, [name, session])
-    prices = store.query(_PRICES, [before, session])
-    found.add("Earned by what was held since the close before", _priced(held, prices, session))
-    found.add("Chosen at this close", chosen)
-    found.add("Entered and left", store.query(_CHANGES, [name, session]))
-    for sql in (_UNPRICED, _EXCLUDED):
-        found.add("Would rank, and could not be chosen", store.query(sql, [name, session]))
-    ids = pl.concat([held["instrument_id"], chosen["instrument_id"]]).unique()
-    definition = _definition(settings, name)
-    by = _cutoff(definition, session)
-    caps = _latest(store.query(_CAPS, [session, _back(session)]), ids, by)
-    shares = _latest(store.query(_SHARES, [session]), ids, by)
+    return rows
+
+
+def _session(rows: pl.DataFrame, name: str, session: date, by: datetime | None) -> list[str]:
+    """What is the same on every basis, line by line."""
+    one = rows.row(0, named=True)
+    state = f"{one['state']}, provisional" if one["provisional"] else one["state"]
+    turnover = "none" if one["turnover"] is None else f"{one['turnover']:.10g}"
+    lines = [
+        f"{name} on {session}: {state}",
+        f"constituents: {one['n_constituents']} of {one['n_target']}",
+        f"one-way turnover at the close: {turnover}",
+    ]
+    if by:
+        lines.append(f"chosen by what was known until {by:%Y-%m-%d %H:%M} UTC")
+    return lines + [f"note: {part}" for part in (one["note"] or "").split("; ") if part]
+
+
+def _title(store: Store, name: str, session: date) -> str:
+    """Between reviews nobody is chosen: what is held has drifted."""
+    reviewed = store.query(_REVIEWED, [name, session])["reviewed"].to_list()
+    if reviewed == [False]:
+        return "Held on after this close; rank and measure are of the last review"
+    return "Chosen at this close"
+
+
+def _priced(
+    held: pl.DataFrame, bars: pl.DataFrame, chosen: pl.DataFrame, session: date
+) -> pl.DataFrame:
+    """The names held with their close, and the close before of the same source."""
+    today = chosen.filter(pl.col("session") == session)
+    earlier = bars.filter(pl.col("session") < session).sort("session")
+    own = earlier.join(today, on=["instrument_id", "source_id"], how="semi")
+    before = own.group_by("instrument_id").agg(close_before=pl.col("close").last())
+    # Without a bar of the session: whatever is there.
+    other = earlier.group_by("instrument_id").agg(last_close=pl.col("close").last())
+    shown = held.join(
+        today.select(
+            "instrument_id", "close", "quote", "adjustment", "warnings", "source", "payload_hash"
+        ),
+        on="instrument_id", how="left", maintain_order="left",
+    )  # fmt: skip
+    for more in (before, other):
+        shown = shown.join(more, on="instrument_id", how="left", maintain_order="left")
+    return shown.select(
+        "symbol", "start_weight", pl.coalesce("close_before", "last_close").alias("close_before"),
+        "close", "quote", "adjustment", "instrument_return", "contribution", "drifted_weight",
+        "stale", "warnings", "source", "payload_hash", "instrument_id",
+    )  # fmt: skip
+
+
+def _measured(
+    found: Explanation,
+    store: Store,
+    session: date,
+    before: date,
+    names: Sequence[int],
+    by: datetime | None,
+) -> list[tuple[pl.DataFrame, str]]:
+    """Caps, counts and actions; what of it has payloads."""
+    caps = explain_facts.caps(store, session, names, by)
+    shares = explain_facts.shares(store, session, names, by)
     found.add("Market caps in force", caps)
     found.add("Shares outstanding, as filed", shares)
-    actions = store.query(_ACTIONS, [_after(before), session])
-    found.add("Corporate actions", actions.filter(pl.col("instrument_id").is_in(ids.to_list())))
-    used = prices.filter(pl.col("instrument_id").is_in(ids.to_list()))
-    snapshots = caps.filter(pl.col("origin") == "snapshot")
-    payloads = [(used, "ohlcv"), (snapshots, "market_caps"), (shares, "shares")]
-    found.add("Payloads", verified(store, settings, payloads, found.check))
-    found.add(
-        "Rules and code",
-        [*_rules(definition, name), *_code(rows, f"index method {index.METHOD_VERSION}")],
-    )
-    found.add("Computed again", _again(found, rows, held, store, name, before))
-    return found
-
-
-def _priced(held: pl.DataFrame, prices: pl.DataFrame, session: date) -> pl.DataFrame:
-    """The names held with their close now and before, and the source of it."""
-    today = prices.filter(pl.col("session") == session).select(
-        "instrument_id", "close", "source", "warnings", "payload_hash"
-    )
-    earlier = prices.filter(pl.col("session") < session).sort("session")
-    before = earlier.group_by("instrument_id").agg(close_before=pl.col("close").last())
-    return held.join(today, on="instrument_id", how="left", maintain_order="left").join(
-        before, on="instrument_id", how="left", maintain_order="left"
-    )
-
-
-def _latest(rows: pl.DataFrame, ids: pl.Series, by: datetime | None) -> pl.DataFrame:
-    """Of each name the newest row that was known by then."""
-    own = rows.filter(pl.col("instrument_id").is_in(ids.to_list()))
-    if by is not None:
-        own = own.filter(pl.col("known_at") <= by)
-    return own.sort("instrument_id", "known_at").unique(
-        "instrument_id", keep="last", maintain_order=True
-    )
-
-
-def _again(
-    found: Explanation,
-    rows: pl.DataFrame,
-    held: pl.DataFrame,
-    store: Store,
-    name: str,
-    before: date,
-) -> list[str]:
-    """The session's return from its contributions, its level from the level before."""
-    price = rows.filter(pl.col("return_basis") == "price")
-    value, level = price["session_return"][0], price["level"][0]
-    if value is None:
-        return [f"no return: state {price['state'][0]}"]
-    total = float(held["contribution"].sum())
-    lines = [
-        found.check("sum of contributions", abs(total - value) <= _TOLERANCE, f"{total!r}"),
-        found.check(
-            "sum of weights", abs(float(held["start_weight"].sum()) - 1) <= _TOLERANCE, "1"
-        ),
+    measured = pl.concat([caps["measured_on"], shares["measured_on"], pl.Series([before])])
+    oldest = measured.sort().to_list()[0]
+    actions = explain_facts.actions(store, oldest, session, names)
+    # Splits since a cap was measured change it; of others only those of this session are of use.
+    counts = pl.col("action").is_in(["split", "stock_dividend"]) | (pl.col("ex_date") > before)
+    found.add("Corporate actions", actions.filter(counts))
+    return [
+        (caps.filter(pl.col("origin") == "snapshot"), "market_caps"),
+        (shares, "shares"),
+        (actions.filter(counts), "corporate_actions"),
     ]
-    sql = "select level from indices.levels where index_name = ? and session = ? and " \
-          "return_basis = 'price'"  # fmt: skip
-    last = store.query(sql, [name, before])["level"]
-    if level is not None and len(last):
-        chained = float(last[0]) * (1 + value)
-        text = f"{last[0]!r} x (1 + {value!r}) = {chained!r}"
-        lines.append(found.check("level", abs(chained / level - 1) <= 4 * _TOLERANCE, text))
-    return lines
 
 
-def _definition(settings: Settings, name: str) -> IndexDefinition | None:
+def index_definition(settings: Settings, name: str) -> IndexDefinition | None:
+    """The definition as it is now; None where there is none any more."""
     known = load_definitions(SHIPPED)
     if settings.indices.is_dir():
         known += load_definitions(settings.indices)
@@ -220,67 +233,32 @@ def _cutoff(definition: IndexDefinition | None, session: date) -> datetime | Non
 
 
 def _rules(own: IndexDefinition | None, name: str) -> list[str]:
-    """The definition as it is now, key by key."""
+    """The definition as it is now: every key that is not left at its default."""
     if own is None:
         return [f"the definition of {name} is no longer there"]
-    return [f"{key}: {value}" for key, value in _keys(own)]
+    lines = [f"{key}: {value}" for key, value in _stated(own)]
+    return ["the definition as it is now; keys that are not named have their default", *lines]
 
 
-def _keys(definition: IndexDefinition) -> list[tuple[str, object]]:
-    keys = [(f.name, getattr(definition, f.name)) for f in fields(definition)]
-    return [(k, f"{len(v)} lines" if k == "issuers" else v) for k, v in keys if v not in (None, ())]
+def _stated(own: IndexDefinition | Universe, prefix: str = "") -> Iterator[tuple[str, object]]:
+    for f in fields(own):
+        value = getattr(own, f.name)
+        if isinstance(value, Universe):
+            yield from _stated(value, f"{f.name}.")
+        elif isinstance(value, Mapping):
+            if value:
+                shown = f"{len(value)} symbols" if f.name == "issuers" else dict(value)
+                yield f"{prefix}{f.name}", shown
+        elif f.default is MISSING or value != f.default:
+            shown = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+            yield f"{prefix}{f.name}", shown
 
 
-def _code(rows: pl.DataFrame, method: str) -> list[str]:
+def code(rows: pl.DataFrame, method: str) -> list[str]:
+    """The version of the code, and the run that stored the rows."""
     version = importlib.metadata.version("fundplatform")
-    made = f"stored by run {rows['run_id'][0]} at {rows['recorded_from'][0]}"
-    return [f"code: fundplatform {version}, {method}", made]
-
-
-def _back(session: date) -> date:
-    return date.fromordinal(session.toordinal() - _OLDEST_CAP_DAYS)
-
-
-def _after(session: date) -> date:
-    return date.fromordinal(session.toordinal() + 1)
-
-
-_METRIC = """
-select m.*, i.symbol, i.asset_class, i.market, i.quote
-from funds.metrics m join catalog.instruments i using (instrument_id)
-where i.symbol = ? and m.session = ? and m.frame = ? order by i.instrument_id, m.return_basis
-"""
-
-
-def explain_metric(
-    store: Store, settings: Settings, symbol: str, session: date, frame: str
-) -> Explanation:
-    """All behind a metric: its base, its prices, what was paid, its payloads.
-
-    Raises:
-        WarehouseError: No such metric is stored.
-    """
-    rows = store.query(_METRIC, [symbol, session, frame])
-    if rows.is_empty():
-        raise WarehouseError(
-            symbol,
-            f"no metrics of frame {frame} are stored for {session}",
-            "Older history is kept at month ends; frames are 1M 3M 6M YTD 1Y 3Y 5Y 10Y ALL",
-        )
-    found = Explanation()
-    found.add("Metric", rows)
-    ids = rows["instrument_id"].unique()
-    start = min((d for d in rows["base_session"].to_list() if d), default=session)
-    prices = store.query(_PRICES, [start, session])
-    own = prices.filter(pl.col("instrument_id").is_in(ids.to_list())).sort("session")
-    found.add("First and last prices", pl.concat([own.head(3), own.tail(3)]).unique(
-        maintain_order=True))  # fmt: skip
-    by_source = own.group_by("source", "adjustment").agg(
-        pl.len().alias("prices"), first=pl.col("session").min(), last=pl.col("session").max()
-    )
-    found.add("Prices by source", by_source.sort("source"))
-    actions = store.query(_ACTIONS, [_after(start), session])
-    found.add("Corporate actions", actions.filter(pl.col("instrument_id").is_in(ids.to_list())))
-    found.add("Payloads", verified(store, settings, [(own, "ohlcv")], found.check))
-    found.add("Code", _code(rows, f"metrics method {metrics.METHOD_VERSION}"))
-    return found
+    at = rows["recorded_from"][0]
+    return [
+        f"code: fundplatform {version}, {method}",
+        f"stored by run {rows['run_id'][0]} at {at:%Y-%m-%d %H:%M:%S} UTC",
+    ]

@@ -6,13 +6,17 @@ import click
 import polars as pl
 
 from fundplatform.command_line import DAY, open_warehouse, terminal
-from fundplatform.explain import Explanation, explain_index, explain_metric
+from fundplatform.explain import Explanation, explain_index
+from fundplatform.explain_metric import explain_metric
 from fundplatform.settings import Settings
 from fundplatform.summary import frame_table
 
 _WIDTH = 200
 # Few rows of more columns do not fit beside their names: they are shown upright.
 _BROAD, _FEW = 12, 2
+# As many figures of a hash as the list of payloads shows.
+_HASH = 16
+_LARGE = 1e9
 
 
 @click.group()
@@ -73,9 +77,18 @@ def _upright(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def _exact(frame: pl.DataFrame) -> pl.DataFrame:
-    """Floats to ten figures: four decimals would hide what is explained."""
+    """Floats to ten figures, for four decimals would hide what is explained; large ones grouped."""
+
+    def told(value: float | None) -> str | None:
+        if value is None:
+            return None
+        return f"{value:,.0f}" if abs(value) >= _LARGE else f"{value:,.10g}"
+
     floats = [n for n, t in frame.schema.items() if t.is_float()]
+    instants = [n for n, t in frame.schema.items() if t == pl.Datetime]
+    hashes = [n for n in frame.columns if n == "payload_hash"]
     return frame.with_columns(
-        pl.Series(n, [None if v is None else f"{v:.10g}" for v in frame[n].to_list()], pl.String)
-        for n in floats
-    )
+        *(pl.Series(n, [told(v) for v in frame[n].to_list()], pl.String) for n in floats),
+        *(pl.col(n).dt.to_string("%Y-%m-%d %H:%M") for n in instants),
+        *(pl.col(n).str.head(_HASH) for n in hashes),
+    ).drop(*(n for n in ("source_id",) if n in frame.columns))

@@ -4,7 +4,7 @@ In: rows with source_id and payload_hash. Out: a line per payload. Nothing is fe
 """
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ def verified(
     store: Store,
     settings: Settings,
     used: Iterable[tuple[pl.DataFrame, str]],
-    check: Callable[[str, bool, str], str],
+    check: Callable[[str, bool | None, str], str],
 ) -> list[str]:
     """A line per payload: verified, no longer the same, unknown, or not kept here.
 
@@ -42,6 +42,7 @@ def verified(
         for source, digest in rows.select("source_id", "payload_hash").drop_nulls().rows()
     }
     known = {(r["source_id"], r["kind"], r["payload_hash"]): r for r in _known(store)}
+    loaded = {digest for _, _, digest in known}
     lines = []
     for key in sorted(wanted):
         row = known.get(key)
@@ -49,7 +50,7 @@ def verified(
             lines.append(check(key[2][:16], False, f"{key[1]}: it is not in raw.payloads"))
             continue
         title = f"{row['source']} {row['kind']} {row['payload_hash'][:16]} {row['name']}"
-        holds, text = _held(settings, row["source"], row["name"], key[2], int(row["bytes"]))
+        holds, text = _held(settings, row, loaded)
         lines.append(check(title, holds, text))
     wrong = [line for line in lines if line.startswith("WRONG")]
     rest = [line for line in lines if not line.startswith("WRONG")]
@@ -61,20 +62,33 @@ def _known(store: Store) -> list[dict[str, Any]]:
     return store.query(_KNOWN).to_dicts()
 
 
-def _held(settings: Settings, source: str, name: str, digest: str, size: int) -> tuple[bool, str]:
+def _held(
+    settings: Settings, row: Mapping[str, Any], loaded: Collection[str]
+) -> tuple[bool | None, str]:
+    """Whether the bytes are those of then; None where they are not kept."""
+    source, name, digest, size = (row[n] for n in ("source", "name", "payload_hash", "bytes"))
     bodies = Bodies(settings.payloads / "archive" / "bodies")
     if (bodies.folder / digest[:2] / f"{digest}.zst").exists():
         try:
-            bodies.get(digest, size)
+            bodies.get(digest, int(size))
         except SourceError as error:
             return False, str(error)
         return True, "SHA-256 verified in the payload archive"
     path = settings.drop / source / name
-    if path.is_file():
-        if file_hash(path) == digest:
-            return True, "SHA-256 verified in the drop folder"
-        return True, "the file in the drop folder has other bytes now; these are not kept"
-    return True, "its bytes are not kept here"
+    if not path.is_file():
+        return None, "its bytes are not kept here"
+    now = file_hash(path)
+    if now == digest:
+        return True, "SHA-256 verified in the drop folder"
+    if now in loaded:
+        return (
+            None,
+            f"a later version of the file was loaded ({now[:16]}); these bytes are not kept",
+        )
+    return False, (
+        f"the file in the drop folder was changed, and not loaded since: it has SHA-256 {now[:16]} "
+        "now. Put the bytes back, or load what it says: fundplatform backfill"
+    )
 
 
 def file_hash(path: Path) -> str:

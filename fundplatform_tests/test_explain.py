@@ -10,8 +10,8 @@ import pytest
 
 from fundplatform import tables
 from fundplatform.errors import WarehouseError
-from fundplatform.explain import Explanation, explain_index, explain_metric
-from fundplatform.explain_cli import show
+from fundplatform.explain import Explanation, explain_index
+from fundplatform.explain_metric import explain_metric
 from fundplatform.settings import Settings
 from fundplatform.sources.web.bodies import Bodies
 from fundplatform.sources.web.profile import Reply
@@ -22,7 +22,9 @@ from fundplatform_tests.storage.marts import DATABASES, bar, chosen, filled, row
 D1, D2 = date(2024, 1, 3), date(2024, 1, 4)
 BODY = b"date,close\n2024-01-04,102\n"
 HASH = hashlib.sha256(BODY).hexdigest()
+LATER = BODY.replace(b"102", b"103")
 NOW = datetime(2024, 1, 5, tzinfo=UTC)
+COUNTED = datetime(2023, 12, 2, tzinfo=UTC)
 SYMBOLS = {1: "A", 2: "C"}
 CLOSES = {(1, D1): 102.0, (1, D2): 102.0, (2, D1): 24.0, (2, D2): 22.8}
 KEY = {"index_name": "us_top_100_equal"}
@@ -44,6 +46,7 @@ CONTENT = [
         tables.PAYLOADS,
         {"kind": "ohlcv", "payload_hash": HASH, "name": "day.csv", "bytes": len(BODY)},
         {"kind": "ohlcv", "payload_hash": "gone", "name": "old.csv", "bytes": 3},
+        {"kind": "ohlcv", "payload_hash": hashlib.sha256(LATER).hexdigest(), "name": "day.csv"},
     ),
     rows(
         tables.PERFORMANCE,
@@ -119,9 +122,17 @@ def test_an_index_session_and_its_sums(store: Store, settings: Settings) -> None
     assert actions.select("action", "amount").rows() == [("dividend", 1.0)]
     assert "SHA-256 verified in the payload archive" in lines(found, "Payloads")
     assert "old.csv: its bytes are not kept here" in lines(found, "Payloads")
-    assert "weighting: equal" in lines(found, "Rules and code")
+    assert "? " in next(t for t in section(found, "Payloads") if "old.csv" in t)
+    assert "universe.securities: us_common" in lines(found, "Rules and code")
     assert "index method" in lines(found, "Rules and code")
-    assert "1000.0 x (1 + -0.025) = 975.0" in lines(found, "Computed again")
+    assert lines(found, "Computed again").splitlines() == [
+        "ok    sum of weights: 1.0",
+        "ok    returns of the names: 2 of 2 are close / close before - 1",
+        "ok    sum of contributions, price: -0.025",
+        "ok    level, price: 1000.0 x (1 + -0.025) = 975.0",
+    ]
+    assert lines(found, "Session").splitlines()[0] == f"us_top_100_equal on {D2}: ok"
+    assert "chosen by what was known until 2024-01-05 01:00 UTC" in lines(found, "Session")
     assert found.holds
 
 
@@ -135,7 +146,8 @@ def test_a_changed_byte_a_wrong_sum_and_an_unknown_payload_are_seen(
     archived(settings).unlink()
     with store.transaction(Stamp("r2", NOW)) as writer:
         table, frame = next(c for c in CONTENT if c[0] is tables.CONTRIBUTIONS)
-        writer.write(table, frame.with_columns(contribution=pl.lit(-0.02)), WHOLE)
+        wrong = {"contribution": pl.lit(-0.02), "instrument_return": pl.lit(0.01)}
+        writer.write(table, frame.with_columns(**wrong), WHOLE)
         _, level = next(c for c in CONTENT if c[0] is tables.LEVELS)
         writer.write(tables.LEVELS, level.with_columns(level=pl.lit(990.0)), WHOLE)
         bars = next(c for c in CONTENT if c[0] is tables.OHLCV)[1]
@@ -145,9 +157,80 @@ def test_a_changed_byte_a_wrong_sum_and_an_unknown_payload_are_seen(
     store.publish()
     found = explain_index(store, settings, "us_top_100_equal", D2)
     again = lines(found, "Computed again")
-    assert "WRONG sum of contributions: -0.04" in again
-    assert "WRONG level" in again
+    assert "WRONG sum of contributions, price: -0.04" in again
+    assert "WRONG returns of the names: 0 of 2 are close / close before - 1; not A, C" in again
+    assert "WRONG level, price" in again
     assert "it is not in raw.payloads" in lines(found, "Payloads")
+
+
+def test_a_file_in_the_drop_folder_that_was_changed_is_wrong_until_it_is_loaded(
+    store: Store, settings: Settings
+) -> None:
+    path = settings.drop / "files" / "day.csv"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(BODY)
+    found = explain_index(store, settings, "us_top_100_equal", D2)
+    assert "day.csv: SHA-256 verified in the drop folder" in lines(found, "Payloads")
+    assert found.holds
+    path.write_bytes(LATER)
+    found = explain_index(store, settings, "us_top_100_equal", D2)
+    assert "a later version of the file was loaded" in lines(found, "Payloads")
+    assert found.holds
+    path.write_bytes(BODY.replace(b"102", b"104"))
+    found = explain_index(store, settings, "us_top_100_equal", D2)
+    first, _ = section(found, "Payloads")
+    assert first.startswith("WRONG files ohlcv")
+    assert "was changed, and not loaded since" in first
+    assert not found.holds
+
+
+def test_rates_caps_and_actions_of_the_names_are_shown(store: Store, settings: Settings) -> None:
+    """C in pence, a split since its count, and a session between two reviews."""
+    pound = {"instrument_id": 9, "symbol": "GBP", "quote": "USD", "asset_class": "fx"}
+    bars = next(c for c in CONTENT if c[0] is tables.VALIDATED)[1]
+    pence = pl.when(pl.col("instrument_id") == 2).then(pl.lit("GBp")).otherwise("quote")
+    cap = {
+        "instrument_id": 2, "session": date(2023, 12, 1), "known_at": COUNTED, "market_cap": 9e9,
+        "currency": "USD", "origin": "snapshot", "trusted": True,
+    }  # fmt: skip
+    split = {"instrument_id": 2, "action": "split", "ex_date": date(2023, 12, 15), "ratio": 2.0}
+    with store.transaction(Stamp("r2", NOW)) as writer:
+        for table, *stated in (
+            (
+                tables.OBSERVATIONS,
+                {"instrument_id": 9, "session": D1, "vintage": D1, "value": 1.25},
+                {"instrument_id": 9, "session": D2, "vintage": D2, "value": 1.20},
+            ),
+            (tables.BASKETS, {**KEY, "session": D2, "reviewed": False}),
+            (tables.COMPOSITIONS, {**KEY, "session": D2, "instrument_id": 2, "rank": 1}),
+            (tables.CAPS, cap),
+            (tables.ACTIONS, split),
+        ):
+            writer.write(*rows(table, *stated), WHOLE)
+        known = next(c for c in CONTENT if c[0] is tables.INSTRUMENTS)[1]
+        writer.write(
+            tables.INSTRUMENTS, pl.concat([known, rows(tables.INSTRUMENTS, pound)[1]]), WHOLE
+        )
+        writer.write(tables.VALIDATED, bars.with_columns(quote=pence), WHOLE)
+    store.publish()
+    found = explain_index(store, settings, "us_top_100_equal", D2)
+    titled = dict(found.sections)
+    rates, caps, actions = (
+        titled[t] for t in ("Exchange rates in force", "Market caps in force", "Corporate actions")
+    )
+    assert isinstance(rates, pl.DataFrame)
+    # 1.25 dollars a pound and 1.20 the day after: a penny is 0.0125, then 0.012.
+    assert rates.rows() == [("GBp", "USD", 0.0125, 0.012, D2)]
+    assert isinstance(caps, pl.DataFrame)
+    assert caps.select("symbol", "market_cap", "measured_on").rows() == [
+        ("C", 9e9, date(2023, 12, 1))
+    ]
+    assert isinstance(actions, pl.DataFrame)
+    assert actions.select("symbol", "action", "ratio").rows() == [("C", "split", 2.0)]
+    assert "Held on after this close; rank and measure are of the last review" in titled
+    # 22.8 x 0.012 / (24 x 0.0125) - 1 is -0.088; stored is -0.05, as if there were no rates.
+    told = "WRONG returns of the names: 1 of 2 are close / close before - 1, in USD; not C"
+    assert told in lines(found, "Computed again")
 
 
 def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> None:
@@ -157,6 +240,9 @@ def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> No
     ]  # fmt: skip
     assert "metrics method" in lines(found, "Code")
     assert "index method" not in lines(found, "Code")
+    assert lines(found, "Computed again") == (
+        "ok    total return, price: 102.0 x 1.0 / 102.0 - 1 = 0.0"
+    )
     assert found.holds
     with pytest.raises(WarehouseError, match="it has 2024-01-03 to 2024-01-04"):
         explain_index(store, settings, "us_top_100_equal", date(2030, 1, 1))
@@ -166,31 +252,23 @@ def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> No
         explain_metric(store, settings, "A", D2, "2M")
 
 
-def test_few_broad_rows_stand_upright(capsys: pytest.CaptureFixture[str]) -> None:
-    """Fourteen columns beside each other would cut every number off."""
-    found = Explanation()
-    broad = {"basis": ["gross_total", "price"], **{f"c{n}": [n / 3, n / 7] for n in range(1, 14)}}
-    found.add("Metric", pl.DataFrame(broad))
-    show(found, 0)
-    told = [line.split() for line in capsys.readouterr().out.splitlines()]
-    assert ["column", "value", "1", "value", "2"] in told
-    assert ["basis", "gross_total", "price"] in told
-    assert ["c1", "0.3333333333", "0.1428571429"] in told
-
-
-def test_what_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    from click.exceptions import Exit
-
-    found = Explanation()
-    found.add("Prices", pl.DataFrame({"symbol": ["A", "B"], "close": [1 / 3, 2.0]}))
-    found.add("Empty", [])
-    found.add("Checked", [found.check("sum", True, "1")])
-    show(found, 1)
-    told = capsys.readouterr().out
-    assert "Prices (1 more)" in told
-    assert "0.3333333333" in told
-    assert "Empty" not in told
-    assert "ok    sum: 1" in told
-    found.check("sum", False, "2")
-    with pytest.raises(Exit):
-        show(found, 0)
+@pytest.mark.parametrize(
+    ("stored", "ratio", "line"),
+    [
+        (0.5, None, "WRONG total return, price: 102.0 x 1.0 / 102.0 - 1 = 0.0"),
+        (1.0, 2.0, "ok    total return, price: 102.0 x 2.0 / 102.0 - 1 = 1.0"),
+    ],
+)
+def test_a_metric_is_computed_again(
+    store: Store, settings: Settings, stored: float, ratio: float | None, line: str
+) -> None:
+    metric = next(c for c in CONTENT if c[0] is tables.METRICS)[1]
+    split = {"instrument_id": 1, "action": "split", "ex_date": D2, "ratio": ratio}
+    with store.transaction(Stamp("r2", NOW)) as writer:
+        writer.write(tables.METRICS, metric.with_columns(total_return=pl.lit(stored)), WHOLE)
+        if ratio:
+            writer.write(*rows(tables.ACTIONS, split), WHOLE)
+    store.publish()
+    found = explain_metric(store, settings, "A", D2, "1M")
+    assert lines(found, "Computed again") == line
+    assert found.holds == line.startswith("ok")
