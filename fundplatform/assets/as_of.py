@@ -209,6 +209,7 @@ def _years(first: date, last: date) -> Iterator[Window]:
 
 def _tests(table: Table, part: Slice) -> list[pl.Expr]:
     tests = [pl.col(n) == v for n, v in part.where.items()]
+    tests += [pl.col(n).is_in(list(v)) for n, v in part.among.items()]
     if table.partition and part.first:
         tests.append(pl.col(table.partition) >= part.first)
     if table.partition and part.last:

@@ -137,3 +137,29 @@ def session_returns(performance: pl.DataFrame) -> dict[date, dict[str, float]]:
     for session, name, value in known.select("session", "index_name", "session_return").iter_rows():
         found.setdefault(session, {})[f"{name} session_return"] = value
     return found
+
+
+def noted_sessions(performance: pl.DataFrame, words: str, what: str) -> dict[str, Any]:
+    """Metadata of the sessions whose note has these words; empty where none has.
+
+    Args:
+        performance: Rows of indices.performance; the price basis is counted.
+        words: What the notes are told by.
+        what: What these sessions are, for people.
+    """
+    has = pl.col("note").str.contains(words, literal=True).fill_null(value=False)
+    rows = performance.filter(has, pl.col("return_basis") == "price").sort("session")
+    if rows.is_empty():
+        return {}
+    by_index = rows.group_by("index_name", maintain_order=True).agg(
+        sessions=pl.len(),
+        first=pl.col("session").first().cast(pl.String),
+        last=pl.col("session").last().cast(pl.String),
+        last_note=pl.col("note").last(),
+    )
+    shown = by_index.sort("index_name").head(_SHOWN_DOUBTS)
+    table = [dg.TableRecord(row) for row in shown.iter_rows(named=True)]
+    return {
+        f"sessions {what}": rows.height,
+        f"indices {what}": dg.MetadataValue.table(table),
+    }

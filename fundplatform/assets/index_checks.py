@@ -1,6 +1,7 @@
 """Asset checks of the indices: the identities of `finance/index/identities.py`, blocking.
 
-They judge what a run wrote to its range; levels are judged whole, as they are written.
+Old caps and sessions before the first profiles are warnings, told by the notes. All judge what a
+run wrote to its range; levels are judged whole, as they are written.
 """
 
 from collections.abc import Mapping
@@ -9,6 +10,8 @@ from typing import Any
 import dagster as dg
 import polars as pl
 
+from fundplatform.assets.describe import noted_sessions
+from fundplatform.assets.profiled import NO_PROFILES, REMEDY
 from fundplatform.finance.index import identities
 from fundplatform.finance.index.notes import OLD_CAPS
 from fundplatform.finance.rules.aggregates import index_whole, usual
@@ -22,8 +25,8 @@ _LEVELS = dg.AssetKey(["indices", "levels"])
 
 
 def index_checks() -> list[dg.AssetChecksDefinition]:
-    """The identities of every session, and those of levels; and how old caps are."""
-    return [_sessions(), _chains(), _caps()]
+    """The identities of every session, and those of levels; and the warnings beside them."""
+    return [_sessions(), _chains(), _caps(), _profiles()]
 
 
 def _sessions() -> dg.AssetChecksDefinition:
@@ -104,17 +107,33 @@ def _caps() -> dg.AssetChecksDefinition:
 
 def age_of_caps(performance: pl.DataFrame) -> dg.AssetCheckResult:
     """A warning with the sessions of each index that rest on old caps, and the last note."""
-    noted = pl.col("note").str.contains(OLD_CAPS, literal=True).fill_null(value=False)
-    old = performance.filter(noted, pl.col("return_basis") == "price").sort("session")
-    by_index = old.group_by("index_name", maintain_order=True).agg(
-        sessions=pl.len(), last=pl.col("session").last().cast(pl.String), note=pl.col("note").last()
+    told = noted_sessions(performance, OLD_CAPS, "on old caps")
+    return dg.AssetCheckResult(passed=not told, severity=dg.AssetCheckSeverity.WARN, metadata=told)
+
+
+def _profiles() -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        name="profiles_known",
+        asset=_PERFORMANCE,
+        description="By each cutoff the sectors and countries that an index filters by were known.",
+        pool="warehouse",
     )
-    records = [dg.TableRecord(row) for row in by_index.head(_SHOWN).iter_rows(named=True)]
-    table = {"indices": dg.MetadataValue.table(records)} if records else {}
+    def check(performance: pl.DataFrame) -> dg.AssetCheckResult:
+        return profiles_known(performance)
+
+    return check
+
+
+def profiles_known(performance: pl.DataFrame) -> dg.AssetCheckResult:
+    """A warning where hardly any profile was known by the cutoffs, and the line to write."""
+    told = noted_sessions(performance, NO_PROFILES, "without profiles")
+    if not told:
+        return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN)
     return dg.AssetCheckResult(
-        passed=old.is_empty(),
+        passed=False,
         severity=dg.AssetCheckSeverity.WARN,
-        metadata={"sessions on old caps": old.height, **table},
+        description=REMEDY,
+        metadata={**told, "what to do": REMEDY},
     )
 
 

@@ -14,6 +14,7 @@ from fundplatform import calendars, tables
 from fundplatform.assets import index_caps, universe
 from fundplatform.assets.membership import inside, kept_out, membership
 from fundplatform.assets.missing_bars import ours
+from fundplatform.assets.profiled import lacking, noted
 from fundplatform.assets.series import price_returns
 from fundplatform.finance import index
 from fundplatform.finance.adjustment import newest_sessions
@@ -180,8 +181,9 @@ def one_index(
         # Without a single dividend known, a total return would be a price return by another name.
         paid = replace(paid, income=False)
     barred = kept_out(found, closes)
+    lacks = lacking(definition, known.instruments, known.profiles, returns, closes, first, last)
     left = universe.left_out(definition, known.instruments, prices, returns, first, last, rates)
-    return index.build(
+    result = index.build(
         definition,
         own,
         sessions,
@@ -198,7 +200,9 @@ def one_index(
                 returns,
                 [s for s in sessions if first - timedelta(days=_LONGEST_CLOSURE) <= s <= last],
             ),
-            allowed=_allowed(definition, known, names, sessions, parents or {}),
+            allowed=universe.allowed(
+                definition, known.tiers, known.state, names, sessions, parents or {}
+            ),
             barred=barred,
             left_out=inside(pl.concat([left, unrated]), barred, sessions).join(
                 names, on="instrument_id", how="semi"
@@ -207,6 +211,7 @@ def one_index(
             issuers=index_caps.known_lines(names, securities, closes),
         ),
     )
+    return replace(result, performance=noted(result.performance, lacks))
 
 
 def _membership(
@@ -270,30 +275,3 @@ def _state(
     if known.begun.filter(own).is_empty():
         return None
     return known.state.filter(own)
-
-
-def _allowed(
-    definition: IndexDefinition,
-    known: Known,
-    names: pl.DataFrame,
-    sessions: Sequence[date],
-    parents: Mapping[str, index.IndexResult],
-) -> pl.DataFrame | None:
-    """session, instrument_id that pass the filters by date; None without such filters."""
-    own = definition.universe
-    parts = []
-    if own.index is not None:
-        columns = ["session", "instrument_id"]
-        rows = [parents[own.index].compositions.select(columns)]
-        if known.state is not None:
-            before = known.state.filter(pl.col("index_name") == own.index)
-            rows.append(before.select(columns))
-        parts.append(pl.concat(rows).unique())
-    if own.tiers:
-        parts.append(universe.in_tiers(own.tiers, known.tiers, names, sessions))
-    if not parts:
-        return None
-    found = parts[0]
-    for part in parts[1:]:
-        found = found.join(part, on=["session", "instrument_id"], how="semi")
-    return found

@@ -12,8 +12,7 @@ from fundplatform.assets.describe import output, version_of
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
 from fundplatform.clock import Clock
 from fundplatform.desk import Desk
-from fundplatform.finance import actions, rules, splits
-from fundplatform.finance.consensus import weigh
+from fundplatform.finance import actions, consensus, rules, splits
 from fundplatform.finance.payments import late_children
 from fundplatform.finance.rules.row import INTERVALS
 from fundplatform.sources.base import Kind, Source
@@ -22,8 +21,8 @@ from fundplatform.storage.io_manager import run_window
 from fundplatform.storage.outputs import Derived, Stored
 from fundplatform.storage.source_scores import corrected, settle
 
-RULES = f"rules {rules.RULES_VERSION}"
-"""Code version: bars are judged again when a rule changes."""
+RULES = f"rules {rules.RULES_VERSION}, consensus {consensus.VERSION}"
+"""Code version: bars are judged again when a rule or the comparison of sources changes."""
 
 BAR_COLUMNS = tuple(
     n for n in tables.OHLCV.column_names if n == "fetched_at" or n not in tables.OHLCV.stamps
@@ -91,7 +90,7 @@ def validated(
             limits=own,
             overrides=desk.in_force(now.date(), instruments, known_sources),
         )
-        weighed = weigh(
+        weighed = consensus.weigh(
             bars,
             judged.validated,
             judged.rejected,

@@ -11,6 +11,7 @@ from fundplatform.finance.index.names import FORMER
 from fundplatform.storage.base import Slice, Store
 
 _LEDGER = tables.revisions_of(tables.INSTRUMENTS)
+_READ = ["instrument_id", "symbol", "valid_to", "recorded_to"]
 
 
 def former_symbols(store: Store) -> pl.DataFrame:
@@ -19,8 +20,9 @@ def former_symbols(store: Store) -> pl.DataFrame:
     ids = decided["instrument_id"].unique().sort().to_list()
     if not ids:
         return FORMER.to_frame()
-    now = store.read(tables.INSTRUMENTS, columns=["instrument_id", "symbol"])
-    then = pl.concat([store.read(_LEDGER, Slice({"instrument_id": one})) for one in ids])
+    of_them = Slice(among={"instrument_id": ids})
+    now = store.read(tables.INSTRUMENTS, of_them, ["instrument_id", "symbol"])
+    then = store.read(_LEDGER, of_them, _READ)
     # A symbol that it has now is no former one.
     rows = then.join(now, on=["instrument_id", "symbol"], how="anti").sort("recorded_to")
     newest = rows.unique(["instrument_id", "symbol"], keep="last", maintain_order=True)

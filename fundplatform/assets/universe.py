@@ -5,12 +5,12 @@ exchange rate turns into the index's currency, and names of which only dividend-
 here, are left out with a reason, never guessed. Ranking does not belong here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import polars as pl
 
-from fundplatform.finance.index import fx
+from fundplatform.finance.index import IndexResult, fx
 from fundplatform.finance.index_definition import IndexDefinition
 
 LEFT_OUT = pl.Schema(
@@ -151,3 +151,40 @@ def left_out(
         .with_columns(reason=reason)
         .select(pl.col(n).cast(t) for n, t in LEFT_OUT.items())
     )
+
+
+def allowed(
+    definition: IndexDefinition,
+    tiers: pl.DataFrame | None,
+    state: pl.DataFrame | None,
+    names: pl.DataFrame,
+    sessions: Sequence[date],
+    parents: Mapping[str, IndexResult],
+) -> pl.DataFrame | None:
+    """session, instrument_id that pass the filters by date; None without such filters.
+
+    Args:
+        definition: The index; its tiers and its parent filter.
+        tiers: catalog.tiers.
+        state: Constituents on the last session before, of every index.
+        names: `members`.
+        sessions: The index's sessions, look-back included.
+        parents: Results of the same range, by name.
+    """
+    own = definition.universe
+    parts = []
+    if own.index is not None:
+        columns = ["session", "instrument_id"]
+        rows = [parents[own.index].compositions.select(columns)]
+        if state is not None:
+            before = state.filter(pl.col("index_name") == own.index)
+            rows.append(before.select(columns))
+        parts.append(pl.concat(rows).unique())
+    if own.tiers:
+        parts.append(in_tiers(own.tiers, tiers, names, sessions))
+    if not parts:
+        return None
+    found = parts[0]
+    for part in parts[1:]:
+        found = found.join(part, on=["session", "instrument_id"], how="semi")
+    return found

@@ -14,6 +14,9 @@ from fundplatform.finance.fallback import BEST, by_agreement, by_score
 from fundplatform.finance.reliability import counts
 from fundplatform.tables import BAR_KEY, CONSENSUS, VALIDATED, Table
 
+VERSION = 2
+"""Raised when the same bars come to be compared otherwise: all days are judged again."""
+
 _BAR = BAR_KEY[1:]
 _BASIS = (*_BAR, "adjustment")
 _OWN = ("source_id", "session")
@@ -97,7 +100,7 @@ def _shared(bars: pl.DataFrame, tolerance: pl.Expr, scored: pl.Expr) -> pl.DataF
             _median=pl.when(several).then(pl.col("close").median().over(_BASIS)),
         )
         .with_columns(
-            _apart=pl.when(pl.col("_n") == 2)
+            _apart=pl.when((pl.col("_n") == 2) & pl.col("close").is_not_null())
             .then(apart)
             .otherwise((pl.col("close") / pl.col("_median") - 1).abs())
         )

@@ -21,10 +21,10 @@ from fundplatform.finance.caps import market_caps
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform.finance.profile_history import as_known
 from fundplatform.finance.securities import history
+from fundplatform_tests.finance.index_cases import FRAMES
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 4, 30)
 XNYS = calendars.get("XNYS")
-FRAMES = ("compositions", "performance", "contributions", "unpriced", "exclusions", "baskets")
 NAMES = 9
 TOP = IndexDefinition(
     "x", "X", Universe(("equity",), ("US",), securities="us_common"), 3, "market_cap",

@@ -6,21 +6,38 @@ from datetime import UTC, date, datetime, time, timedelta
 import polars as pl
 
 from fundplatform.finance.adjustment import split_factors
+from fundplatform.finance.index import TABLES, Payouts, payouts
 from fundplatform.finance.index_definition import IndexDefinition, Universe
+from fundplatform.finance.payments import PAYMENTS
 from fundplatform.finance.returns import session_returns
+from fundplatform.tables import ACTIONS
 
 START = date(2024, 1, 1)
 CLOSE = time(21, 0)
 CUTOFF_LAG = timedelta(hours=4)
+FRAMES = tuple(t.name for t in TABLES)
+NO_FACTORS = pl.DataFrame(
+    schema={
+        "instrument_id": pl.Int32,
+        "from_session": pl.Date,
+        "to_session": pl.Date,
+        "split_factor": pl.Float64,
+    }
+)
+"""What `build` gives: the names of an `IndexResult`'s frames."""
+
+
+def day(position: int) -> date:
+    return START + timedelta(days=position)
 
 
 def sessions(count: int) -> list[date]:
     """Plain days: what a session is belongs to the calendar, not to the index."""
-    return [START + timedelta(days=i) for i in range(count)]
+    return [day(i) for i in range(count)]
 
 
 def close_at(position: int) -> datetime:
-    return datetime.combine(START + timedelta(days=position), CLOSE, UTC)
+    return datetime.combine(day(position), CLOSE, UTC)
 
 
 def cutoffs(count: int) -> pl.DataFrame:
@@ -49,7 +66,7 @@ def market(
     """The `returns` input of `build`; None is a session without a bar."""
     ids = ids or {s: i + 1 for i, s in enumerate(closes)}
     rows = [
-        (1, ids[s], START + timedelta(days=i), c, (volumes or {}).get(s, 100.0), "none", True)
+        (1, ids[s], day(i), c, (volumes or {}).get(s, 100.0), "none", True)
         for s, series in closes.items()
         for i, c in enumerate(series)
         if c is not None
@@ -68,7 +85,7 @@ def market(
         orient="row",
     )
     actions = pl.DataFrame(
-        [(1, ids[s], "split", START + timedelta(days=i), ratio) for s, i, ratio in splits],
+        [(1, ids[s], "split", day(i), ratio) for s, i, ratio in splits],
         schema={
             "source_id": pl.Int16,
             "instrument_id": pl.Int32,
@@ -106,6 +123,41 @@ def caps(
             "market_cap": pl.Float64,
         },
         orient="row",
+    )
+
+
+def paid_by(
+    returns: pl.DataFrame,
+    cash: list[tuple[int, int, float, float]] = [],  # noqa: B006
+    spun: list[tuple[int, int, float]] = [],  # noqa: B006
+    ends: list[tuple[int, str, int, float | None]] = [],  # noqa: B006
+    children: list[tuple[int, int, int]] = [],  # noqa: B006
+) -> Payouts:
+    """Cash as (id, day, amount, special part), spin-offs as (id, day, worth), ends, children."""
+    amounts = [(i, day(t), a, s) for i, t, a, s in cash]
+    worth = [(i, day(t), a, a) for i, t, a in spun]
+    rows = [
+        {
+            "instrument_id": i,
+            "action": a,
+            "ex_date": day(t),
+            "amount": v,
+            "known_at": close_at(t - 1),
+        }
+        for i, a, t, v in ends
+    ]
+    return payouts(
+        pl.DataFrame(amounts, schema=PAYMENTS, orient="row"),
+        pl.DataFrame(worth, schema=PAYMENTS, orient="row"),
+        pl.DataFrame(rows, schema=ACTIONS.polars_schema),
+        returns.with_columns(adjustment=pl.lit("none")),
+        NO_FACTORS,
+        None,
+        pl.DataFrame(
+            [(i, day(t), child) for i, t, child in children],
+            schema={"instrument_id": pl.Int32, "ex_date": pl.Date, "child_id": pl.Int32},
+            orient="row",
+        ),
     )
 
 

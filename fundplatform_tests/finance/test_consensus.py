@@ -107,6 +107,15 @@ def test_two_that_differ_are_both_kept() -> None:
     assert found.days["rows_agreeing"].to_list() == [0, 0]
 
 
+@pytest.mark.parametrize("close", [0.0, float("inf"), float("nan")])
+def test_what_is_no_price_is_not_compared(close: float) -> None:
+    found = weighed(
+        context([(1, 1, DAY, 100.0), (2, 1, DAY, 101.0), (3, 1, DAY, close), *others()])
+    )
+    assert found.consensus.filter(instrument_id=1)["median_close"].to_list() == [100.5]
+    assert found.days.filter(source_id=3)["rows_compared"].to_list() == [4]
+
+
 @pytest.mark.parametrize(("wrong", "used"), [(1, 2), (2, 1), (3, 1)])
 def test_three_percent_in_one_of_three(wrong: int, used: int) -> None:
     rows: list[Bar] = [(s, 1, DAY, 103.0 if s == wrong else 100.0) for s in (1, 2, 3)]
@@ -212,9 +221,7 @@ def test_chunks_do_not_change_the_choice() -> None:
 def test_a_refused_leader_is_named_with_its_rule() -> None:
     bars = context([(1, 1, DAY, 100.0), (2, 1, DAY, 100.0), *others()])
     broken = bars.with_columns(
-        low=pl.when((pl.col("source_id") == 1) & (pl.col("instrument_id") == 1))
-        .then(200.0)
-        .otherwise("low")
+        low=pl.when(source_id=1, instrument_id=1).then(200.0).otherwise("low")
     )
     found = weighed(broken)
     assert found.used() == 2
@@ -226,9 +233,8 @@ def test_bases_are_not_compared_with_each_other() -> None:
     bars = context([(1, 1, DAY, 100.0), (2, 1, DAY, 50.0)]).with_columns(
         adjustment=pl.when(pl.col("source_id") == 2).then(pl.lit("split")).otherwise("adjustment")
     )
-    found = weighed(bars)
-    assert found.consensus.is_empty()
-    assert found.used() == 1
+    assert weighed(bars).consensus.is_empty()
+    assert weighed(bars).used() == 1
 
 
 def test_counts_of_a_session() -> None:

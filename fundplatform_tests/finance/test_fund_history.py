@@ -81,6 +81,7 @@ def test_of_two_sources_the_one_that_goes_first() -> None:
         ((0.0945,), [0.0945], [False]),
         ((-0.001,), [None], [True]),
         ((0.0, 0.05), [0.0, 0.05], [False, False]),
+        ((0.1, 0.11), [0.1, 0.1], [False, True]),
     ],
 )
 def test_percent_taken_for_fractions(

@@ -1,7 +1,5 @@
 """Index building: the worked example of the methodology and each rule, by hand."""
 
-from datetime import date, timedelta
-
 import polars as pl
 import pytest
 
@@ -14,6 +12,7 @@ from fundplatform_tests.finance.index_cases import (
     caps,
     close_at,
     cutoffs,
+    day,
     market,
     sessions,
 )
@@ -37,14 +36,10 @@ def a5(splits: list[tuple[str, int, float]]) -> IndexResult:
         market(A5_CLOSES, splits=splits),
         sessions(3),
         first=START,
-        last=START + timedelta(days=2),
+        last=day(2),
         caps=A5_CAPS,
         cutoffs=cutoffs(3),
     )
-
-
-def day(i: int) -> date:
-    return START + timedelta(days=i)
 
 
 def names(result: IndexResult, i: int) -> list[int]:
@@ -290,13 +285,6 @@ def test_base_date_and_base_session() -> None:
     assert later.performance["state"].to_list() == ["ok", "ok"]
     told = run(by_volume(1), closes, base_session=day(2))
     assert told.performance["state"].to_list() == ["no_history", "no_history", "base", "ok"]
-
-
-def test_a_return_on_a_day_that_is_no_session_goes_to_the_next_session() -> None:
-    returns = market({"A": [100.0, 110.0, 121.0, 121.0], "B": [1.0, 1.0, 1.0, 2.0]})
-    calendar = [day(0), day(2)]
-    result = build(by_volume(1), returns, calendar, first=day(0), last=day(2))
-    assert result.performance["session_return"].to_list() == pytest.approx([None, 0.21])
 
 
 def test_a_series_that_starts_anew_counts_as_carried() -> None:

@@ -14,6 +14,7 @@ from fundplatform_tests.finance.index_cases import (
     caps,
     close_at,
     cutoffs,
+    day,
     market,
     sessions,
 )
@@ -33,7 +34,7 @@ def run(
         market(closes, ids=ids),
         sessions(count),
         first=START,
-        last=START + timedelta(days=count - 1),
+        last=day(count - 1),
         caps=caps(snapshots, {**IDS, **ids, "G": 7, "H": 8}),  # type: ignore[arg-type]
         cutoffs=cutoffs(count),
     )
@@ -179,11 +180,11 @@ def test_names_without_a_price_are_listed_where_they_would_rank() -> None:
     assert found == []
     out = run(closes, [*snapshots, *ghosts], n=2, stale_sessions=0)
     found = out.unpriced.select("session", "instrument_id", "rank", "measure").rows()
-    assert found == [(START + timedelta(days=1), 3, 1, 60.0)]
+    assert found == [(day(1), 3, 1, 60.0)]
     three = run(closes, [*snapshots, *ghosts], n=3)
     assert three.unpriced.select("session", "instrument_id", "rank").rows() == [
         (START, 7, 3),
-        (START + timedelta(days=1), 7, 3),
+        (day(1), 7, 3),
     ]
     assert "1 of the first 3 have no price: G" in three.performance["note"].to_list()[0]
 
@@ -235,5 +236,5 @@ def test_a_cap_that_comes_after_a_names_last_bar_is_nobody_elses() -> None:
     known = [("A", close_at(0), 5.0), ("A", close_at(2), 7.0), ("B", close_at(3), 1.0)]
     result = run(closes, known, n=2)
     held = result.compositions.filter(instrument_id=2)
-    assert held["session"].to_list() == [START + timedelta(days=3)]
+    assert held["session"].to_list() == [day(3)]
     assert held["measure"].to_list() == [1.0]

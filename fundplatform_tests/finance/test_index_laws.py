@@ -25,35 +25,28 @@ from fundplatform.finance.index.identities import (
 )
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform_tests.finance.index_cases import (
+    FRAMES,
     START,
     by_cap,
     by_volume,
     caps,
     close_at,
     cutoffs,
+    day,
     market,
+    paid_by,
     sessions,
 )
-from fundplatform_tests.finance.test_index_weightings import paid_by
 
 COUNT = 60
 SYMBOLS = [f"S{i}" for i in range(8)]
 IDS = {s: i + 1 for i, s in enumerate(SYMBOLS)}
-FRAMES = (
-    "compositions",
-    "performance",
-    "composition_changes",
-    "contributions",
-    "unpriced",
-    "baskets",
-    "exclusions",
-)
 KINDS = [
     by_cap(3, max_cap_age_days=50, stale_sessions=2, issuers={"S0": "I", "S1": "I"}),
     by_cap(3, weighting="cap", max_cap_age_days=50, rebalance="monthly", withholding=0.3),
     by_cap(4, weighting="capped", max_weight=0.3, buffer=0.25, max_cap_age_days=50),
     by_volume(3, weighting="price", rebalance="monthly", buffer=0.4, stale_sessions=3),
-    by_volume(5, rebalance="dates", rebalance_dates=(START + timedelta(days=33),)),
+    by_volume(5, rebalance="dates", rebalance_dates=(day(33),)),
 ]
 
 Data = tuple[pl.DataFrame, pl.DataFrame, Payouts, pl.DataFrame]
@@ -124,12 +117,12 @@ def run(
     calendar = sessions(COUNT + 40)[start:]
     return build(
         definition,
-        returns.filter(
-            pl.col("session").is_between(calendar[0], START + timedelta(days=last))
-        ).sample(fraction=1.0, shuffle=True, seed=3),
+        returns.filter(pl.col("session").is_between(calendar[0], day(last))).sample(
+            fraction=1.0, shuffle=True, seed=3
+        ),
         calendar,
-        first=START + timedelta(days=first),
-        last=START + timedelta(days=last),
+        first=day(first),
+        last=day(last),
         caps=snapshots,
         cutoffs=cutoffs(COUNT + 40),
         facts=Facts(paid=paid, ours=ours, state=state),
@@ -151,7 +144,7 @@ def broken(result: IndexResult, definition: IndexDefinition) -> dict[str, int]:
 def test_the_identities_hold_in_every_market(seed: int, definition: IndexDefinition) -> None:
     returns, *others = random_market(seed)
     # A ticker is left and taken by another name on some day: the same instruments as before.
-    turned = renamed(returns, START + timedelta(days=seed % COUNT))
+    turned = renamed(returns, day(seed % COUNT))
     result = run(definition, (turned, *others))  # type: ignore[arg-type]
     plain = run(definition, (returns, *others)).performance  # type: ignore[arg-type]
     figures = ["session", "return_basis", "session_return", "turnover", "n_constituents", "state"]
@@ -180,7 +173,7 @@ def test_chunks_with_what_was_stored_equal_the_whole(
     cuts = [0, *sorted(np.random.default_rng(seed).choice(np.arange(1, COUNT), 4).tolist()), COUNT]
     parts: list[IndexResult] = []
     for a, b in pairwise(sorted(set(cuts))):
-        before = START + timedelta(days=a - 1)
+        before = day(a - 1)
         state = parts[-1].compositions.filter(session=before) if parts else None
         parts.append(run(definition, data, a, b - 1, state))
     for name in FRAMES:
@@ -194,17 +187,17 @@ def test_building_up_to_a_day_gives_the_same_rows_of_it(definition: IndexDefinit
     returns, snapshots, paid, ours = data = random_market(7)
     whole = run(definition, data)
     for cut in (12, 31, 47):
-        day, deadline = START + timedelta(days=cut), close_at(cut) + timedelta(hours=4)
+        cut_at, deadline = day(cut), close_at(cut) + timedelta(hours=4)
         ends = paid.ends.filter(pl.col("known_at") <= deadline)
         past = (
-            returns.filter(pl.col("session") <= day),
+            returns.filter(pl.col("session") <= cut_at),
             snapshots.filter(pl.col("known_at") <= deadline),
-            replace(paid, yields=paid.yields.filter(pl.col("session") <= day), ends=ends),
-            ours.filter(pl.col("session") <= day),
+            replace(paid, yields=paid.yields.filter(pl.col("session") <= cut_at), ends=ends),
+            ours.filter(pl.col("session") <= cut_at),
         )
         short = run(definition, past, last=cut)
         for name in FRAMES:
-            early = getattr(whole, name).filter(pl.col("session") <= day)
+            early = getattr(whole, name).filter(pl.col("session") <= cut_at)
             assert_frame_equal(getattr(short, name), early, check_exact=True)
 
 
@@ -212,15 +205,15 @@ def test_building_up_to_a_day_gives_the_same_rows_of_it(definition: IndexDefinit
 def test_shuffling_what_comes_after_a_day_never_alters_it(definition: IndexDefinition) -> None:
     returns, snapshots, paid, ours = data = random_market(9)
     whole = run(definition, data)
-    day = START + timedelta(days=30)
-    later = returns.filter(pl.col("session") > day)
+    cut_at = day(30)
+    later = returns.filter(pl.col("session") > cut_at)
     shuffled = later.with_columns(
         pl.col("ret", "dollar_volume", "close").sample(fraction=1.0, shuffle=True, seed=5)
     )
-    wild = pl.concat([returns.filter(pl.col("session") <= day), shuffled])
+    wild = pl.concat([returns.filter(pl.col("session") <= cut_at), shuffled])
     changed = run(definition, (wild, snapshots, paid, ours))
     for name in FRAMES:
-        both = (getattr(r, name).filter(pl.col("session") <= day) for r in (changed, whole))
+        both = (getattr(r, name).filter(pl.col("session") <= cut_at) for r in (changed, whole))
         assert_frame_equal(*both, check_exact=True)
 
 
@@ -240,9 +233,9 @@ def test_ids_and_a_rename_change_nothing() -> None:
     result = run(KINDS[1], (other(returns), other(snapshots), moved, other(ours)))
     assert_frame_equal(result.performance, whole.performance, check_exact=True)
     # A rename in the middle keeps its instrument, so nobody enters or leaves.
-    day = START + timedelta(days=30)
+    cut_at = day(30)
     renamed = returns.with_columns(
-        symbol=pl.when(pl.col("session") >= day, pl.col("symbol") == "S3")
+        symbol=pl.when(pl.col("session") >= cut_at, pl.col("symbol") == "S3")
         .then(pl.lit("S3X"))
         .otherwise("symbol")
     )

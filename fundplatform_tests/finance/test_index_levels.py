@@ -1,17 +1,11 @@
 """Levels, the look-back and the borders of `build`; expected values by hand."""
 
-from datetime import date, timedelta
-
 import polars as pl
 import pytest
 
 from fundplatform.errors import SchemaError
 from fundplatform.finance.index import build, levels, look_back
-from fundplatform_tests.finance.index_cases import START, by_cap, by_volume, market, sessions
-
-
-def day(i: int) -> date:
-    return START + timedelta(days=i)
+from fundplatform_tests.finance.index_cases import by_cap, by_volume, day, market, sessions
 
 
 def test_a_total_loss_is_counted() -> None:
@@ -69,3 +63,15 @@ def test_look_back_covers_windows_gaps_and_cap_ages() -> None:
 def test_sessions_out_of_order_are_refused() -> None:
     with pytest.raises(SchemaError, match="ascending"):
         build(by_volume(), market({"A": [1.0]}), [day(1), day(0)], first=day(0), last=day(1))
+
+
+def test_an_index_of_a_single_name_says_so() -> None:
+    alone = build(by_volume(2), market({"A": [10.0]}), sessions(1), first=day(0), last=day(0))
+    assert alone.performance["note"].to_list() == ["only 1 of 2 names are eligible"]
+
+
+def test_a_return_on_a_day_that_is_no_session_goes_to_the_next_session() -> None:
+    returns = market({"A": [100.0, 110.0, 121.0, 121.0], "B": [1.0, 1.0, 1.0, 2.0]})
+    calendar = [day(0), day(2)]
+    result = build(by_volume(1), returns, calendar, first=day(0), last=day(2))
+    assert result.performance["session_return"].to_list() == pytest.approx([None, 0.21])

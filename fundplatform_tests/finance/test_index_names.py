@@ -1,6 +1,6 @@
 """A rename later alters nothing earlier: ties and notes go by the symbol of then. By hand."""
 
-from datetime import date, timedelta
+from datetime import date
 
 import polars as pl
 import pytest
@@ -15,15 +15,12 @@ from fundplatform_tests.finance.index_cases import (
     caps,
     close_at,
     cutoffs,
+    day,
     market,
     sessions,
 )
 
 COUNT = 6
-
-
-def day(i: int) -> date:
-    return START + timedelta(days=i)
 
 
 def former(*rows: tuple[int, str, date]) -> pl.DataFrame:

@@ -13,26 +13,18 @@ from polars.testing import assert_frame_equal
 from fundplatform.finance.index import Facts, IndexResult, build, levels, look_back
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform_tests.finance.index_cases import (
-    START,
+    FRAMES,
     by_cap,
     by_volume,
     caps,
     close_at,
     cutoffs,
+    day,
     market,
     sessions,
 )
 
 COUNT = 70
-FRAMES = (
-    "compositions",
-    "performance",
-    "composition_changes",
-    "contributions",
-    "unpriced",
-    "baskets",
-    "exclusions",
-)
 SYMBOLS = [f"S{i}" for i in range(7)]
 IDS = {s: i + 1 for i, s in enumerate(SYMBOLS)}
 VOLUME = by_volume(3, window=5, stale_sessions=2)
@@ -77,8 +69,8 @@ def run(
         # What lies before the look-back is not there, growth starts elsewhere, rows are shuffled.
         returns.filter(pl.col("session") >= calendar[0]).sample(fraction=1.0, shuffle=True, seed=1),
         calendar,
-        first=START + timedelta(days=first),
-        last=START + timedelta(days=last),
+        first=day(first),
+        last=day(last),
         caps=snapshots.sample(fraction=1.0, shuffle=True, seed=2),
         cutoffs=cutoffs(COUNT),
         base_session=base,
@@ -95,7 +87,7 @@ def in_chunks(
     """Every chunk from what the one before left in the warehouse."""
     parts: list[IndexResult] = []
     for a, b in pairwise(cuts):
-        before = START + timedelta(days=a - 1)
+        before = day(a - 1)
         state = parts[-1].compositions.filter(session=before) if parts else None
         parts.append(run(definition, data, a, b - 1, base, state))
     return parts
@@ -150,7 +142,7 @@ def test_chunks_agree_on_a_restart_after_sessions_without_caps(size: int) -> Non
 def test_the_future_changes_nothing(definition: IndexDefinition, cut: int) -> None:
     data = random_market(11)
     whole = run(definition, data, 0, COUNT - 1)
-    end = START + timedelta(days=cut)
+    end = day(cut)
     returns, snapshots = data
     rng = np.random.default_rng(0)
     later = pl.col("session") > end

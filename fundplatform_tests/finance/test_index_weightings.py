@@ -1,75 +1,26 @@
-"""Weightings, reviews, total return and the ends of names; the numbers of methodology A5."""
+"""Weightings, reviews and total return; the numbers of methodology A5."""
 
 from datetime import date, timedelta
 
 import numpy as np
-import polars as pl
 import pytest
 
-from fundplatform.finance.index import Facts, IndexResult, Payouts, build, levels, payouts
+from fundplatform.finance.index import Facts, IndexResult, build, levels
 from fundplatform.finance.index.reviews import reviews, third_friday
 from fundplatform.finance.index.weights import capped
 from fundplatform.finance.index_definition import IndexDefinition, Universe
-from fundplatform.finance.payments import PAYMENTS
-from fundplatform.tables import ACTIONS
 from fundplatform_tests.finance.index_cases import (
     START,
     by_cap,
-    close_at,
     cutoffs,
+    day,
     market,
+    paid_by,
     sessions,
 )
 from fundplatform_tests.finance.test_index import A5_CAPS, A5_CLOSES, ABCD
 
 Closes = dict[str, list[float | None]]
-NO_FACTORS = pl.DataFrame(
-    schema={
-        "instrument_id": pl.Int32,
-        "from_session": pl.Date,
-        "to_session": pl.Date,
-        "split_factor": pl.Float64,
-    }
-)
-
-
-def day(i: int) -> date:
-    return START + timedelta(days=i)
-
-
-def paid_by(
-    returns: pl.DataFrame,
-    cash: list[tuple[int, int, float, float]] = [],  # noqa: B006
-    spun: list[tuple[int, int, float]] = [],  # noqa: B006
-    ends: list[tuple[int, str, int, float | None]] = [],  # noqa: B006
-    children: list[tuple[int, int, int]] = [],  # noqa: B006
-) -> Payouts:
-    """Cash as (id, day, amount, special part), spin-offs as (id, day, worth), ends, children."""
-    amounts = [(i, day(t), a, s) for i, t, a, s in cash]
-    worth = [(i, day(t), a, a) for i, t, a in spun]
-    rows = [
-        {
-            "instrument_id": i,
-            "action": a,
-            "ex_date": day(t),
-            "amount": v,
-            "known_at": close_at(t - 1),
-        }
-        for i, a, t, v in ends
-    ]
-    return payouts(
-        pl.DataFrame(amounts, schema=PAYMENTS, orient="row"),
-        pl.DataFrame(worth, schema=PAYMENTS, orient="row"),
-        pl.DataFrame(rows, schema=ACTIONS.polars_schema),
-        returns.with_columns(adjustment=pl.lit("none")),
-        NO_FACTORS,
-        None,
-        pl.DataFrame(
-            [(i, day(t), child) for i, t, child in children],
-            schema={"instrument_id": pl.Int32, "ex_date": pl.Date, "child_id": pl.Int32},
-            orient="row",
-        ),
-    )
 
 
 def a5(dividend: bool = True, **changes: object) -> IndexResult:
@@ -203,127 +154,3 @@ def test_a_buffer_keeps_a_seat(buffer: float, stays: bool) -> None:
     assert chosen["rank"].to_list() == ([1, 3] if stays else [1, 2])
     turnover = result.performance["turnover"].to_list()[1]
     assert (turnover < 0.1) is stays
-
-
-def test_a_special_dividend_and_a_spin_off_count_in_the_price_return() -> None:
-    closes: Closes = {"A": [100.0, 90.0], "B": [50.0, 50.0]}
-    returns = market(closes)
-    definition = IndexDefinition("x", "X", Universe(), 2, "price")
-
-    def first_return(paid: Payouts) -> float:
-        result = build(
-            definition, returns, sessions(2), first=START, last=day(1), facts=Facts(paid=paid)
-        )
-        by_basis = result.performance.filter(session=day(1)).sort("return_basis")
-        assert by_basis["return_basis"].to_list() == ["gross_total", "net_total", "price"]
-        assert by_basis["session_return"].n_unique() == 1
-        return float(by_basis["session_return"][2])
-
-    # Special: 90 / (100 - 10) - 1 = 0. Spin-off worth 10: (90 + 10) / 100 - 1 = 0.
-    assert first_return(paid_by(returns, [(1, 1, 10.0, 10.0)])) == pytest.approx(0.0, abs=1e-15)
-    assert first_return(paid_by(returns, spun=[(1, 1, 10.0)])) == pytest.approx(0.0, abs=1e-15)
-    assert first_return(paid_by(returns)) == pytest.approx(-0.05)
-
-
-@pytest.mark.parametrize(
-    ("action", "worth", "default", "expected"),
-    [
-        ("delisting", 1.0, 0.0, -0.45),  # 10 -> 1: -90 % of half
-        ("delisting", None, -0.3, -0.15),
-        ("delisting", None, 0.0, 0.0),
-        ("merger", 12.0, -0.3, 0.1),
-        ("merger", None, -0.3, 0.0),  # terms not known: the last close
-        ("delisting", 0.0, 0.0, -0.5),
-    ],
-)
-def test_the_last_return_of_a_dead_name_counts(
-    action: str, worth: float | None, default: float, expected: float
-) -> None:
-    closes: Closes = {"A": [10.0, 10.0, None, None], "B": [9.0] * 4, "C": [5.0] * 4}
-    returns = market(closes)
-    definition = IndexDefinition("x", "X", Universe(), 2, "price", delisting_return=default)
-    for known, at in ((1, 1), (2, 2)):
-        # Known before the close of its last session, it leaves there; known later, on that day.
-        paid = paid_by(returns, ends=[(1, action, 2, worth)])
-        ends = paid.ends.with_columns(
-            known_at=pl.lit(close_at(known)).cast(pl.Datetime("us", "UTC"))
-        )
-        result = build(
-            definition,
-            returns,
-            sessions(4),
-            first=START,
-            last=day(3),
-            cutoffs=cutoffs(4),
-            facts=Facts(paid=Payouts(paid.yields, ends)),
-        )
-        got = result.performance.filter(return_basis="price")["session_return"].to_list()
-        assert got[at] == pytest.approx(expected, abs=1e-12)
-        assert sum(abs(r) for r in got[1:]) == pytest.approx(abs(expected), abs=1e-12)
-        changes = result.composition_changes.filter(session=day(at))
-        assert changes.select("instrument_id", "change").rows() == [(1, "removed"), (3, "added")]
-        assert "A ended" in result.performance.filter(session=day(at))["note"][0]
-
-
-def test_between_reviews_a_new_name_takes_the_weight_of_the_one_that_left() -> None:
-    closes: Closes = {"A": [10.0, 10.0, None], "B": [9.0, 18.0, 18.0], "C": [5.0] * 3}
-    returns = market(closes)
-    definition = IndexDefinition("x", "X", Universe(), 2, "price", rebalance="quarterly")
-    result = build(
-        definition, returns, sessions(3), first=START, last=day(2), cutoffs=cutoffs(3),
-        facts=Facts(paid=paid_by(returns, ends=[(1, "delisting", 2, 5.0)])),
-    )  # fmt: skip
-    # At the close of day 1 A is worth 5 of 10, B doubled: 0.25 and 1.0, so 0.2 goes to C.
-    after = result.compositions.filter(session=day(1)).sort("instrument_id")
-    assert after["instrument_id"].to_list() == [2, 3]
-    assert after["target_weight"].to_list() == pytest.approx([0.8, 0.2])
-
-
-def test_what_was_spun_off_is_held_at_its_worth_until_the_next_review() -> None:
-    """A at 100 becomes 80 and a KID at 20: half of the index is then 0.4 A and 0.1 KID."""
-    closes: Closes = {
-        "A": [100.0, 80.0, 88.0, 88.0],
-        "B": [50.0] * 4,
-        "KID": [None, 20.0, 10.0, 10.0],
-    }
-    returns = market(closes)
-    definition = IndexDefinition(
-        "x", "X", Universe(), 2, "price", rebalance="dates", rebalance_dates=(day(0), day(2))
-    )
-    paid = paid_by(returns, spun=[(1, 1, 20.0)], children=[(1, 1, 3)])
-    result = build(
-        definition, returns, sessions(4), first=START, last=day(3), facts=Facts(paid=paid)
-    )
-    held = {
-        s: dict(rows.select("instrument_id", "target_weight").iter_rows())
-        for (s,), rows in result.compositions.group_by("session")
-    }
-    assert held[day(1)] == pytest.approx({1: 0.4, 2: 0.5, 3: 0.1})
-    # 0.4 x 10 % - 0.1 x 50 % = -1 %; at the review KID is third of two, and leaves.
-    assert held[day(2)] == pytest.approx({1: 0.5, 2: 0.5})
-    of_price = result.performance.filter(return_basis="price").sort("session")
-    assert of_price["session_return"].to_list()[1:] == pytest.approx([0.0, -0.01, 0.0], abs=1e-15)
-    # Nothing is traded on day 1; on day 2 weights are 0.44, 0.5 and 0.05 of 0.99.
-    traded = 0.05 / 0.99
-    assert of_price["turnover"].to_list()[1:3] == pytest.approx(
-        [0.0, (traded + (0.5 - 0.44 / 0.99) + abs(0.5 - 0.5 / 0.99)) / 2]
-    )
-    changes = result.composition_changes.filter(instrument_id=3)
-    assert changes.select("session", "change", "reason").rows() == [
-        (day(1), "added", "spin_off"),
-        (day(2), "removed", "rank"),
-    ]
-
-
-def test_a_price_index_holds_no_child() -> None:
-    closes: Closes = {"A": [100.0, 80.0], "B": [50.0] * 2, "KID": [None, 20.0]}
-    returns = market(closes)
-    definition = IndexDefinition(
-        "x", "X", Universe(), 2, "price", weighting="price", rebalance="dates",
-        rebalance_dates=(day(0),),
-    )  # fmt: skip
-    paid = paid_by(returns, spun=[(1, 1, 20.0)], children=[(1, 1, 3)])
-    result = build(
-        definition, returns, sessions(2), first=START, last=day(1), facts=Facts(paid=paid)
-    )
-    assert result.compositions.filter(session=day(1))["instrument_id"].sort().to_list() == [1, 2]

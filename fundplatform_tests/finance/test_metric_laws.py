@@ -68,6 +68,24 @@ def test_chunks_say_nothing(steps: list[float], cut: int) -> None:
 
 
 @few
+@given(moves, st.integers(COUNT - 40, COUNT - 2))
+def test_what_comes_after_a_day_never_alters_it(steps: list[float], at: int) -> None:
+    """Cut at the day, and with all that comes after it in another order and size."""
+    whole = session_returns(prices_of(steps), NONE).select("instrument_id", "session", "ret")
+    day = DAYS[at]
+    past, later = (whole.filter(t) for t in (pl.col("session") <= day, pl.col("session") > day))
+    assert later.height
+    wild = later.with_columns(pl.col("ret").reverse() * -0.7 + 0.1)
+    found = measure(whole, DAYS, DAYS[at - 1], day)
+    assert found.filter(session=day, frame="6M")["total_return"].is_not_null().all()
+    for other in (past, pl.concat([past, wild])):
+        assert_frame_equal(measure(other, DAYS, DAYS[at - 1], day), found, check_exact=True)
+    # And it is seen where one of the day itself is another.
+    moved = pl.when(pl.col("session") == day).then(pl.col("ret") + 0.1).otherwise("ret")
+    assert not measure(whole.with_columns(ret=moved), DAYS, day).equals(measure(whole, DAYS, day))
+
+
+@few
 @given(moves)
 def test_a_drawdown_is_a_share_of_what_there_was(steps: list[float]) -> None:
     falls = metrics_of(session_returns(prices_of(steps), NONE))["max_drawdown"].drop_nulls()

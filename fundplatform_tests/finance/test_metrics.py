@@ -90,6 +90,24 @@ def test_three_years_of_ten_percent() -> None:
     assert row(found, "5Y")["reason"] == "insufficient_history"
 
 
+def test_years_of_ten_percent() -> None:
+    days = weekdays(date(2013, 12, 30), date(2024, 1, 31))
+    # The price of a year stands from its last session on: 2013 ends at 100, 2014 at 110, ...
+    last = {max(d for d in days if d.year == year) for year in range(2013, 2024)}
+    prices: Prices = {}
+    for day in days:
+        prices[day] = (
+            (prices[max(prices)] or 0.0) * (1.1 if day in last else 1.0)
+            if prices
+            else (100.0 / 1.1)
+        )
+    found = measure(series(prices), days, date(2023, 12, 29))
+    for frame, years in (("1Y", 1), ("3Y", 3), ("5Y", 5), ("10Y", 10)):
+        own = row(found, frame)
+        assert own["total_return"] == pytest.approx(1.1**years - 1)
+        assert own["annualized_return"] == pytest.approx(0.1)
+
+
 def test_month_frame_by_hand() -> None:
     # June 2024 by month ends: base 05-31, 20 sessions, ten times up 2 % and down 1 %.
     prices = wave(date(2024, 4, 30), date(2024, 6, 28))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from fundplatform.finance.benchmark import Benchmarks
@@ -28,6 +28,7 @@ VALUES = (
 )  # fmt: skip
 DATES = ("peak_session", "trough_session", "recovery_session")
 ENDS = [a for a, b in pairwise(SESSIONS) if a.month != b.month]
+STEADY = {"seed": 1, "start": 0, "gaps": 0.0, "breaks": False, "flat": False}
 
 
 def path(prices: Prices, as_of: date) -> list[tuple[date, float]]:
@@ -150,6 +151,7 @@ def window_of(row: dict[str, Any]) -> date | None:
     SERIES,
     st.lists(st.sampled_from(SESSIONS[20:-1]), min_size=1, max_size=3, unique=True),
 )
+@example([STEADY], STEADY | {"seed": 2, "start": 30}, [SESSIONS[600]])  # A younger benchmark.
 def test_every_row_equals_the_reference(
     drawn: list[dict[str, Any]], other: dict[str, Any], evaluate: list[date]
 ) -> None:

@@ -59,8 +59,10 @@ def reviewed_daily(rules: Rules, rows: range, held: Held) -> Holdings:
     order, measures = top.order[own, :n], top.size[own, :n]
     sizes = np.minimum(top.count[own], order.shape[1])
     there = np.arange(order.shape[1]) < sizes[:, None]
-    # What is beyond the last one sorts to the end of its row.
-    by_column = np.argsort(np.where(there, order, market.ids.size), axis=1)
+    # What is beyond the last one sorts to the end of its row; numbers of two bytes by radix.
+    short = np.uint16 if market.ids.size < 2**16 else np.int64
+    ends = np.where(there, order, market.ids.size).astype(short)
+    by_column = np.argsort(ends, axis=1, kind="stable")
     columns = np.take_along_axis(order, by_column, axis=1)[there]
     measures = np.take_along_axis(measures, by_column, axis=1)[there]
     ranks = by_column[there] + 1

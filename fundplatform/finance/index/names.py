@@ -56,6 +56,8 @@ class Names:
         """The symbol of each (position, column)."""
         words = pl.Series(self.symbols, dtype=pl.String)
         named = words.gather(pl.Series(columns, dtype=pl.UInt32))
+        if not self.former:
+            return named
         changed = np.flatnonzero(np.isin(columns, list(self.former)))
         if not changed.size:
             return named
