@@ -23,9 +23,10 @@ from fundplatform import (
     cli_vendors,
     explain_cli,
     quality,
+    status_lines,
     summary,
 )
-from fundplatform.call_plan import calls
+from fundplatform.call_plan import calls, lines
 from fundplatform.chunks import run_chunk
 from fundplatform.cli_report import report
 from fundplatform.clock import utc_now
@@ -52,7 +53,7 @@ def main() -> None:
     """Entry point: platform errors print one line and exit 1, without a traceback."""
     logging.getLogger("dagster").setLevel(logging.ERROR)
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)
     except FundplatformError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
@@ -64,6 +65,9 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.Abort:
         sys.exit(130)
+    # What a command ends itself with (`click.exceptions.Exit`) comes back as a value.
+    if isinstance(code, int):
+        sys.exit(code)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -103,8 +107,7 @@ def status() -> None:
     settings = Settings.from_env()
     store = quiet_store(settings)
     console.print(summary.status_table(store))
-    decided = summary.decisions(store, utc_now().date())
-    for line in (*summary.troubles(store), *summary.refused(store), *decided):
+    for line in status_lines.lines(store, utc_now()):
         click.echo(line)
     if lacking := outdated(settings):
         click.echo(lacking)
@@ -142,9 +145,9 @@ def backfill(
         fetches = job.fetches()
         for chunk in fetches:
             click.echo(f"would run {chunk}")
-        for asked in calls(job.sources, fetches, Syncs(open_warehouse(settings)), job.clock):
-            for line in asked.lines():
-                click.echo(line)
+        syncs = Syncs(open_warehouse(settings), job.all_sources)
+        for line in lines(calls(job.sources, fetches, syncs, job.clock)):
+            click.echo(line)
         click.echo("then everything downstream of the days above, in runs of 250 to 2,000 days")
         return
     ok = run_backfill(job, open_warehouse(settings))

@@ -6,7 +6,6 @@ from datetime import date, datetime, timedelta
 
 import click
 
-from fundplatform.assets.attempts import terms_of
 from fundplatform.clock import utc_now
 from fundplatform.command_line import DAY
 from fundplatform.errors import ConfigError
@@ -50,8 +49,11 @@ def check(names: Sequence[str]) -> None:
             raise ConfigError(
                 "command line", name, "it is no vendor", f"Choose from: {', '.join(vendors)}"
             )
+    asked = names or [n for n in vendors if n in settings.sources]
+    if not asked:
+        click.echo("no vendor takes part: `fundplatform sources` lists them")
     bad = False
-    for name in names or [n for n in vendors if n in settings.sources]:
+    for name in asked:
         ok, words = _asked(settings, vendors[name])
         bad |= not ok
         click.echo(f"{name}: {words}")
@@ -106,7 +108,8 @@ def _record(
         problem=str(failed) if failed else None,
     )
     store: Store = open_store(settings)
-    Syncs(store).record(attempt, terms_of(source), "check")
+    syncs = Syncs(store, register.load(settings).sources)
+    syncs.record(attempt, syncs.terms(source), "check")
 
 
 @click.command()
@@ -145,7 +148,11 @@ def _edit(name: str | None, change: Callable[[Sequence[Entry]], list[Entry]], wo
     # Judged before it is written: a symbol that the vendor's rule does not know is refused.
     register.vendor_source(settings, vendor, utc_now, after)
     tracked.write(settings.tracked, {**every, own: after})
-    click.echo(f"{own}: {len(after)} symbols tracked ({words})")
+    count = f"{len(after)} symbol{'' if len(after) == 1 else 's'}"
+    click.echo(f"{own}: {count} tracked ({words})")
+    for left_out, why in states(settings):
+        if left_out == own:
+            click.echo(f"{own} takes no part yet: {why}")
 
 
 def _named(settings: Settings, name: str | None) -> str:

@@ -5,7 +5,7 @@ The commands themselves stand in cli.py and cli_*.py; none of them is imported h
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import date, datetime
 from typing import Any
@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fundplatform import calendars
 from fundplatform.backfill import Backfill
-from fundplatform.chunks import Chunk, Outcome
+from fundplatform.chunks import Chunk, Outcome, Stored
 from fundplatform.clock import utc_now
 from fundplatform.definitions import build_definitions, open_store
 from fundplatform.errors import ConfigError, WarehouseError
@@ -66,11 +66,15 @@ def quiet_store(settings: Settings) -> Store:
 
 
 def run_backfill(job: Backfill, store: Store) -> bool:
-    """Run with a progress bar, publish once, print the failures; True when all went well."""
+    """Run with a progress bar, publish once, print the failures; True when all went well.
+
+    It did not where a run failed, or where of a source nothing is there and every row was refused.
+    """
     started = time.monotonic()
     fetches = job.fetches()
     total = sum(chunk.partitions for chunk in fetches)
     failed: list[Outcome] = []
+    fetched: list[Outcome] = []
     runs = 0
     with Progress(
         TextColumn("{task.description}", table_column=None),
@@ -93,6 +97,8 @@ def run_backfill(job: Backfill, store: Store) -> bool:
             progress.advance(task, outcome.chunk.partitions)
             if outcome.errors:
                 failed.append(outcome)
+            elif outcome.stored:
+                fetched.append(outcome)
             progress.console.print(ended(outcome))
 
         ok = job.run(on_start, on_done)
@@ -106,6 +112,7 @@ def run_backfill(job: Backfill, store: Store) -> bool:
         return True
     for outcome in failed:
         tell_errors(outcome)
+    ok &= tell_refused(fetched)
     begun = time.monotonic()
     path = store.publish()
     published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
@@ -115,14 +122,38 @@ def run_backfill(job: Backfill, store: Store) -> bool:
 
 
 def ended(outcome: Outcome) -> str:
-    """`done   CHUNK` or `FAILED CHUNK`."""
-    return f"{'FAILED' if outcome.errors else 'done  '} {outcome.chunk}"
+    """`done   CHUNK`, of a fetch with its rows, or `FAILED CHUNK`."""
+    if outcome.errors:
+        return f"FAILED {outcome.chunk}"
+    return f"done   {outcome.chunk}" + (f": {outcome.stored}" if outcome.stored else "")
 
 
 def tell_errors(outcome: Outcome) -> None:
     """Its errors on standard error, with the run to look at."""
     for error in outcome.errors:
         click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)
+
+
+def tell_refused(fetched: Iterable[Outcome]) -> bool:
+    """Why rows were refused, a line an asset; False where every row of one was, and it has none."""
+    assets: dict[str, list[Stored]] = {}
+    for outcome in fetched:
+        if outcome.stored:
+            assets.setdefault(outcome.chunk.label, []).append(outcome.stored)
+    good = True
+    for name, parts in assets.items():
+        reasons = [part.reason for part in parts if part.refused]
+        if not reasons:
+            continue
+        lost = parts[-1].rows == 0
+        good &= not lost
+        what = "every row, nothing is stored" if lost else "some rows"
+        click.echo(
+            f"refused: {name}: {what}; the first: {reasons[0]} "
+            "(more: `fundplatform status`; each row: raw.rejected)",
+            err=lost,
+        )
+    return good
 
 
 def _refresh_report(settings: Settings, store: Store) -> None:

@@ -95,14 +95,14 @@ def build_definitions(
         warehouse=warehouse,
         publish_after_run=publish_after_run,
     )
-    quotes = [q for q in map(quoting, sources) if q]
+    quotes, syncs = [q for q in map(quoting, sources) if q], Syncs(store, sources)
     wanted = load_jobs(settings.jobs)
     named = dagster_jobs(wanted, sources, store, clock, lambda: made)
-    computed = [*_assets(sources, settings, clock, store), gap_table(sources, store, clock)]
+    computed = [*_assets(sources, settings, clock, syncs), gap_table(sources, store, clock)]
     made = dg.Definitions(
         assets=[
             *computed,
-            *(raw_asset(q, Kind.QUOTES, clock, Syncs(store)) for q in quotes),
+            *(raw_asset(q, Kind.QUOTES, clock, syncs) for q in quotes),
         ],
         jobs=named,
         schedules=[
@@ -138,9 +138,8 @@ def build_definitions(
 
 
 def _assets(
-    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime], store: Store
+    sources: Sequence[Source], settings: Settings, clock: Callable[[], datetime], syncs: Syncs
 ) -> list[dg.AssetsDefinition]:
-    syncs = Syncs(store)
     raw = [raw_asset(s, kind, clock, syncs) for s in sources for kind in s.spec.kinds]
     base = [*raw, catalog.identities(sources), catalog.corporate_actions(sources)]
     base += fund_catalog.fund_catalog(sources)
@@ -151,7 +150,7 @@ def _assets(
     rules = load_metric_rules(settings.home / "metrics.yaml")
     return [
         *base,
-        prices.validated(sources, days, Desk.of(settings, store), clock),
+        prices.validated(sources, days, Desk.of(settings, syncs.store), clock),
         catalog.market_caps(sources),
         catalog.classified(settings.tiers),
         catalog.payment_factors(),

@@ -1,5 +1,9 @@
 """`make demo`: the built-in sample through the whole graph, offline, and what came out of it."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from rich.console import Console
 
 from fundplatform import summary
@@ -10,10 +14,16 @@ from fundplatform.sources.base import Kind
 from fundplatform.sources.sample import Sample
 from fundplatform.storage.base import Store
 
-NEXT = """[bold]Next[/bold]
-  make ui                                    the Dagster UI on http://127.0.0.1:3000
-  fundplatform status                        rows, missing and rejected per source
-  fundplatform backfill SOURCE --from DATE   load more; the same command resumes after a crash
+COMMANDS = {
+    "ui": "the Dagster UI on http://127.0.0.1:3000, as `make ui`",
+    "status": "rows, missing and rejected per source",
+    "compare AAPL MSFT": "two stocks side by side",
+    "explain metric AAPL 2013-03-01 5Y": "what stands behind a number",
+    "sources": "whom else it can load, and what they need",
+    "backfill SOURCE --from DATE": "load more; the same command resumes after a crash",
+}
+NEXT = """[bold]Next[/bold]{path}
+{commands}
 
 Your own files: a folder with a source.yaml below {drop} is a source (docs/drop-folders.md).
 BI tools read {warehouse} (views in schema marts)."""
@@ -36,10 +46,25 @@ def run_demo(settings: Settings, years: int, console: Console) -> bool:
         console.print(summary.frame_table(frame, title))
     console.print()
     console.print(
-        NEXT.format(drop=settings.drop, warehouse=_bi_address(settings, store)),
+        NEXT.format(
+            path=_path(),
+            commands="\n".join(f"  fundplatform {c:<36}{what}" for c, what in COMMANDS.items()),
+            drop=settings.drop,
+            warehouse=_bi_address(settings, store),
+        ),
         soft_wrap=True,
     )
     return ok
+
+
+def _path() -> str:
+    """The line that makes the commands known to the shell, where it does not know them."""
+    if shutil.which("fundplatform"):
+        return ""
+    activate = Path(sys.executable).with_name("activate")
+    here = Path.cwd()
+    shown = activate.relative_to(here) if activate.is_relative_to(here) else activate
+    return f" (first: . {shown})"
 
 
 def _bi_address(settings: Settings, store: Store) -> str:

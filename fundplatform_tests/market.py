@@ -6,11 +6,13 @@
         market.held.wait(60)          # it has arrived
         market.release()
 
-Every call is kept, with how many of its vendor were under way at once. What days they tell of is
-arithmetic: the price of a day is its ordinal.
+Every call is kept, with how many of its vendor were under way at once; one whose asker hung up is
+not. What days they tell of is arithmetic: the price of a day is its ordinal.
 """
 
 import json
+import select
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -88,6 +90,7 @@ class Market:
     held: threading.Event = field(default_factory=threading.Event)
     now: Counter[str] = field(default_factory=Counter)
     _words: str | None = None
+    _repeats: bool = False
     _free: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -95,12 +98,18 @@ class Market:
         """For FUNDPLATFORM_<NAME>_URL."""
         return f"{self.address}/{vendor}"
 
-    def hold(self, words: str) -> None:
-        """Do not answer the next request with these words in it that was not made before."""
+    def hold(self, words: str, *, repeats: bool = False) -> None:
+        """Do not answer requests with these words in them.
+
+        Args:
+            words: Part of the address.
+            repeats: Those that were made before wait too: a client asks again when its patience
+                ends, and so its run waits longer than one request can.
+        """
         with self._lock:
             self.held.clear()
             self._free.clear()
-            self._words = words
+            self._words, self._repeats = words, repeats
 
     def release(self) -> None:
         """Answer what waits, and everything after it."""
@@ -108,18 +117,24 @@ class Market:
             self._words = None
         self._free.set()
 
-    def answer(self, target: str) -> bytes:
-        """The body for a request."""
+    def answer(self, target: str, gone: Callable[[], bool]) -> bytes:
+        """The body for a request.
+
+        Args:
+            target: What is asked for.
+            gone: Whether who asked has hung up.
+        """
         _, vendor, path = urlsplit(target).path.split("/", 2)
         with self._lock:
-            words, known = self._words, (vendor, target) in self.calls
-            waits = words is not None and words in target and not known
+            known = not self._repeats and (vendor, target) in self.calls
+            waits = self._words is not None and self._words in target and not known
             self.calls.append((vendor, target))
             self.now[vendor] += 1
             self.most[vendor] = max(self.most[vendor], self.now[vendor])
         if waits:
             self.held.set()
-            self._free.wait(600)
+            while not (self._free.wait(0.05) or gone()):
+                pass
         with self._lock:
             self.now[vendor] -= 1
         params = dict(parse_qsl(urlsplit(target).query))
@@ -132,13 +147,17 @@ def opened() -> Iterator[Market]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = market.answer(self.path)
+            body = market.answer(self.path, self.gone)
             with suppress(OSError):  # who asked was killed
                 self.send_response(200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+        def gone(self) -> bool:
+            waiting, _, _ = select.select([self.connection], [], [], 0)
+            return bool(waiting) and not self.connection.recv(1, socket.MSG_PEEK)
 
         def log_message(self, *_: object) -> None:
             pass

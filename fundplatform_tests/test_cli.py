@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
 import duckdb
 import pytest
 
@@ -99,6 +100,19 @@ def test_an_unknown_command_is_named(command: Command) -> None:
     answer = command("backfil")
     assert answer.code == 2
     assert "No such command 'backfil'" in answer.err
+
+
+def test_the_code_with_which_a_command_ends_itself_is_the_shells(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`explain`, `payloads check` and `sources check` end so where something does not hold."""
+
+    @click.command()
+    def ends() -> None:
+        raise click.exceptions.Exit(3)
+
+    monkeypatch.setitem(cli.cli.commands, "ends", ends)
+    assert command("ends").code == 3
 
 
 def test_status_before_anything_says_what_to_run(command: Command) -> None:

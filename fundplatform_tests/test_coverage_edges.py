@@ -2,6 +2,8 @@
 
 from datetime import date
 
+import pytest
+
 from fundplatform import tables
 from fundplatform.settings import Settings
 from fundplatform_tests.dropped import bar, folder, table
@@ -12,6 +14,7 @@ WEEKENDS = "start: 2024-01-06\nend: 2024-01-14\n"
 DAYS = ["2024-01-06", "2024-01-08", "2024-01-12", "2024-01-13", "2024-01-14"]
 
 
+@pytest.mark.slow
 def test_rows_on_closed_days_at_the_edges_are_judged(settings: Settings) -> None:
     rows = [bar(day, symbol) for day in DAYS for symbol in ("AAA", "BBB", "CCC", "DDD")]
     (folder(settings, "mine", WEEKENDS) / "bars.csv").write_text(table(rows))

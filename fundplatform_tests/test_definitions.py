@@ -11,6 +11,9 @@ import dagster as dg
 import polars as pl
 import pytest
 from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+from dagster._core.execution.api import create_execution_plan
+from dagster._core.op_concurrency_limits_counter import compute_run_op_concurrency_info_for_snapshot
+from dagster._core.snap.execution_plan_snapshot import snapshot_from_execution_plan
 
 from fundplatform import tables
 from fundplatform.assets.describe import level_report, session_returns, sparkline
@@ -52,7 +55,7 @@ ASSETS = {
     "funds/risk",
     "funds/scores",
 }
-WARNING = {"fresh", "fresh_caps", "vendor_adjusted_close", "V14", "V27", "V30"}
+WARNING = {"fresh", "fresh_caps", "profiles_known", "vendor_adjusted_close", "V14", "V27", "V30"}
 """Checks that compare with others, or with the clock: they hold nothing up."""
 
 _IMPORT = """
@@ -273,12 +276,26 @@ def test_the_identity_check_says_which_sessions_are_held() -> None:
 
 
 def test_each_vendor_has_a_pool_of_its_own(settings: Settings) -> None:
-    """One run at a time asks a vendor; two vendors are asked side by side."""
+    """One run at a time asks a vendor; two vendors are asked side by side, also with their checks.
+
+    A run waits for every pool of its steps: one check in the warehouse's pool would do.
+    """
     vendors = Settings(settings.home, sources=("sample", "kraken", "coinbase"))
-    graph = build_definitions(vendors).resolve_asset_graph()
-    pools = {
-        key.path[1]: graph.get(key).pools
-        for key in graph.get_all_asset_keys()
-        if key.path[0] == "raw" and key.path[2] == "ohlcv"
+    location = build_definitions(vendors)
+    graph, job = location.resolve_asset_graph(), location.resolve_implicit_global_asset_job_def()
+
+    def pools(source: str) -> set[str]:
+        key = dg.AssetKey(["raw", source, "ohlcv"])
+        checks = graph.get_check_keys_for_assets({key})
+        assert {check.name for check in checks} >= {"contract"}
+        part = job.get_subset(asset_selection={key}, asset_check_selection=checks)
+        plan = snapshot_from_execution_plan(create_execution_plan(part), part.get_job_snapshot_id())
+        found = compute_run_op_concurrency_info_for_snapshot(plan)
+        assert found is not None
+        return set(found.all_pools or ())
+
+    assert {name: pools(name) for name in vendors.sources} == {
+        "sample": {"warehouse"},
+        "kraken": {"kraken"},
+        "coinbase": {"coinbase"},
     }
-    assert pools == {"sample": {"warehouse"}, "kraken": {"kraken"}, "coinbase": {"coinbase"}}

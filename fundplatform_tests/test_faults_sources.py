@@ -98,6 +98,7 @@ def check_returns(pipeline: Pipeline) -> None:
     assert found[3:] == pytest.approx(expected[3:])
 
 
+@pytest.mark.slow
 def test_removing_a_folder_keeps_its_data(own: Settings) -> None:
     put(own, "vendor", "", dict(zip(DAYS[:4], TRADED, strict=False)))
     put(own, "other", "priority: 10\n", dict(zip(DAYS[:2], TRADED, strict=False)))

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 from click.testing import CliRunner
 
 from fundplatform import cli, tables
@@ -85,6 +86,7 @@ def stored(store: Store) -> list[list[tuple[object, ...]]]:
     ]
 
 
+@pytest.mark.slow
 def test_only_what_no_row_needs_is_pruned(
     command: CliRunner, asked: Settings, vendor: Vendor, tmp_path: Path
 ) -> None:

@@ -103,7 +103,9 @@ def failures(settings: Settings, said: Callable[[str], None]) -> None:
         for kind in source.spec.kinds:
             wanted = Wanted(kind, date(2024, 3, 4), date(2024, 3, 5))
             try:
-                done = attempt(source, wanted, lambda: NOW, Syncs(store), "run", f"raw/{kind}")
+                done = attempt(
+                    source, wanted, lambda: NOW, Syncs(store, [source]), "run", f"raw/{kind}"
+                )
             except SourceError as error:
                 said(f"{error} {error!r} {error.__cause__!r} {error.__context__!r}")
             else:

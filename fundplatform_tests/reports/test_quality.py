@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 from click.testing import CliRunner
 
-from fundplatform import summary, tables
+from fundplatform import status_lines, tables
 from fundplatform.cli import cli
 from fundplatform.contracts import Finding
 from fundplatform.errors import WarehouseError
@@ -175,13 +175,13 @@ def test_trouble_is_named_and_escaped(bad: DuckDBStore, tmp_path: Path) -> None:
 
 
 def test_status_names_overrides_in_force_and_lately_expired(bad: DuckDBStore) -> None:
-    (told,) = summary.decisions(bad, NOW.date())
+    (told,) = status_lines.decisions(bad, NOW.date())
     assert told == (
         "override in force until 2024-06-01: accept AAA 2024-03-28..2024-03-28 by ann: a true move"
     )
-    (late,) = summary.decisions(bad, date(2024, 6, 2))
+    (late,) = status_lines.decisions(bad, date(2024, 6, 2))
     assert late.startswith("override expired since 2024-06-01: accept AAA")
-    assert list(summary.decisions(bad, date(2024, 9, 1))) == []
+    assert list(status_lines.decisions(bad, date(2024, 9, 1))) == []
 
 
 def test_nothing_is_asked_of_the_network(bad: DuckDBStore, tmp_path: Path) -> None:

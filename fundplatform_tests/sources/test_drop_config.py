@@ -148,6 +148,7 @@ def test_symbol_map_in_a_file(drop: Drop, name: str) -> None:
             "Did you mean XNYS? Like: calendar: XNYS",
         ),
         ("start: 2015-01-02\ncurrency: dollar\n", "currency", "like USD"),
+        ("start: 2015-01-02\ncurrency: USd\n", "currency", "pence are GBp or GBX"),
         ("start: 2015-01-02\nadjustment: splits\n", "adjustment", "Did you mean split"),
         ("start: 2015-01-02\nasset_class: stock\n", "asset_class", "Choose one of: equity"),
         ("start: 2015-01-02\ninterval: 2h\n", "interval", "Did you mean"),

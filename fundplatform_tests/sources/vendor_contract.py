@@ -100,10 +100,8 @@ class VendorContract:
 
     def test_every_case_is_given(self) -> None:
         lacking = sorted(CASES.keys() - self.cases.keys() - self.not_applicable.keys())
-        told = [f"{name}: {CASES[name]}" for name in lacking]
-        assert not told, "give these cases, or say in not_applicable why there is none: " + str(
-            told
-        )
+        told = "\n".join(f"  {name}: {CASES[name]}" for name in lacking)
+        assert not told, f"give these cases, or say in not_applicable why there is none:\n{told}"
         both = self.cases.keys() & self.not_applicable.keys()
         assert not both, f"given and not applicable: {both}"
 
@@ -112,7 +110,8 @@ class VendorContract:
         if name in self.not_applicable:
             assert self.not_applicable[name].strip(), "say why"
             return
-        assert name in self.cases, f"give this case: {CASES[name]}"
+        if name not in self.cases:
+            pytest.skip("not given: test_every_case_is_given names all of these at once")
         case = self.cases[name]
         if case.failure is None:
             verify(self.fetch(vendor, case), case, case.kind or self.kind)

@@ -97,11 +97,16 @@ def time_zone(value: object) -> str:
     return name
 
 
+HUNDREDTHS = ("GBp", "ZAc")
+"""Quote currencies that are written with a small letter; GBX and ILA are three capitals."""
+
+
 def currency(value: object) -> str:
-    """A currency code."""
+    """A currency code, or a hundredth of one as vendors write it."""
     code = text(value)
-    if not re.fullmatch(r"[A-Z]{3,5}", code):
-        raise Wrong(f"{code!r} is no currency code", "Write three capital letters, like USD")
+    if not re.fullmatch(r"[A-Z]{3,5}", code) and code not in HUNDREDTHS:
+        remedy = "Write three capital letters, like USD; pence are GBp or GBX"
+        raise Wrong(f"{code!r} is no currency code", remedy)
     return code
 
 
