@@ -26,6 +26,8 @@ _LOGIN = (
     "FUNDPLATFORM_WAREHOUSE_URL_FILE names, or in PGPASSFILE"
 )
 
+_FULL = "Free space on the server's disk"
+
 _BY_STATE = (
     (r"42P01|42703|3F000|42883", _INIT),
     (
@@ -40,8 +42,7 @@ _BY_STATE = (
     ),
     (
         r"53100",
-        "Free space on the server's disk (VACUUM gives back what the failed load took), then run "
-        f"it again; {_KEPT}",
+        f"{_FULL} (VACUUM gives back what the failed load took), then run it again; {_KEPT}",
     ),
     (
         r"53300",
@@ -62,6 +63,7 @@ _BY_STATE = (
 )
 _BY_TEXT = (
     (r"password authentication failed|no password supplied|role .* does not exist|pg_hba", _LOGIN),
+    (r"could not write init file|No space left", f"{_FULL}, then run it again"),
     (r"database .* does not exist", "Create it: `createdb NAME`, then `fundplatform init`"),
     (
         r"too many clients|remaining connection slots|too many connections",

@@ -33,8 +33,14 @@ def small_disk(postgres: Server) -> Iterator[Path]:
         pytest.skip("nothing can be mounted by this user")
     shutil.chown(folder, postgres.user or os.geteuid())
     (folder / "filler").write_bytes(bytes(2 << 20))
+    (folder / "spare").write_bytes(bytes(1 << 20))
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+def _free(folder: Path) -> int:
+    at = os.statvfs(folder)
+    return at.f_bavail * at.f_frsize
 
 
 def test_full_disk_keeps_the_old_rows(
@@ -50,6 +56,13 @@ def test_full_disk_keeps_the_old_rows(
         with pytest.raises(WarehouseError, match=r"could not extend file.*Free space") as caught:
             put(store, tables.OHLCV, many, day)
         assert "nothing of this transaction was stored" in str(caught.value)
+        # A new connection writes the cache of the catalog where an autovacuum took it away.
+        for cache in small_disk.rglob("pg_internal.init"):
+            cache.unlink()
+        (small_disk / "cached").write_bytes(bytes(_free(small_disk)))
+        with pytest.raises(WarehouseError, match=r"could not write init file. Free space"):
+            closes(store)
+        (small_disk / "spare").unlink()
         assert closes(store) == KEPT
         # What the failed load took stays taken until it is vacuumed, which needs a little room.
         (small_disk / "filler").unlink()
