@@ -4,14 +4,14 @@ Old caps and sessions before the first profiles are warnings, told by the notes.
 run wrote to its range; levels are judged whole, as they are written.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import dagster as dg
 import polars as pl
 
 from fundplatform.assets.describe import noted_sessions
-from fundplatform.assets.profiled import NO_PROFILES, REMEDY
+from fundplatform.assets.profiled import REMEDY, unprofiled
 from fundplatform.finance.index import identities
 from fundplatform.finance.index.notes import OLD_CAPS
 from fundplatform.finance.rules.aggregates import index_whole, usual
@@ -26,7 +26,20 @@ _LEVELS = dg.AssetKey(["indices", "levels"])
 
 def index_checks() -> list[dg.AssetChecksDefinition]:
     """The identities of every session, and those of levels; and the warnings beside them."""
-    return [_sessions(), _chains(), _caps(), _profiles()]
+    return [
+        _sessions(),
+        _chains(),
+        _noted(
+            "fresh_caps",
+            "No composition rests on market caps older than flag_cap_age_days (120).",
+            age_of_caps,
+        ),
+        _noted(
+            "profiles_known",
+            "By each cutoff the sectors and countries that an index filters by were known.",
+            profiles_known,
+        ),
+    ]
 
 
 def _sessions() -> dg.AssetChecksDefinition:
@@ -92,49 +105,35 @@ def _chains() -> dg.AssetChecksDefinition:
     return check
 
 
-def _caps() -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name="fresh_caps",
-        asset=_PERFORMANCE,
-        description="No composition rests on market caps older than flag_cap_age_days (120).",
-        pool="warehouse",
-    )
-    def check(performance: pl.DataFrame) -> dg.AssetCheckResult:
-        return age_of_caps(performance)
-
-    return check
-
-
 def age_of_caps(performance: pl.DataFrame) -> dg.AssetCheckResult:
     """A warning with the sessions of each index that rest on old caps, and the last note."""
-    told = noted_sessions(performance, OLD_CAPS, "on old caps")
-    return dg.AssetCheckResult(passed=not told, severity=dg.AssetCheckSeverity.WARN, metadata=told)
-
-
-def _profiles() -> dg.AssetChecksDefinition:
-    @dg.asset_check(
-        name="profiles_known",
-        asset=_PERFORMANCE,
-        description="By each cutoff the sectors and countries that an index filters by were known.",
-        pool="warehouse",
-    )
-    def check(performance: pl.DataFrame) -> dg.AssetCheckResult:
-        return profiles_known(performance)
-
-    return check
+    return _warned(noted_sessions(performance, OLD_CAPS, "on old caps"))
 
 
 def profiles_known(performance: pl.DataFrame) -> dg.AssetCheckResult:
     """A warning where hardly any profile was known by the cutoffs, and the line to write."""
-    told = noted_sessions(performance, NO_PROFILES, "without profiles")
-    if not told:
-        return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN)
+    return _warned(unprofiled(performance), REMEDY)
+
+
+def _warned(told: Mapping[str, Any], description: str | None = None) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
-        passed=False,
+        passed=not told,
         severity=dg.AssetCheckSeverity.WARN,
-        description=REMEDY,
-        metadata={**told, "what to do": REMEDY},
+        description=description if told else None,
+        metadata=told,
     )
+
+
+def _noted(
+    name: str, description: str, judged: Callable[[pl.DataFrame], dg.AssetCheckResult]
+) -> dg.AssetChecksDefinition:
+    """A check of what the notes of a run's sessions say; it blocks nothing."""
+
+    @dg.asset_check(name=name, asset=_PERFORMANCE, description=description, pool="warehouse")
+    def check(performance: pl.DataFrame) -> dg.AssetCheckResult:
+        return judged(performance)
+
+    return check
 
 
 def verdict(broken: Mapping[str, pl.DataFrame]) -> dg.AssetCheckResult:

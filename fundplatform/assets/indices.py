@@ -23,14 +23,13 @@ from fundplatform.assets.catalog import (
 )
 from fundplatform.assets.describe import (
     level_report,
-    noted_sessions,
     output,
     session_returns,
     version_of,
 )
 from fundplatform.assets.index_inputs import STATE_COLUMNS, Known, build_all, look_back_days
 from fundplatform.assets.partitions import BACKFILL, FROM_RAW
-from fundplatform.assets.profiled import NO_PROFILES, REMEDY
+from fundplatform.assets.profiled import unprofiled
 from fundplatform.assets.raw import raw_key
 from fundplatform.assets.renames import former_symbols
 from fundplatform.assets.series import DAILY, PRICE_COLUMNS
@@ -155,9 +154,8 @@ def built(
             else t.empty().drop(t.stamps)
             for t in _TABLES
         }
-        told = noted_sessions(frames[tables.PERFORMANCE], NO_PROFILES, "without profiles")
-        if told:
-            context.add_asset_metadata({**told, "what to do": REMEDY}, PERFORMANCE)
+        if told := unprofiled(frames[tables.PERFORMANCE]):
+            context.add_asset_metadata(told, PERFORMANCE)
         returned = Stored(session_returns(frames[tables.PERFORMANCE]))
         return Derived(frames), returned, Stored(), Stored(), Stored(), Stored(), Stored()
 

@@ -6,9 +6,11 @@ session, and what to write about it.
 """
 
 from datetime import date
+from typing import Any
 
 import polars as pl
 
+from fundplatform.assets.describe import noted_sessions
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.finance.profile_history import dated, newest
 
@@ -94,3 +96,9 @@ def noted(performance: pl.DataFrame, lacks: pl.DataFrame) -> pl.DataFrame:
     note = pl.concat_str("lacks", "note", separator="; ", ignore_nulls=True)
     said = pl.when(pl.col("lacks").is_null()).then("note").otherwise(note)
     return rows.with_columns(note=said).select(performance.columns)
+
+
+def unprofiled(performance: pl.DataFrame) -> dict[str, Any]:
+    """Metadata of the sessions that `noted` told of, and what to do; empty where there are none."""
+    told = noted_sessions(performance, NO_PROFILES, "without profiles")
+    return {**told, "what to do": REMEDY} if told else {}
