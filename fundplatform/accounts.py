@@ -11,7 +11,7 @@ from datetime import datetime
 
 from fundplatform.health import Terms
 from fundplatform.sources.base import Source
-from fundplatform.sources.web.profile import OnTheWeb, Profile
+from fundplatform.sources.web.profile import OnTheWeb, Profile, Rate
 from fundplatform.sources.web.timing import most_per_day
 from fundplatform.storage.base import Store
 
@@ -21,6 +21,12 @@ _CALLS = "select source, finished_at, calls from ops.data_sync where calls > 0 a
 def profile_of(source: Source) -> Profile | None:
     """How its vendor is reached; None for files."""
     return source.access.profile if isinstance(source, OnTheWeb) else None
+
+
+def rates_of(source: Source) -> tuple[Rate, ...]:
+    """The limits of its vendor; none for files."""
+    profile = profile_of(source)
+    return profile.rates if profile else ()
 
 
 def account_of(source: Source) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from fundplatform.accounts import account_of, profile_of
+from fundplatform.accounts import account_of, rates_of
 from fundplatform.assets.attempts import only, part, shares_answers
 from fundplatform.assets.raw import SYMBOLS, raw_days, raw_key
 from fundplatform.assets.spans import FRESH, PLAN, read, written
@@ -91,10 +91,7 @@ class Calls:
 
 def cost(asked: Sequence[Calls]) -> Estimate:
     """Calls, days of quota and time of sources on one account."""
-    profile = profile_of(asked[0].source)
-    return estimate(
-        sum(one.count for one in asked), profile.rates if profile else (), asked[0].used
-    )
+    return estimate(sum(one.count for one in asked), rates_of(asked[0].source), asked[0].used)
 
 
 def lines(asked: Iterable[Calls]) -> Iterator[str]:
@@ -111,8 +108,8 @@ def lines(asked: Iterable[Calls]) -> Iterator[str]:
 
 
 def _sum(told: Sequence[Calls]) -> str:
-    found, profile = cost(told), profile_of(told[0].source)
-    limits = " and ".join(_rate(r.calls, r.seconds) for r in (profile.rates if profile else ()))
+    found = cost(told)
+    limits = " and ".join(_rate(r.calls, r.seconds) for r in rates_of(told[0].source))
     plans = [plan for one in told for plan in (one.plans or {}).values()]
     number = _calls(found.calls, united(plans, shared=False).bound)
     text = f"{number} at {limits}: about {_time(found.seconds)}"

@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from functools import cached_property
 
 from fundplatform import call_plan
-from fundplatform.accounts import Called, account_of, profile_of, sharing
+from fundplatform.accounts import Called, account_of, rates_of, sharing
 from fundplatform.assets.raw import SYMBOLS, raw_key
 from fundplatform.automation.gap_ledger import Ledger, runs
 from fundplatform.gaps import Request
@@ -141,8 +141,7 @@ class Budgets:
 
 def _long(source: Source) -> list[Rate]:
     """The limits of a day or longer."""
-    profile = profile_of(source)
-    return [rate for rate in profile.rates if rate.seconds >= _DAY] if profile else []
+    return [rate for rate in rates_of(source) if rate.seconds >= _DAY]
 
 
 def _under(rate: Rate, made: Sequence[tuple[datetime, int]], load: int, now: datetime) -> Budget:
