@@ -19,11 +19,10 @@ from pydantic import PrivateAttr
 from fundplatform import processes, tables
 from fundplatform.errors import FundplatformError, SchemaError, WarehouseError
 from fundplatform.sources.base import Kind
-from fundplatform.storage import change_record
+from fundplatform.storage import change_record, syncs
 from fundplatform.storage.base import WHOLE, Holdable, Slice, Stamp, Store
 from fundplatform.storage.outputs import Derived, Load, Stored
 from fundplatform.storage.partition_facts import record_partitions
-from fundplatform.storage.syncs import Syncs
 from fundplatform.storage.transactions import Target, Written, write_derived, write_load
 from fundplatform.tables import Table
 
@@ -163,7 +162,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         failed = replace(obj.attempt, status="failed", failure="not_stored", problem=str(error))
         # A full disk takes this row neither; the run says why.
         with suppress(WarehouseError):
-            Syncs(self.warehouse.store, ()).record(failed, obj.terms, stamp.run_id)
+            syncs.record(self.warehouse.store, failed, obj.terms, stamp.run_id)
 
     def _describe(
         self,

@@ -63,6 +63,12 @@ def write_attempt(writer: Writer, attempt: Attempt, terms: Terms) -> Health:
     return health
 
 
+def record(store: Store, attempt: Attempt, terms: Terms, run_id: str) -> Health:
+    """Store an attempt that brought no rows, in a transaction of its own."""
+    with store.transaction(Stamp(run_id, attempt.finished_at)) as writer:
+        return write_attempt(writer, attempt, terms)
+
+
 def _counted(
     read: Callable[[Table, Slice], pl.DataFrame], source: str, terms: Terms
 ) -> pl.DataFrame:
@@ -91,6 +97,5 @@ class Syncs:
         return judge(source, _counted(self.store.read, source, terms), terms, now)
 
     def record(self, attempt: Attempt, terms: Terms, run_id: str) -> Health:
-        """Store an attempt that brought no rows, in a transaction of its own."""
-        with self.store.transaction(Stamp(run_id, attempt.finished_at)) as writer:
-            return write_attempt(writer, attempt, terms)
+        """Store an attempt that brought no rows: see `record`."""
+        return record(self.store, attempt, terms, run_id)
