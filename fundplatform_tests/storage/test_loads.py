@@ -5,8 +5,8 @@ import pytest
 
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import Batch, Kind
+from fundplatform.storage.instruments_of_rows import attach_instruments
 from fundplatform.storage.outputs import Load
-from fundplatform.storage.transactions import attach_instruments
 from fundplatform_tests.storage.frames import MONDAY, SPEC, TUESDAY, bars, listings
 
 MAPPING = pl.DataFrame(
