@@ -12,10 +12,13 @@ from fundplatform.finance.payments import PAYMENTS
 from fundplatform.finance.returns import session_returns
 from fundplatform.tables import ACTIONS
 
+Closes = dict[str, list[float | None]]
+"""By symbol, a value a session; None: no bar."""
 START = date(2024, 1, 1)
 CLOSE = time(21, 0)
 CUTOFF_LAG = timedelta(hours=4)
 FRAMES = tuple(t.name for t in TABLES)
+"""What `build` gives: the names of an `IndexResult`'s frames."""
 NO_FACTORS = pl.DataFrame(
     schema={
         "instrument_id": pl.Int32,
@@ -24,7 +27,6 @@ NO_FACTORS = pl.DataFrame(
         "split_factor": pl.Float64,
     }
 )
-"""What `build` gives: the names of an `IndexResult`'s frames."""
 
 
 def day(position: int) -> date:

@@ -7,6 +7,7 @@ from fundplatform import tables
 from fundplatform.finance.index import Facts, IndexResult, build, levels
 from fundplatform_tests.finance.index_cases import (
     START,
+    Closes,
     by_cap,
     by_volume,
     caps,
@@ -46,7 +47,7 @@ def names(result: IndexResult, i: int) -> list[int]:
     return result.compositions.filter(session=day(i)).sort("rank")["instrument_id"].to_list()
 
 
-def run(definition: object, closes: dict[str, list[float | None]], **more: object) -> IndexResult:
+def run(definition: object, closes: Closes, **more: object) -> IndexResult:
     count = max(len(c) for c in closes.values())
     extra = {k: more.pop(k) for k in ("volumes", "ids", "listed", "splits") if k in more}
     return build(
@@ -161,7 +162,7 @@ def test_caps_equal_but_for_rounding_are_a_tie() -> None:
     assert names(result, 0) == [2]
 
 
-HALTED: dict[str, list[float | None]] = {
+HALTED: Closes = {
     "A": [10.0, 10.0, 11.0, 11.0, 11.0],
     "B": [9.0, 9.0, None, 4.5, 4.5],
     "C": [1.0, 1.0, 1.0, 1.0, 1.0],
@@ -202,7 +203,7 @@ def test_a_bar_missing_here_is_no_return_of_0_but_that_of_the_rest() -> None:
 
 
 def test_a_name_without_a_price_leaves_after_stale_sessions_at_its_last_price() -> None:
-    closes: dict[str, list[float | None]] = {"B": [9.0, None, None, None, 4.5], "A": [1.0] * 5}
+    closes: Closes = {"B": [9.0, None, None, None, 4.5], "A": [1.0] * 5}
     gone = run(by_volume(1, stale_sessions=2), closes)
     assert [names(gone, i) for i in range(5)] == [[1], [1], [1], [2], [1]]
     left = gone.composition_changes.filter(session=day(3), change="removed")
@@ -210,7 +211,7 @@ def test_a_name_without_a_price_leaves_after_stale_sessions_at_its_last_price() 
 
 
 def test_a_halted_name_cannot_enter() -> None:
-    closes: dict[str, list[float | None]] = {"A": [10.0, 1.0, 1.0], "B": [5.0, None, 5.0]}
+    closes: Closes = {"A": [10.0, 1.0, 1.0], "B": [5.0, None, 5.0]}
     result = run(by_volume(1), closes)
     # At the close of day 1 B is worth more, but could not be bought.
     assert [names(result, i) for i in range(3)] == [[1], [1], [2]]
@@ -226,7 +227,7 @@ def test_fewer_than_n_publish_with_the_actual_number() -> None:
 
 
 def test_a_session_on_which_no_name_held_has_a_price_has_no_level() -> None:
-    closes: dict[str, list[float | None]] = {"A": [10.0, 11.0, None, 12.0, 6.0]}
+    closes: Closes = {"A": [10.0, 11.0, None, 12.0, 6.0]}
     result = run(by_volume(1), closes)
     assert result.performance["state"].to_list() == ["base", "ok", "no_return", "ok", "ok"]
     assert result.performance["session_return"].to_list() == pytest.approx(
@@ -243,7 +244,7 @@ def test_a_session_on_which_no_name_held_has_a_price_has_no_level() -> None:
 
 
 def test_dollar_volume_needs_a_bar_on_every_session_of_the_window() -> None:
-    closes: dict[str, list[float | None]] = {
+    closes: Closes = {
         "A": [1.0, 2.0, 9.0, 4.0, 5.0],
         "B": [8.0, None, 8.0, 8.0, 8.0],
     }
@@ -262,7 +263,7 @@ def test_one_line_per_issuer_is_the_more_liquid_and_each_line_keeps_all() -> Non
     known = caps(
         [("GOOG", close_at(0), 9.0), ("GOOGL", close_at(0), 8.0), ("X", close_at(0), 1.0)], ids
     )
-    closes: dict[str, list[float | None]] = {s: [1.0] for s in ids}
+    closes: Closes = {s: [1.0] for s in ids}
     volumes = {"GOOG": 1.0, "GOOGL": 5.0, "X": 1.0}
     issuers = {"GOOG": "Alphabet", "GOOGL": "Alphabet"}
     one = run(by_cap(2, issuers=issuers), closes, volumes=volumes, caps=known)
@@ -277,7 +278,7 @@ def test_one_line_per_issuer_is_the_more_liquid_and_each_line_keeps_all() -> Non
 
 
 def test_base_date_and_base_session() -> None:
-    closes: dict[str, list[float | None]] = {"A": [1.0] * 4}
+    closes: Closes = {"A": [1.0] * 4}
     result = run(by_volume(1, base_date=day(1)), closes)
     assert result.performance["state"].to_list() == ["no_history", "base", "ok", "ok"]
     assert result.compositions["session"].min() == day(1)

@@ -10,6 +10,7 @@ from fundplatform.finance.index import IndexResult, build
 from fundplatform_tests.finance.index_cases import (
     CUTOFF_LAG,
     START,
+    Closes,
     by_cap,
     caps,
     close_at,
@@ -20,7 +21,6 @@ from fundplatform_tests.finance.index_cases import (
 )
 
 IDS = {"A": 1, "B": 2, "C": 3}
-Closes = dict[str, list[float | None]]
 FLAT: Closes = {"A": [10.0] * 4, "B": [10.0] * 4}
 
 

@@ -9,6 +9,7 @@ from fundplatform.finance.index import Facts, Payouts, build
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform_tests.finance.index_cases import (
     START,
+    Closes,
     close_at,
     cutoffs,
     day,
@@ -16,8 +17,6 @@ from fundplatform_tests.finance.index_cases import (
     paid_by,
     sessions,
 )
-
-Closes = dict[str, list[float | None]]
 
 
 def test_a_special_dividend_and_a_spin_off_count_in_the_price_return() -> None:

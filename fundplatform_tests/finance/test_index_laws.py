@@ -27,6 +27,7 @@ from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform_tests.finance.index_cases import (
     FRAMES,
     START,
+    Closes,
     by_cap,
     by_volume,
     caps,
@@ -55,7 +56,7 @@ Data = tuple[pl.DataFrame, pl.DataFrame, Payouts, pl.DataFrame]
 def random_market(seed: int) -> Data:
     """Walks with splits, halts, dividends of all kinds, a merger, a delisting, missing bars."""
     rng = np.random.default_rng(seed)
-    closes: dict[str, list[float | None]] = {}
+    closes: Closes = {}
     snapshots, splits, cash, spun, children = [], [], [], [], []
     ends: list[tuple[int, str, int, float | None]] = []
     for i, symbol in enumerate(SYMBOLS):

@@ -14,6 +14,7 @@ from fundplatform.finance.index import Facts, IndexResult, build, levels, look_b
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform_tests.finance.index_cases import (
     FRAMES,
+    Closes,
     by_cap,
     by_volume,
     caps,
@@ -36,7 +37,7 @@ CAP = by_cap(
 def random_market(seed: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Random walks with halts, late listings, a death and irregular snapshots."""
     rng = np.random.default_rng(seed)
-    closes: dict[str, list[float | None]] = {}
+    closes: Closes = {}
     snapshots = []
     for i, symbol in enumerate(SYMBOLS):
         walk = (20 * np.exp(np.cumsum(rng.normal(0, 0.05, COUNT)))).tolist()

@@ -11,6 +11,7 @@ from fundplatform.finance.index.weights import capped
 from fundplatform.finance.index_definition import IndexDefinition, Universe
 from fundplatform_tests.finance.index_cases import (
     START,
+    Closes,
     by_cap,
     cutoffs,
     day,
@@ -19,8 +20,6 @@ from fundplatform_tests.finance.index_cases import (
     sessions,
 )
 from fundplatform_tests.finance.test_index import A5_CAPS, A5_CLOSES, ABCD
-
-Closes = dict[str, list[float | None]]
 
 
 def a5(dividend: bool = True, **changes: object) -> IndexResult:
