@@ -53,7 +53,7 @@ def main() -> None:
     """Entry point: platform errors print one line and exit 1, without a traceback."""
     logging.getLogger("dagster").setLevel(logging.ERROR)
     try:
-        code = cli.main(standalone_mode=False)
+        code = cli.main(prog_name="fundplatform", standalone_mode=False)
     except FundplatformError as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)

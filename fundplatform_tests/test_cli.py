@@ -68,7 +68,7 @@ def command(
     monkeypatch.setenv("FUNDPLATFORM_SOURCES", "")
 
     def run(*arguments: str) -> Answer:
-        monkeypatch.setattr("sys.argv", ["fundplatform", *arguments])
+        monkeypatch.setattr("sys.argv", ["started-otherwise", *arguments])
         capsys.readouterr()
         try:
             cli.main()
