@@ -34,6 +34,7 @@ from fundplatform.change_log import ChangeLog
 from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.clock import utc_now
 from fundplatform.fetch_plan import raw_chunks
+from fundplatform.lost_loads import lost_loads
 from fundplatform.sources.base import Kind, Source
 from fundplatform.staleness import JUDGED, LAST_OF_CHAIN, STAGES, Standing, latest
 from fundplatform.storage.base import Store
@@ -115,6 +116,10 @@ class Backfill:
             if not done or any(o.errors for o in done):
                 break
         return all(not o.errors for o in outcomes)
+
+    def lost(self) -> list[Outcome]:
+        """What earlier fetches lost: see `lost_loads`."""
+        return list(lost_loads(self.sources, self.instance))
 
     def downstream(self) -> list[Chunk]:
         """What is new or stale downstream as things are, without fetching anything."""

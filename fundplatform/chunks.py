@@ -3,7 +3,7 @@
 Which runs are needed is decided in `fetch_plan.py` and `chain_plan.py`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, cast
@@ -64,6 +64,20 @@ class Stored:
     reason: str = ""
     rows: int = 0
 
+    @classmethod
+    def of(cls, noted: Mapping[str, Any]) -> "Stored | None":
+        """From what the IO manager noted with an output; None for what is computed."""
+        if "rejected_at_load" not in noted:
+            return None
+        return cls(
+            noted["rows_inserted"],
+            noted["rows_updated"],
+            noted["rows_unchanged"],
+            noted.get("rows_refused", 0),
+            noted.get("first refused", ""),
+            noted["dagster/row_count"],
+        )
+
     def __str__(self) -> str:
         """`120 new, 3 changed, 57 unchanged, 2 refused`; what is none is left out."""
         counts = {
@@ -107,21 +121,13 @@ _LOGGERS: dict[str, Any] = {"loggers": {"console": {}}}
 
 
 def _stored(result: dg.ExecuteInProcessResult) -> Stored | None:
-    """What the IO manager noted with a fetch; None for what is computed."""
+    """Of the run's fetch; None where it only computes."""
     for event in result.all_node_events:
         if event.event_type != DagsterEventType.HANDLED_OUTPUT:
             continue
         told = cast(HandledOutputData, event.event_specific_data)
-        noted: dict[str, Any] = {name: value.value for name, value in told.metadata.items()}
-        if "rejected_at_load" in noted:
-            return Stored(
-                noted["rows_inserted"],
-                noted["rows_updated"],
-                noted["rows_unchanged"],
-                noted.get("rows_refused", 0),
-                noted.get("first refused", ""),
-                noted["dagster/row_count"],
-            )
+        if found := Stored.of({name: value.value for name, value in told.metadata.items()}):
+            return found
     return None
 
 

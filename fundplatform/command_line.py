@@ -68,7 +68,8 @@ def quiet_store(settings: Settings) -> Store:
 def run_backfill(job: Backfill, store: Store) -> bool:
     """Run with a progress bar, publish once, print the failures; True when all went well.
 
-    It did not where a run failed, or where of a source nothing is there and every row was refused.
+    It did not where a run failed, or where of a source nothing is there and every row was refused,
+    now or when it was fetched.
     """
     started = time.monotonic()
     fetches = job.fetches()
@@ -105,14 +106,13 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     if not runs:
         # A backfill killed after its last run has not published yet; else this costs nothing.
         store.publish()
-        console.print(
-            "Nothing to do: every session asked for is already there. No row changed. "
-            "--refetch fetches them again."
-        )
-        return True
+        ok = tell_refused(job.lost())
+        what = "do: every session asked for is already there" if ok else "fetch: all was read"
+        console.print(f"Nothing to {what}. No row changed. --refetch fetches them again.")
+        return ok
     for outcome in failed:
         tell_errors(outcome)
-    ok &= tell_refused(fetched)
+    ok &= tell_refused([*fetched, *job.lost()])
     begun = time.monotonic()
     path = store.publish()
     published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
@@ -134,6 +134,12 @@ def tell_errors(outcome: Outcome) -> None:
         click.echo(f"failed: {outcome.chunk}: {error} (run {outcome.run_id})", err=True)
 
 
+_MEND = (
+    "Mend its files or source.yaml, and the same command reads them again; a vendor is asked again "
+    "with --refetch"
+)
+
+
 def tell_refused(fetched: Iterable[Outcome]) -> bool:
     """Why rows were refused, a line an asset; False where every row of one was, and it has none."""
     assets: dict[str, list[Stored]] = {}
@@ -148,11 +154,11 @@ def tell_refused(fetched: Iterable[Outcome]) -> bool:
         lost = parts[-1].rows == 0
         good &= not lost
         what = "every row, nothing is stored" if lost else "some rows"
-        click.echo(
+        line = (
             f"refused: {name}: {what}; the first: {reasons[0]} "
-            "(more: `fundplatform status`; each row: raw.rejected)",
-            err=lost,
+            "(more: `fundplatform status`; each row: raw.rejected)"
         )
+        click.echo(f"{line}. {_MEND}" if lost else line, err=lost)
     return good
 
 

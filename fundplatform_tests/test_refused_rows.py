@@ -1,23 +1,29 @@
 """A backfill whose rows are refused: what it prints, and when that is a failure for a script."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import dagster as dg
 import polars as pl
 import pytest
 from click.testing import CliRunner
 
 from fundplatform import cli
+from fundplatform.assets.raw import raw_key
 from fundplatform.chunks import Chunk, Outcome, Stored
 from fundplatform.command_line import ended, run_backfill, tell_refused
 from fundplatform.errors import WarehouseError
+from fundplatform.lost_loads import lost_loads
 from fundplatform.settings import Settings
 from fundplatform.sources.base import REJECT_SCHEMA, Batch
+from fundplatform.sources.drop import discover
 from fundplatform.storage.transactions import _refused
 from fundplatform_tests.dropped import folder
 
 YAML = "kind: economic\ncalendar: daily\nstart: 2024-01-02\nend: 2024-01-05\n"
 CHUNK = Chunk("raw/mine/ohlcv", ())
+OTHER = Chunk("raw/other/ohlcv", ())
+LOST = Stored(0, 0, 0, 2, "a")
 
 
 @pytest.mark.slow
@@ -27,7 +33,8 @@ def test_a_source_of_which_every_row_is_refused_is_a_failure(
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(settings.home))
     monkeypatch.setenv("FUNDPLATFORM_SOURCES", "")
     rows = "session,symbol,value\n01/02/2024,DGS10,4.5\n01/03/2024,DGS10,4.6\n"
-    (folder(settings, "lost", YAML) / "a.csv").write_text(rows)
+    dropped = folder(settings, "lost", YAML) / "a.csv"
+    dropped.write_text(rows)
     done = CliRunner().invoke(cli.cli, ["backfill", "lost"])
     assert done.exit_code == 1
     span = "2024-01-02..2024-01-05 (4 partitions)"
@@ -36,6 +43,17 @@ def test_a_source_of_which_every_row_is_refused_is_a_failure(
         "refused: raw/lost/economic: every row, nothing is stored; the first: "
         "unparseable: session '01/02/2024' is no date"
     )
+    assert "Mend its files or source.yaml" in done.stderr
+    again = CliRunner().invoke(cli.cli, ["backfill", "lost"])
+    assert (again.exit_code, again.stderr) == (1, done.stderr)
+    assert "Nothing to fetch: all was read. No row changed." in again.stdout
+    dropped.write_text(rows.replace("01/02/2024", "2024-01-02"))
+    mended = CliRunner().invoke(cli.cli, ["backfill", "lost"])
+    assert (mended.exit_code, mended.stderr) == (0, "")
+    assert "1 new, 1 refused" in mended.stdout
+    last = CliRunner().invoke(cli.cli, ["backfill", "lost"])
+    assert (last.exit_code, last.stderr) == (0, "")
+    assert "Nothing to do: every session asked for is already there." in last.stdout
 
 
 @pytest.mark.parametrize(
@@ -85,28 +103,80 @@ class Store:
 
 @dataclass
 class Fetching:
-    """A backfill of one run that went well."""
+    """A backfill of at most one run, that went well, with what earlier ones lost."""
 
-    stored: Stored
+    stored: Stored | None
+    before: Sequence[Stored] = ()
 
     def fetches(self) -> list[Chunk]:
-        return [CHUNK]
+        return [CHUNK] if self.stored else []
 
     def run(self, on_start: Callable[[Chunk], None], on_done: Callable[[Outcome], None]) -> bool:
-        on_start(CHUNK)
-        on_done(Outcome(CHUNK, "run", stored=self.stored))
+        if self.stored:
+            on_start(CHUNK)
+            on_done(Outcome(CHUNK, "run", stored=self.stored))
         return True
+
+    def lost(self) -> list[Outcome]:
+        return [Outcome(OTHER, "", stored=stored) for stored in self.before]
 
 
 @pytest.mark.parametrize(
-    ("stored", "good"), [(Stored(0, 0, 0, 2, "a"), False), (Stored(1, 0, 0, 2, "a", 1), True)]
+    ("job", "good"),
+    [
+        (Fetching(LOST), False),
+        (Fetching(Stored(1, 0, 0, 2, "a", 1)), True),
+        # Of another source everything was lost before.
+        (Fetching(Stored(1, 0, 0, rows=1), [LOST]), False),
+        (Fetching(None, [LOST]), False),
+        (Fetching(None), True),
+    ],
 )
 def test_the_whole_backfill_fails_with_it(
-    stored: Stored, good: bool, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    job: Fetching, good: bool, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(settings.home))
-    found = run_backfill(Fetching(stored), Store())  # type: ignore[arg-type]
-    assert found is good
+    assert run_backfill(job, Store()) is good  # type: ignore[arg-type]
+
+
+DAYS = "2024-01-02", "2024-01-03"
+
+
+@pytest.mark.parametrize(
+    ("loads", "said"),
+    [
+        ([], []),
+        ([(DAYS[0], 2, "a", 0)], ["a"]),
+        # Of a file's two parts the second has no rows at all.
+        ([(DAYS[0], 2, "a", 0), (DAYS[1], 0, "", 0)], ["a"]),
+        ([(DAYS[0], 2, "a", 0), (DAYS[1], 1, "b", 0)], ["a"]),
+        # The bad file is gone, or its rows are good now.
+        ([(DAYS[0], 2, "a", 0), (DAYS[0], 0, "", 0)], []),
+        ([(DAYS[0], 2, "a", 0), (DAYS[0], 1, "b", 9)], []),
+        ([(DAYS[0], 1, "b", 9), (DAYS[1], 2, "a", 9)], []),
+        # A kind without partitions.
+        ([(None, 2, "a", 0)], ["a"]),
+        ([(None, 2, "a", 0), (None, 0, "", 0)], []),
+    ],
+)
+def test_what_loads_lost_is_what_stands_of_each_partition(
+    loads: list[tuple[str | None, int, str, int]], said: list[str], settings: Settings
+) -> None:
+    parted = all(session for session, *_ in loads)
+    folder(settings, "lost", YAML if parted else "kind: corporate_actions\nstart: 2024-01-02\n")
+    (source,), _ = discover(settings.drop, settings.payloads)
+    (kind,) = source.spec.kinds
+    nothing = ("rejected_at_load", "rows_inserted", "rows_updated", "rows_unchanged")
+    with dg.DagsterInstance.ephemeral() as instance:
+        for session, refused, reason, rows in loads:
+            noted = {**dict.fromkeys(nothing, 0), "dagster/row_count": rows}
+            why = {"rows_refused": refused, "first refused": reason} if refused else {}
+            key = raw_key("lost", kind)
+            made = dg.AssetMaterialization(key, partition=session, metadata={**noted, **why})
+            instance.report_runless_asset_event(made)
+        found = list(lost_loads([source], instance))
+    told = [(one.chunk.label, one.stored and one.stored.reason) for one in found]
+    assert told == [(f"raw/lost/{kind}", reason) for reason in said]
 
 
 @pytest.mark.parametrize(
