@@ -86,7 +86,7 @@ def bars(vendor: Vendor) -> list[str]:
     return [a.path for a in vendor.asked if "/aggs/" in a.path]
 
 
-@pytest.mark.parametrize("tickers", ["ABC", "ABCDE"])
+@pytest.mark.parametrize("tickers", [pytest.param("ABC", marks=pytest.mark.slow), "ABCDE"])
 def test_the_backfill_asks_what_the_plan_says(
     asked: Settings, vendor: Vendor, tickers: str
 ) -> None:

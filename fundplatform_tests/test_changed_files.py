@@ -113,6 +113,7 @@ def test_a_new_file_touches_its_sessions_and_one_that_goes_gives_way(own: Settin
     assert len(closes(own)) == len(SESSIONS) + 2
 
 
+@pytest.mark.slow
 def test_days_outside_the_range_asked_for_stay_due(own: Settings) -> None:
     file = folder(own, "mine", ENDED) / "bars.csv"
     write(file, flat())

@@ -202,6 +202,7 @@ def test_the_shipped_workspace_loads(home: Settings) -> None:
     assert "BetaWarning" not in said
 
 
+@pytest.mark.slow
 def test_a_workspace_that_cannot_load_is_noticed(home: Settings) -> None:
     file = home.dagster_home / "workspace.yaml"
     file.write_text(file.read_text().replace("fundplatform.definitions", "fundplatform.nowhere"))

@@ -87,24 +87,19 @@ def test_each_login_may_do_its_part_and_no_more(migrated: Deployment, cluster: S
 def test_a_second_time_nothing_is_made_and_a_changed_password_is_in_force(
     migrated: Deployment, cluster: Server
 ) -> None:
+    """And no password is in what it prints or the server logs."""
     before = login(migrated, cluster, RUNNER)
     (migrated.folder / "secrets" / "runner_password").write_text("n3w p@ss/word\n")
+    cluster.sql("postgres", "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
     done = migrated.run("migrate")
+    cluster.sql("postgres", "ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
+    log = cluster.log()
     assert done.returncode == 0, done.stdout + done.stderr
     assert "created" not in done.stdout
     assert "applied migration" not in done.stdout
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         psycopg.connect(before)
     psycopg.connect(cluster.url("fundplatform", RUNNER, "n3w p@ss/word")).close()
-
-
-def test_no_password_in_what_migrate_prints_or_the_server_logs(
-    migrated: Deployment, cluster: Server
-) -> None:
-    cluster.sql("postgres", "ALTER SYSTEM SET log_statement = 'all'", "SELECT pg_reload_conf()")
-    done = migrated.run("migrate")
-    cluster.sql("postgres", "ALTER SYSTEM RESET log_statement", "SELECT pg_reload_conf()")
-    log = cluster.log()
     assert "ALTER ROLE" in log, "the statements are logged"
     for name in ("postgres", "owner", "runner", "dashboard", "dagster"):
         password = secret(migrated, name).strip()
@@ -113,6 +108,7 @@ def test_no_password_in_what_migrate_prints_or_the_server_logs(
         assert name == "postgres" or password not in log, name
 
 
+@pytest.mark.slow
 def test_wrong_or_missing_secrets_say_what_to_do(migrated: Deployment) -> None:
     for name, problem in (("dagster", "FUNDPLATFORM_DAGSTER_PASSWORD_FILE"), ("postgres", "ADMIN")):
         file = migrated.folder / "secrets" / f"{name}_password"

@@ -105,11 +105,10 @@ def test_no_row_of_a_file_is_lost(examples: int, tmp_path: Path) -> None:
 @pytest.mark.timeout(900)
 @often(40, 2500)
 def test_a_broken_file_is_read_or_refused_and_shrinks_nothing(
-    examples: int, tmp_path: Path
+    examples: int, tmp_path: Path, duckdb_store: DuckDBStore
 ) -> None:
     """Bytes are changed: a batch whose counts add up, or an error of ours; stored rows stay."""
-    store = DuckDBStore(tmp_path / "warehouse.duckdb", tmp_path / "published", lock_timeout=30)
-    store.migrate()
+    store = duckdb_store
     good = Drop(tmp_path / "good").yaml(JANUARY).put("bars.csv", table(GOOD))
     keep(store, good)
     stored = store.read(tables.OHLCV).select(tables.OHLCV.key)

@@ -1,7 +1,6 @@
 """Renames and reuse: proposed with evidence, decided by a person, audited. Cases by hand."""
 
 from datetime import UTC, date, datetime
-from pathlib import Path
 
 import polars as pl
 import pytest
@@ -32,10 +31,9 @@ SPEC = SourceSpec(
 class Home:
     """A warehouse with one source; bars are a close per session."""
 
-    def __init__(self, folder: Path) -> None:
-        """Make it."""
-        self.store = DuckDBStore(folder / "w.duckdb", folder / "published")
-        self.store.migrate()
+    def __init__(self, store: DuckDBStore) -> None:
+        """On an empty one."""
+        self.store = store
 
     def load(self, symbol: str, closes: dict[str, float], asset_class: str = "equity") -> int:
         """One listing from the first to the last of these sessions, and its bars."""
@@ -98,8 +96,8 @@ class Home:
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Home:
-    return Home(tmp_path)
+def home(duckdb_store: DuckDBStore) -> Home:
+    return Home(duckdb_store)
 
 
 def test_fb_and_meta_are_one_line_and_the_older_fb_another(home: Home) -> None:
@@ -163,7 +161,9 @@ def test_goog_went_on_as_the_new_class_when_the_old_one_became_googl(home: Home)
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("approved", "whose"), [(True, 2), (False, 1)])
+@pytest.mark.parametrize(
+    ("approved", "whose"), [(True, 2), pytest.param(False, 1, marks=pytest.mark.slow)]
+)
 def test_of_whom_something_was_stated_is_decided_once(
     home: Home, approved: bool, whose: int
 ) -> None:

@@ -37,6 +37,7 @@ def test_the_first_use_executes_it(package: str) -> None:
     assert sys.modules[package].__dict__["executed"] == [1]
 
 
+@pytest.mark.slow
 def test_contracts_come_without_what_they_never_use() -> None:
     program = """
 import sys

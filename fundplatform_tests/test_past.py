@@ -1,5 +1,6 @@
 """Reading and computing as of an instant, on bars written by hand; the pipeline: test_as_of.py."""
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -65,15 +66,17 @@ def action(ratio: float) -> pl.DataFrame:
 
 
 @pytest.fixture
-def changed(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> tuple[Settings, DuckDBStore]:
+def changed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, migrated: Path
+) -> tuple[Settings, DuckDBStore]:
     """11.2 was loaded first, then 11.9 and a split."""
     own = Settings(home=settings.home, sources=(), lock_timeout=20)
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(own.home))
     monkeypatch.setenv("FUNDPLATFORM_SOURCES", "sample")
     own.indices.mkdir()
     (own.indices / "both.yaml").write_text(INDEX)
+    shutil.copyfile(migrated, own.warehouse)
     store = DuckDBStore(own.warehouse, own.published, lock_timeout=20)
-    store.migrate()
     load(store, BEFORE, 11.2, None)
     load(store, AFTER, 11.9, 2.0)
     return own, store
@@ -85,11 +88,10 @@ def past(settings: Settings, store: DuckDBStore, at: datetime) -> Past:
 
 
 def test_what_was_known_comes_back(
-    changed: tuple[Settings, DuckDBStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    changed: tuple[Settings, DuckDBStore], duckdb_store: DuckDBStore
 ) -> None:
     settings, store = changed
-    alone = DuckDBStore(tmp_path / "only.duckdb", tmp_path / "copy", lock_timeout=20)
-    alone.migrate()
+    alone = duckdb_store
     load(alone, BEFORE, 11.2, None)
     never_changed = past(settings, alone, BETWEEN)
     then, now = past(settings, store, BETWEEN), past(settings, store, AFTER)

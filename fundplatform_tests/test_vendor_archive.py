@@ -64,6 +64,7 @@ def test_a_damaged_archive_is_told(command: CliRunner, asked: Settings, vendor: 
     assert path.name in done.output
 
 
+@pytest.mark.slow
 def test_a_key_that_the_vendor_repeats_is_not_kept(asked: Settings, vendor: Vendor) -> None:
     vendor.on("/bars", json({"error": f"your key {KEY} is unknown"}))
     run(asked)

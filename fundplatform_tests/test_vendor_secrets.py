@@ -27,6 +27,7 @@ from fundplatform.sources import register
 from fundplatform.sources.web import client
 from fundplatform.sources.web.bodies import Bodies
 from fundplatform.sources.web.profile import Reply
+from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.syncs import Syncs
 from fundplatform_tests.everything_kept import holding
 from fundplatform_tests.sources.vendor_server import Asked, Script, Vendor, serving
@@ -98,18 +99,19 @@ def installed(settings: Settings, vendor: Echo, monkeypatch: pytest.MonkeyPatch)
 def failures(settings: Settings, said: Callable[[str], None]) -> None:
     """Fetch every kind of every vendor; what goes wrong is said."""
     store = open_store(settings)
-    for source in register.load(settings, lambda: NOW).sources:
-        said(repr(source))
-        for kind in source.spec.kinds:
-            wanted = Wanted(kind, date(2024, 3, 4), date(2024, 3, 5))
-            try:
-                done = attempt(
-                    source, wanted, lambda: NOW, Syncs(store, [source]), "run", f"raw/{kind}"
-                )
-            except SourceError as error:
-                said(f"{error} {error!r} {error.__cause__!r} {error.__context__!r}")
-            else:
-                said(str(done))
+    assert isinstance(store, DuckDBStore)
+    with store.held():
+        for source in register.load(settings, lambda: NOW).sources:
+            said(repr(source))
+            for kind in source.spec.kinds:
+                wanted = Wanted(kind, date(2024, 3, 4), date(2024, 3, 5))
+                syncs = Syncs(store, [source])
+                try:
+                    done = attempt(source, wanted, lambda: NOW, syncs, "run", f"raw/{kind}")
+                except SourceError as error:
+                    said(f"{error} {error!r} {error.__cause__!r} {error.__context__!r}")
+                else:
+                    said(str(done))
 
 
 def test_every_keyed_vendor_is_here() -> None:

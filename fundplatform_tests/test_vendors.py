@@ -95,8 +95,9 @@ def test_a_failed_fetch_leaves_its_row_and_three_open_the_breaker(
     asked: Settings, vendor: Vendor
 ) -> None:
     vendor.on("/bars", json({"error": "bad key"}))
-    for _ in range(4):
-        made = run(asked)
+    made = run(asked)
+    for _ in range(3):
+        made.fetch(MONDAY, TUESDAY)
     states = [row[1:3] for row in attempts(made.store)]
     assert states == [("failed", 1), ("failed", 1), ("failed", 1), ("paused", 0)]
     assert "rests until 2024-03-06 12:05 UTC after 3 failures" in str(made.outcomes[-1].errors)
@@ -241,8 +242,9 @@ def test_a_check_that_succeeds_ends_the_pause(
     command: CliRunner, asked: Settings, vendor: Vendor
 ) -> None:
     vendor.on("/bars", json({"error": "bad key"}))
-    for _ in range(3):
-        run(asked)
+    failing = run(asked)
+    for _ in range(2):
+        failing.fetch(MONDAY, TUESDAY)
     vendor.on("/status", json({}))
     assert command.invoke(cli.cli, ["sources", "check"]).exit_code == 0
     vendor.on("/bars", json(body(bar(MONDAY), bar(TUESDAY))))

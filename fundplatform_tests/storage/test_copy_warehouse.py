@@ -10,6 +10,7 @@ from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
+import duckdb
 import polars as pl
 import pytest
 from click.testing import CliRunner
@@ -188,28 +189,37 @@ CORRUPTIONS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("small_slices")
-@pytest.mark.parametrize(
-    "whats",
-    [
-        pytest.param(["a sign of zero"], id="one"),
-        pytest.param(list(CORRUPTIONS), id="all", marks=pytest.mark.slow),
-    ],
-)
 def test_a_corrupted_row_is_found(
-    source: DuckDBStore, copied_target: TimescaleStore, postgres: Server, whats: list[str]
+    source: DuckDBStore, copied_target: TimescaleStore, postgres: Server
 ) -> None:
     target = copied_target
-    for what in whats:
-        sql = CORRUPTIONS[what]
+    for what, sql in CORRUPTIONS.items():
         postgres.sql(target.name.rsplit("/", 1)[1], sql)
-        with pytest.raises(WarehouseError, match=r"differs from from .*--overwrite") as caught:
-            copied(source, target)
-        assert re.findall(r"(?:raw|catalog)\.\w+", sql)[0] in str(caught.value), what
-        # It was still there: nothing is replaced unasked, and then only the slice that differs.
-        done = copied(source, target, overwrite=True)
-        assert 0 < sum(n for _, n in done.values()) <= 80, what
+        found_and_repaired(source, target, what)
     assert same(source, target)
+
+
+@pytest.mark.usefixtures("small_slices")
+@pytest.mark.parametrize("what", ["a changed value", "a lost ledger"])
+def test_a_corrupted_row_is_found_in_a_file(source: DuckDBStore, tmp_path: Path, what: str) -> None:
+    target = DuckDBStore(tmp_path / "copy.duckdb", tmp_path / "published", lock_timeout=20)
+    shutil.copyfile(source.path, target.path)
+    with duckdb.connect(str(target.path)) as connection:
+        connection.execute(CORRUPTIONS[what])
+    found_and_repaired(source, target, what)
+    assert same(source, target)
+
+
+def found_and_repaired(source: Store, target: Store, what: str) -> None:
+    with pytest.raises(WarehouseError, match=r"differs from from .*--overwrite") as caught:
+        copied(source, target)
+    (name, *_) = re.findall(r"(?:raw|catalog)\.\w+", CORRUPTIONS[what])
+    assert name in str(caught.value), what
+    # It was still there: nothing is replaced unasked, and then only the slice that differs.
+    done = copied(source, target, overwrite=True)
+    assert 0 < sum(n for _, n in done.values()) <= 80, what
 
 
 def test_a_value_lost_on_the_way_is_found(
