@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from fundplatform.finance.panel import Bools, Days, Floats, Ints
+from fundplatform.finance.panel import Bools, Days, Floats, Ints, Panel
 from fundplatform.finance.panel_blocks import panels
 
 
@@ -60,19 +60,25 @@ class Beside:
     stretch: Ints
 
 
-def beside(benchmarks: Benchmarks | None, instruments: Ints, days: Days) -> Beside | None:
-    """The benchmarks of these instruments; None where none of them has one."""
+def beside(benchmarks: Benchmarks | None, panel: Panel) -> Beside | None:
+    """The benchmarks of a panel's instruments; None where none of them has one."""
     if benchmarks is None:
         return None
-    ids = np.array([benchmarks.of.get(i, 0) for i in instruments.tolist()], dtype=np.int32)
+    days, carried = panel.sessions, panel.carried
+    ids = np.array([benchmarks.of.get(i, 0) for i in panel.instruments.tolist()], dtype=np.int32)
     wanted = sorted(set(ids.tolist()) - {0})
     if not wanted:
         return None
+    # A benchmark's series is whole; of what lies before the panel its rows need to know.
+    first = 0
+    if carried is not None:
+        end = int(np.searchsorted(carried.calendar, days[-1])) + 1
+        first, days = end - len(days), carried.calendar[:end]
     series = {0: _none(len(days))} | {n: benchmarks.dense(n, days) for n in wanted}
     numbers = np.searchsorted([0, *wanted], ids)
     stacked = [np.stack(field, axis=1) for field in zip(*series.values(), strict=True)]
-    returns, has, before, growth, stretch = (field[:, numbers] for field in stacked)
-    return Beside(ids, returns, has, before, growth, stretch)
+    returns, has, before, growth, stretch = (field[first:, numbers] for field in stacked)
+    return Beside(ids, returns, has, before - first, growth, stretch)
 
 
 _Dense = tuple[Floats, NDArray[np.bool_], NDArray[np.int32], NDArray[np.float64], NDArray[np.int32]]

@@ -40,6 +40,20 @@ _EPOCH = 4096
 _MONDAY = 3  # 1970-01-01, day 0, was a Thursday.
 
 
+def week_of(days: Days) -> NDArray[np.int64]:
+    """The number of each day's week, Monday to Sunday."""
+    return _from_monday(days) // 7
+
+
+def month_of(days: Days) -> NDArray[np.int64]:
+    """The number of each day's calendar month."""
+    return days.astype("datetime64[M]").astype(np.int64)
+
+
+def _from_monday(days: Days) -> NDArray[np.int64]:
+    return days.astype("datetime64[D]").astype(np.int64) + _MONDAY
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the rows stand in blocks.
@@ -49,12 +63,14 @@ class Layout:
 
     Attributes:
         width: Slots per block; a slot without a row is empty.
+        first: Number of the first block in its calendar: the week, or the month.
         count: Number of blocks.
         origin: Block number (0: the first block here) that lies on a fixed grid before all rows.
         slots: [rows] slot of each row.
     """
 
     width: int
+    first: int
     count: int
     origin: int
     slots: Ints
@@ -62,15 +78,14 @@ class Layout:
     @classmethod
     def weeks(cls, days: Days) -> "Layout":
         """Blocks of Monday to Friday, or of whole weeks where a session falls on a weekend."""
-        number = days.astype(np.int64) + _MONDAY
-        week, weekday = np.divmod(number, 7)
+        week, weekday = np.divmod(_from_monday(days), 7)
         width = 5 if weekday.max(initial=0) < 5 else 7
         return cls._at(width, week, weekday)
 
     @classmethod
     def months(cls, days: Days) -> "Layout":
         """A block of one slot per month, for rows of one day in each month."""
-        month = days.astype("datetime64[M]").astype(np.int64)
+        month = month_of(days)
         return cls._at(1, month, np.zeros_like(month))
 
     @classmethod
@@ -78,7 +93,7 @@ class Layout:
         first = int(block[0]) if len(block) else 0
         count = int(block[-1]) - first + 1 if len(block) else 0
         slots = ((block - first) * width + slot).astype(np.int32)
-        return cls(width, count, first // _EPOCH * _EPOCH - first, slots)
+        return cls(width, first, count, first // _EPOCH * _EPOCH - first, slots)
 
     def spread(self, values: NDArray[_T]) -> NDArray[_T]:
         """[rows, columns] -> [slots, columns], 0 where a slot has no row."""
@@ -101,11 +116,14 @@ class Windows:
     """Windows by their rows: first and last, both included.
 
     Attributes:
-        first: [windows] None: all begin before the first row. A window that begins and ends in
-            one block of several slots has no sound value: weeks are shorter than any window that
-            risk statistics are made for.
+        first: [windows] None: all begin with a block, or before the first row. A window that
+            begins and ends in one block of several slots has no sound value: weeks are shorter than
+            any window that risk statistics are made for.
         last: [windows]
+        block: [windows] where `first` is None, the number in its calendar of the block that each
+            begins with; None: before the first row.
     """
 
     first: Ints | None
     last: Ints
+    block: NDArray[np.int64] | None = None

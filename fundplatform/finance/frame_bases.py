@@ -28,7 +28,8 @@ class Frame:
         name: One of `frames.FRAMES`.
         rows: [T] rows evaluated.
         window: [T] row of the base date, the same for all series; None for ALL.
-        base: [T, C] row of the base price; < 0 where there is none.
+        base: [T, C] row of the base price; < 0 where there is none, or for ALL of a panel that
+            holds the end of its series only.
         reason: [T, C] codes of REASONS; 0: risk statistics are sound.
         n: [T, C] returns in the frame.
         total: [T, C] total return; NaN where there is none.
@@ -62,14 +63,18 @@ def based(panel: Panel, rows: Ints, name: str, anchored: Bools) -> Frame:
     window, base, reason = _base(panel, rows, name, anchored)
     known = panel.priced[rows] & (reason == 0)
     own = np.maximum(base, 0)
-    n = np.where(known, panel.count(own, rows), 0)
+    n, positive = panel.count(own, rows), panel.always_positive(own, rows)
     begin, end = panel.at(own), panel.growth[rows]
+    if window is None and panel.carried is not None:
+        n, positive = n + panel.carried.count, positive & panel.carried.positive
+        begin = np.ones_like(begin)
+    n = np.where(known, n, 0)
     total = np.full(base.shape, np.nan)
     np.divide(end, begin, out=total, where=known & (begin > 0) & (end > 0))
     total -= 1.0
     expected = rows[:, None] - base
     for fails, why in (
-        (~panel.always_positive(own, rows), "non_positive_price"),
+        (~positive, "non_positive_price"),
         (n < frames.MIN_RETURNS[name], "too_few_returns"),
         (n < frames.MIN_COVERAGE * expected - NOISE, "low_coverage"),
     ):
@@ -80,7 +85,7 @@ def based(panel: Panel, rows: Ints, name: str, anchored: Bools) -> Frame:
 def _base(panel: Panel, rows: Ints, name: str, anchored: Bools) -> tuple[Ints | None, Ints, Ints]:
     """The rows of the base dates (None: each series' start), of base prices, and the reasons."""
     if name == "ALL":
-        base = np.broadcast_to(panel.start, (len(rows), len(panel.start))).astype(np.int32)
+        base = np.broadcast_to(panel.first, (len(rows), len(panel.first))).astype(np.int32)
         missing = base >= rows[:, None]
         return None, base, np.where(missing, CODE["insufficient_history"], 0).astype(np.int32)
     days = _dates(panel.sessions[rows], name, anchored)
@@ -103,11 +108,16 @@ def _dates(sessions: Days, name: str, anchored: Bools) -> Days:
     return np.array(found, dtype="datetime64[D]")
 
 
-def annualized(frame: Frame, sessions: Days) -> Floats:
+def days_held(frame: Frame, panel: Panel) -> Floats:
+    """[T, C] Calendar days from the base price to each session; of ALL only."""
+    held = panel.sessions[frame.rows][:, None] - panel.days(frame.base)
+    return np.asarray(held.astype("timedelta64[D]").astype(np.float64))
+
+
+def annualized(frame: Frame, panel: Panel) -> Floats:
     """[T, C] (1 + total)^(1 / years) - 1 for frames of a year or more, else NaN."""
     if frame.name == "ALL":
-        held = sessions[frame.rows][:, None] - sessions[np.maximum(frame.base, 0)]
-        days = held.astype("timedelta64[D]").astype(np.float64)
+        days = days_held(frame, panel)
         years = np.where(days >= frames.DAYS_PER_YEAR, days / frames.DAYS_PER_YEAR, 0.0)
     else:
         years = np.full(frame.total.shape, float(frames.YEARS.get(frame.name, 0)))

@@ -5,7 +5,7 @@ instrument, session and frame. Which statistics these are is `metrics.py`'s and 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from fundplatform.finance import frames
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
+from fundplatform.finance.cuts import Cut, Cuts, folded
 from fundplatform.finance.frame_bases import Frame
 from fundplatform.finance.panel import Bools, Floats, Ints, Panel
 from fundplatform.finance.risk_free import RiskFree
-from fundplatform.finance.windows import fold
 from fundplatform.tables import Table
 
 Columns = dict[str, list[NDArray[np.generic]]]
@@ -51,17 +51,22 @@ class Measured:
         rows: [T] rows evaluated.
         frames: All of `frames.FRAMES`.
         layout: Where the panel's rows stand in weeks.
+        cuts: Where ALL is put together.
+        kept: Statistic -> its fields before the last cut, [1, C]; filled as statistics are made.
     """
 
     panel: Panel
     rows: Ints
     frames: Sequence[Frame]
     layout: Layout
+    cuts: Cuts
+    kept: dict[str, Part] = field(default_factory=dict)
 
     @classmethod
     def of(cls, panel: Panel, rows: Ints, found: Sequence[Frame]) -> "Measured":
         """With the panel's weeks."""
-        return cls(panel, rows, found, Layout.weeks(panel.sessions))
+        cuts = Cuts.of(panel.sessions[rows])
+        return cls(panel, rows, found, Layout.weeks(panel.sessions), cuts)
 
     @cached_property
     def returns(self) -> Floats:
@@ -73,24 +78,47 @@ class Measured:
         """[slots, C] Which of them there are."""
         return self.layout.spread(self.panel.has_return)
 
-    def over_returns(self, statistic: Statistic, *values: NDArray[np.generic]) -> Iterator[Part]:
-        """For each frame the statistic of its returns, (base date, as_of]; fields [T, C]."""
-        return self._over(statistic, values, after=1)
+    def over_returns(
+        self, name: str, statistic: Statistic, *values: NDArray[np.generic]
+    ) -> Iterator[Part]:
+        """For each frame the statistic of its returns, (base date, as_of]; fields [T, C].
 
-    def over_prices(self, statistic: Statistic, *values: NDArray[np.generic]) -> Iterator[Part]:
+        Args:
+            name: Under which its fields before the cut are kept.
+            statistic: What is made of the values.
+            values: What its leaf takes, in the layout.
+        """
+        return self._over(name, statistic, values, after=1)
+
+    def over_prices(
+        self, name: str, statistic: Statistic, *values: NDArray[np.generic]
+    ) -> Iterator[Part]:
         """For each frame the statistic of its prices, base price included; fields [T, C]."""
-        return self._over(statistic, values, after=0)
+        return self._over(name, statistic, values, after=0)
 
     def _over(
-        self, statistic: Statistic, values: Sequence[NDArray[np.generic]], after: int
+        self, name: str, statistic: Statistic, values: Sequence[NDArray[np.generic]], after: int
     ) -> Iterator[Part]:
         at = [self.asked(frame) for frame in self.frames]
         wanted = [
-            Windows(None if f.window is None else f.window[rows] + after, f.rows[rows])
+            Windows(f.window[rows] + after, f.rows[rows])
             for f, rows in zip(self.frames, at, strict=True)
+            if f.window is not None
         ]
-        for rows, part in zip(at, fold(statistic, values, self.layout, wanted), strict=True):
+        cut = self.cut(name, at[-1], self.frames[-1].rows[at[-1]])
+        parts = folded(statistic, values, self.layout, self.panel.sessions, wanted, cut)
+        for rows, part in zip(at, parts, strict=True):
             yield self.placed(part, rows)
+
+    def cut(self, name: str, at: NDArray[np.intp], last: Ints, *, monthly: bool = False) -> Cut:
+        """How ALL, the last of the frames, is put together for the sessions `at`."""
+        carried = self.panel.carried
+        known = None if carried is None else carried.parts[name]
+
+        def keep(part: Part) -> None:
+            self.kept[name] = part
+
+        return Cut(self.cuts, at, last, monthly, known, keep)
 
     @staticmethod
     def asked(frame: Frame) -> NDArray[np.intp]:
@@ -102,14 +130,14 @@ class Measured:
         if len(at) == len(self.rows):
             return part
         found = tuple(np.full((len(self.rows), f.shape[1]), np.nan) for f in part)
-        for target, field in zip(found, part, strict=True):
-            target[at] = field
+        for target, values in zip(found, part, strict=True):
+            target[at] = values
         return found
 
     def days_of(self, rows: Floats) -> NDArray[np.datetime64]:
         """[T, C] sessions of rows; NaT for NaN."""
         there = np.isfinite(rows)
-        days = self.panel.sessions[np.where(there, rows, 0).astype(np.int64)]
+        days = self.panel.days(np.where(there, rows, 0).astype(np.int64))
         return np.where(there, days, np.datetime64("NaT"))
 
 

@@ -4,10 +4,11 @@ In: return series (`finance/returns.py`), the calendar's sessions, the sessions 
 rows of funds.metrics and, where wanted, of funds.risk (`risk.py`). Base prices and reasons are
 `frame_bases.py`'s; prices, splits and dividends are settled before. All are plain decimals.
 
-One session or ten years of them are the same computation, to the last bit.
+One session or ten years of them are the same computation, to the last bit; so is a session that
+goes on from what ALL keeps of what lies before its cut (`carried.py`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import reduce
@@ -17,14 +18,15 @@ import polars as pl
 
 from fundplatform.finance import folds, frames, risk
 from fundplatform.finance.blocks import Combine, Part
+from fundplatform.finance.carried import kept, panels_behind
 from fundplatform.finance.frame_bases import CODE, REASONS, annualized, based
 from fundplatform.finance.measured import Columns, Measured, Terms, rows_of
-from fundplatform.finance.panel import Bools, Days, Floats, Ints, Panel
+from fundplatform.finance.panel import Bools, Days, Floats, Panel
 from fundplatform.finance.panel_blocks import panels, series_per_panel
 from fundplatform.finance.risk_free import RiskFree, per_period
 from fundplatform.tables import METRICS, RISK
 
-METHOD_VERSION = 4
+METHOD_VERSION = 5
 """Raised when the same returns come to give other metrics: all days are computed again."""
 
 
@@ -128,6 +130,7 @@ def measure(
     terms: Terms,
     *,
     further: bool = True,
+    keep: Callable[[pl.DataFrame], None] | None = None,
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """All frames of every instrument at every session to evaluate.
 
@@ -152,6 +155,7 @@ def measure(
         evaluate: The `as_of` sessions.
         terms: Periods a year, risk-free rates, basis, benchmarks.
         further: False: the frames of funds.risk stay empty.
+        keep: Is handed what a later session may go on from, `carried.SCHEMA`, a block at a time.
 
     Returns:
         Columns of funds.metrics and of funds.risk without stamps, by instrument, session and
@@ -162,38 +166,78 @@ def measure(
     """
     if unknown := sorted(set(evaluate) - set(sessions)):
         raise ValueError(f"not sessions of this calendar: {unknown[:5]}")
-    days = np.array(sorted(set(evaluate)), dtype="datetime64[D]")
-    month_ends = np.array(frames.month_ends(sessions), dtype="datetime64[D]")
-    for panel in panels(
-        returns, sessions, max(evaluate, default=date.min), series_per_panel(len(days))
-    ):
-        rows = np.flatnonzero(np.isin(panel.sessions, days)).astype(np.int32)
-        rows = rows[panel.priced[rows].any(axis=1)]
-        if not len(rows):
-            continue
-        yield _panel_rows(panel, rows, month_ends, terms, further)
+    last, width = max(evaluate, default=date.min), series_per_panel(len(set(evaluate)))
+    wanted = _Wanted.of(sessions, evaluate)
+    for panel in panels(returns, sessions, last, width):
+        yield from _panel_rows(panel, wanted, terms, further, keep)
+
+
+def measure_behind(
+    returns: pl.DataFrame,
+    rows: pl.DataFrame,
+    sessions: Sequence[date],
+    evaluate: Sequence[date],
+    terms: Terms,
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """`measure`, to the last bit, of series of which only what lies behind the cut is read.
+
+    Args:
+        returns: As for `carried.panels_behind`.
+        rows: `carried.SCHEMA`, as `measure` handed them out for the same cut and terms.
+        sessions: The calendar's sessions from the oldest start on, into the month after.
+        evaluate: Fewer than `tails.MANY` sessions of one year.
+        terms: The benchmarks' series from their beginning on.
+    """
+    wanted = _Wanted.of(sessions, evaluate)
+    for panel in panels_behind(returns, rows, sessions, max(evaluate)):
+        yield from _panel_rows(panel, wanted, terms)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """The sessions to evaluate, and the last ones of all months."""
+
+    days: Days
+    month_ends: Days
+
+    @classmethod
+    def of(cls, sessions: Sequence[date], evaluate: Sequence[date]) -> "_Wanted":
+        ends = np.array(frames.month_ends(sessions), dtype="datetime64[D]")
+        return cls(np.array(evaluate, dtype="datetime64[D]"), ends)
 
 
 def _panel_rows(
-    panel: Panel, rows: Ints, month_ends: Days, terms: Terms, further: bool
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+    panel: Panel,
+    wanted: _Wanted,
+    terms: Terms,
+    further: bool = True,
+    keep: Callable[[pl.DataFrame], None] | None = None,
+) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """What `measure` yields of a panel; by itself, so that the next one finds its memory free."""
-    anchored = np.isin(panel.sessions[rows], month_ends)
+    rows = np.flatnonzero(np.isin(panel.sessions, wanted.days)).astype(np.int32)
+    rows = rows[panel.priced[rows].any(axis=1)]
+    if not len(rows):
+        return
+    month_ends = np.isin(panel.sessions, wanted.month_ends)
+    anchored = month_ends[rows]
     every = [based(panel, rows, name, anchored) for name in frames.FRAMES]
     block = Measured.of(panel, rows, every)
     columns = _metrics(block, terms, further)
     basis = pl.lit(terms.return_basis).alias("return_basis")
     found = rows_of(block, columns, METRICS, {"reason": REASONS}).with_columns(basis)
     if not further:
-        return found.select(_METRICS), _NO_RISK
-    ends = np.flatnonzero(np.isin(panel.sessions, month_ends)).astype(np.int32)
+        yield found.select(_METRICS), _NO_RISK
+        return
+    ends = np.flatnonzero(month_ends).astype(np.int32)
     more = rows_of(
         block,
         risk.further(block, columns, ends, terms),
         RISK,
         {"reason": risk.REASONS, "benchmark_reason": risk.BENCHMARK_REASONS},
     )
-    return found.select(_METRICS), more.with_columns(basis).select(_RISK)
+    if keep is not None:
+        keep(kept(block, terms))
+    yield found.select(_METRICS), more.with_columns(basis).select(_RISK)
 
 
 _METRICS = [n for n in METRICS.column_names if n not in METRICS.stamps]
@@ -205,14 +249,14 @@ _NO_RISK = RISK.empty().drop(RISK.stamps)
 def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
     """The columns of funds.metrics; with the rows of the drawdown where `located`."""
     panel, k = block.panel, terms.periods_per_year
-    own = block.over_returns(folds.LOSSES, block.returns, block.present)
+    own = block.over_returns("losses", folds.LOSSES, block.returns, block.present)
     rates = terms.risk_free.annual(panel.sessions)
     constant = float(per_period(np.array(terms.risk_free.constant), k))
     excess = None
     if rates is not None:
         daily = block.layout.spread(panel.returns - per_period(rates, k)[:, None])
         daily = np.where(block.present, daily, 0.0)
-        excess = block.over_returns(folds.MOMENTS, daily, block.present)
+        excess = block.over_returns("excess", folds.MOMENTS, daily, block.present)
     columns: Columns = {name: [] for name in (*_BASIC, "peak", "trough")}
     for frame, (*moments, loss), deepest in zip(
         block.frames, own, _drawdowns(block, located), strict=True
@@ -238,7 +282,7 @@ def _metrics(block: Measured, terms: Terms, located: bool) -> Columns:
         columns["base_session"].append(block.days_of(base))
         columns["n_returns"].append(frame.n)
         columns["total_return"].append(frame.total)
-        columns["annualized_return"].append(annualized(frame, panel.sessions))
+        columns["annualized_return"].append(annualized(frame, panel))
         columns["risk_free_rate"].append(used)
         for name, value in zip(("peak", "trough"), deepest[1:], strict=False):
             columns[name].append(value)
@@ -249,9 +293,9 @@ def _drawdowns(block: Measured, located: bool) -> Iterator[Part]:
     """The deepest fall of each frame; with the rows of its peak and trough where wanted."""
     growth = block.layout.carried(block.panel.growth)
     if not located:
-        for part in block.over_prices(folds.DRAWDOWN, growth):
+        for part in block.over_prices("drawdown", folds.DRAWDOWN, growth):
             yield part[2:3]
         return
     row = block.layout.carried(np.arange(len(block.panel.sessions), dtype=np.float64)[:, None])
-    for part in block.over_prices(folds.LOCATED, growth, row):
+    for part in block.over_prices("located", folds.LOCATED, growth, row):
         yield (part[2], part[5], part[6])

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from fundplatform.finance import folds
 from fundplatform.finance.benchmark import Beside
 from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
+from fundplatform.finance.cuts import folded
 from fundplatform.finance.frame_bases import Frame
 from fundplatform.finance.measured import Columns, Measured
 from fundplatform.finance.panel import Bools, Floats, Ints
-from fundplatform.finance.windows import fold
 
 _NAMES = ("n_months", "best_month", "worst_month", "positive_months", "up_month", "down_month")
 
@@ -51,8 +51,8 @@ def monthly(block: Measured, other: Beside | None, month_ends: Ints) -> Columns:
     months = _months(block, month_ends)
     spread = months.layout.spread
     returns, valid = spread(months.returns), spread(months.valid)
-    ends = _over(block, months, folds.EXTREMES, returns, valid)
-    counts = _over(block, months, folds.COUNTED, valid)
+    ends = _over("months", block, months, folds.EXTREMES, returns, valid)
+    counts = _over("month_count", block, months, folds.COUNTED, valid)
     captures = _captures(block, months, other)
     for frame, (best, worst, positive), (n,), sides in zip(
         block.frames, ends, counts, captures, strict=True
@@ -94,15 +94,14 @@ def _captures(
     both = months.valid.copy()
     both[1:] &= (stretch[1:] == stretch[:-1]) & (stretch[1:] > 0)
     spread = months.layout.spread
-    sides = _over(
-        block, months, folds.CAPTURED, spread(months.returns), spread(returns), spread(both)
-    )
+    values = spread(months.returns), spread(returns), spread(both)
+    sides = _over("month_captured", block, months, folds.CAPTURED, *values)
     for side in sides:
         yield folds.capture(side[:3]), folds.capture(side[3:])
 
 
 def _over(
-    block: Measured, months: _Months, statistic: Statistic, *values: NDArray[np.generic]
+    name: str, block: Measured, months: _Months, statistic: Statistic, *values: NDArray[np.generic]
 ) -> Iterator[Part]:
     """For each frame the statistic of the months that it holds whole; fields [T, C]."""
     at, wanted = [], []
@@ -111,8 +110,13 @@ def _over(
         begin = np.zeros_like(last) if first is None else first
         own = np.flatnonzero(frame.sound.any(axis=1) & (last >= begin))
         at.append(own)
-        wanted.append(Windows(None if first is None else first[own], last[own]))
-    for own, part in zip(at, fold(statistic, values, months.layout, wanted), strict=True):
+        if first is not None:
+            wanted.append(Windows(first[own], last[own]))
+    # The last is ALL's.
+    cut = block.cut(name, own, last[own], monthly=True)
+    days = block.panel.sessions[months.ends]
+    parts = folded(statistic, values, months.layout, days, wanted, cut)
+    for own, part in zip(at, parts, strict=True):
         yield block.placed(part, own)
 
 

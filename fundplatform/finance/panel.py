@@ -4,6 +4,7 @@ A missing price is a zero return marked as absent, so that statistics run over w
 once. How rows become panels is `panel_blocks.py`'s. No formulas of metrics here.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import TypeVar
@@ -20,6 +21,37 @@ _T = TypeVar("_T", bound=np.generic)
 
 
 @dataclass(frozen=True)
+class Carried:
+    """What was kept of C series of which a panel holds the end only (`carried.py`).
+
+    The panel's first row stands for all that was before; rows count from it, so these are <= 0.
+
+    Attributes:
+        calendar: All sessions from the oldest row on.
+        start: [C] row of the first price.
+        last: [C] row of the last price before the panel's second row.
+        count: [C] returns up to there.
+        growth: [C] price there / first price.
+        positive: [C] True where every price up to there is > 0.
+        parts: Statistic -> its fields up to there, each [1, C].
+        top: [C] growth at the peak of the deepest fall up to there.
+        recovery: [C] row on which that fall was made good; NaN: not yet.
+        lowest: [C, K] the lowest returns up to there, ascending; infinite where there are fewer.
+    """
+
+    calendar: Days
+    start: Ints
+    last: Ints
+    count: Ints
+    growth: Floats
+    positive: Bools
+    parts: Mapping[str, tuple[Floats, ...]]
+    top: Floats
+    recovery: Floats
+    lowest: Floats
+
+
+@dataclass(frozen=True)
 class Panel:
     """A block of series on the sessions of one calendar. S sessions, C series.
 
@@ -32,6 +64,7 @@ class Panel:
         priced: [S, C] True where there is a price.
         returns: [S, C] return from the series' previous price; 0 where there is none.
         has_return: [S, C] priced, but not the first price.
+        carried: What lies before the panel; None: nothing does.
         growth: [S, C] price / first price, carried over missing prices; 1 before the start.
     """
 
@@ -41,6 +74,7 @@ class Panel:
     priced: Bools
     returns: Floats
     has_return: Bools
+    carried: Carried | None = None
     growth: Floats = field(init=False)
     _last: Ints = field(init=False, repr=False)
     _counts: Ints = field(init=False, repr=False)
@@ -49,7 +83,10 @@ class Panel:
     def __post_init__(self) -> None:
         """Derive the running values."""
         rows = np.arange(len(self.sessions), dtype=np.int32)[:, None]
-        growth = _running(np.multiply, 1.0 + self.returns)
+        growth = 1.0 + self.returns
+        if self.carried is not None:
+            growth[0] = self.carried.growth
+        growth = _running(np.multiply, growth)
         last = _running(np.maximum, np.where(self.priced, rows, np.int32(-1)))
         falls_below = growth.min(initial=1.0) <= 0
         below = _running(np.add, (growth <= 0).astype(np.int32)) if falls_below else None
@@ -59,15 +96,29 @@ class Panel:
         object.__setattr__(self, "_below", below)
 
     @property
+    def first(self) -> Ints:
+        """[C] The row of the series' first price; < 0 where it lies before the panel."""
+        return self.start if self.carried is None else self.carried.start
+
+    @property
     def last_prices(self) -> Ints:
         """[S, C] The row of the last price on or before each row; -1 before the start."""
-        return self._last
+        if self.carried is None:
+            return self._last
+        return np.where(self._last == 0, self.carried.last, self._last)
 
     @property
     def before(self) -> Ints:
         """[S, C] The row of the last price before each row: where its return starts from."""
         none = np.full((1, self._last.shape[1]), -1, dtype=np.int32)
-        return np.concatenate([none, self._last[:-1]])
+        return np.concatenate([none, self.last_prices[:-1]])
+
+    def days(self, rows: NDArray[np.integer]) -> Days:
+        """The sessions of rows, also of those before the panel."""
+        if self.carried is None:
+            return np.asarray(self.sessions[rows])
+        calendar = self.carried.calendar
+        return np.asarray(calendar[rows + np.searchsorted(calendar, self.sessions[0])])
 
     def last_priced(self, rows: Ints) -> Ints:
         """[T, C] The row of the last price on or before each row; -1 before the start."""

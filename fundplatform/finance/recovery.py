@@ -3,7 +3,7 @@
 import numpy as np
 
 from fundplatform.finance.folds import NOISE
-from fundplatform.finance.panel import Floats, Ints
+from fundplatform.finance.panel import Carried, Floats, Ints, Panel
 
 
 def recovered(growth: Floats, peak: Floats, trough: Floats, rows: Ints) -> Floats:
@@ -37,6 +37,32 @@ def recovered(growth: Floats, peak: Floats, trough: Floats, rows: Ints) -> Float
         ]
     )[inverse]
     found[at, column] = np.where(again <= rows[at], again, np.nan)
+    return found
+
+
+def recovered_since(panel: Panel, carried: Carried, trough: Floats, rows: Ints) -> Floats:
+    """`recovered` of falls whose peak lies before the panel.
+
+    Args:
+        panel: It begins behind the cut.
+        carried: What lies before it.
+        trough: [T, C] row of the trough, before the panel or in it; NaN where there is no fall.
+        rows: [T] rows evaluated.
+
+    Returns:
+        [T, C]
+    """
+    (highest,) = carried.parts["located"][0]
+    found = np.full(trough.shape, np.nan)
+    for at, c in zip(*np.nonzero(np.isfinite(trough)), strict=True):
+        low = int(trough[at, c])
+        if low <= 0 and np.isfinite(carried.recovery[c]):
+            found[at, c] = carried.recovery[c]
+            continue
+        level = (carried.top[c] if low <= 0 else highest[c]) * (1 - NOISE)
+        begin = max(low, 0) + 1
+        again = _first_at(panel.growth[begin : rows[at] + 1, c], level, begin)
+        found[at, c] = again if np.isfinite(again) else np.nan
     return found
 
 

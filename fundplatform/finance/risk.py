@@ -12,10 +12,10 @@ from fundplatform.finance import folds, frames, months, tails
 from fundplatform.finance.benchmark import Beside, beside
 from fundplatform.finance.blocks import Part
 from fundplatform.finance.frame_bases import REASONS as BASE_REASONS
-from fundplatform.finance.frame_bases import Frame
+from fundplatform.finance.frame_bases import Frame, days_held
 from fundplatform.finance.measured import Columns, Measured, Terms
-from fundplatform.finance.panel import Bools, Floats, Ints
-from fundplatform.finance.recovery import recovered
+from fundplatform.finance.panel import Bools, Floats, Ints, Panel
+from fundplatform.finance.recovery import recovered, recovered_since
 from fundplatform.finance.risk_free import per_period
 
 REASONS = (*BASE_REASONS, "too_few_for_tails")
@@ -32,7 +32,7 @@ def further(block: Measured, basic: Columns, month_ends: Ints, terms: Terms) -> 
         month_ends: Rows of the panel that are the last sessions of their months.
         terms: Periods a year, risk-free rates, benchmarks.
     """
-    other = beside(terms.benchmarks, block.panel.instruments, block.panel.sessions)
+    other = beside(terms.benchmarks, block.panel)
     groups = (
         _drawdown(block, basic),
         _shape(block),
@@ -64,7 +64,7 @@ def _drawdown(block: Measured, basic: Columns) -> Columns:
         # A price is carried over sessions without one: its own session is the peak's.
         found["peak"].append(block.days_of(_priced(block, peak)))
         found["trough"].append(block.days_of(trough))
-        found["recovery"].append(block.days_of(recovered(panel.growth, peak, trough, frame.rows)))
+        found["recovery"].append(block.days_of(_recovered(panel, peak, trough, frame.rows)))
     return {
         "calmar": found["calmar"],
         "peak_session": found["peak"],
@@ -77,14 +77,23 @@ def _priced(block: Measured, rows: Floats) -> Floats:
     """The session of the price that is carried at each row."""
     there = np.isfinite(rows)
     last = block.panel.last_prices
-    own = np.take_along_axis(last, np.where(there, rows, 0).astype(np.int64), axis=0)
-    return np.where(there, own, np.nan)
+    own = np.take_along_axis(last, np.where(there & (rows > 0), rows, 0).astype(np.int64), axis=0)
+    return np.where(there, np.where(rows < 0, rows, own), np.nan)
+
+
+def _recovered(panel: Panel, peak: Floats, trough: Floats, rows: Ints) -> Floats:
+    """The rows on which falls were made good, also of those from a peak before the panel."""
+    if panel.carried is None:
+        return recovered(panel.growth, peak, trough, rows)
+    inside = np.where(peak > 0, peak, np.nan)
+    found = recovered(panel.growth, inside, trough, rows)
+    return np.where(peak <= 0, recovered_since(panel, panel.carried, trough, rows), found)
 
 
 def _shape(block: Measured) -> Columns:
     found: Columns = {n: [] for n in ("skewness", "kurtosis", "best_day", "worst_day")}
-    parts = block.over_returns(folds.SHAPE, block.returns, block.present)
-    ends = block.over_returns(folds.EXTREMES, block.returns, block.present)
+    parts = block.over_returns("shape", folds.SHAPE, block.returns, block.present)
+    ends = block.over_returns("extremes", folds.EXTREMES, block.returns, block.present)
     for frame, part, (best, worst, _) in zip(block.frames, parts, ends, strict=True):
         values = (folds.skewness(part), folds.kurtosis(part), best, worst)
         for name, value in zip(found, values, strict=True):
@@ -98,7 +107,8 @@ def _tails(block: Measured, basic: Columns) -> Columns:
     for frame in block.frames:
         enough = frame.sound & (frame.n >= tails.MIN_RETURNS)
         first = np.zeros_like(frame.rows) if frame.window is None else frame.window + 1
-        both = tails.tails(observed, first, frame.rows, enough)
+        before = block.panel.carried if frame.window is None else None
+        both = tails.tails(observed, first, frame.rows, enough, before)
         for name, value in zip(found, both, strict=True):
             found[name].append(value)
     return found
@@ -143,8 +153,10 @@ def _common(block: Measured, other: Beside, terms: Terms) -> Iterator[tuple[Part
     rates = np.full(len(panel.sessions), terms.risk_free.constant) if annual is None else annual
     rate = per_period(rates, terms.periods_per_year)[:, None]
     own, bench = (np.where(common, r - rate, 0.0) for r in (panel.returns, other.returns))
-    pairs = block.over_returns(folds.PAIR, spread(own), spread(bench), spread(common))
-    sides = block.over_returns(folds.CAPTURED, block.returns, spread(other.returns), spread(common))
+    pairs = block.over_returns("pair", folds.PAIR, spread(own), spread(bench), spread(common))
+    sides = block.over_returns(
+        "captured", folds.CAPTURED, block.returns, spread(other.returns), spread(common)
+    )
     for moments, side in zip(pairs, sides, strict=True):
         yield moments, side[:3], side[3:]
 
@@ -182,8 +194,7 @@ def _one_capture(block: Measured, columns: Columns) -> Columns:
 def _is_long(block: Measured, frame: Frame) -> Bools:
     if frame.name != "ALL":
         return np.full(frame.total.shape, frame.name in frames.YEARS)
-    held = block.panel.sessions[frame.rows][:, None] - block.panel.sessions[frame.base]
-    return np.asarray(held.astype(np.int64) >= frames.DAYS_PER_YEAR)
+    return np.asarray(days_held(frame, block.panel) >= frames.DAYS_PER_YEAR)
 
 
 def _reasoned(block: Measured, columns: Columns) -> Columns:

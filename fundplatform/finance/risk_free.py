@@ -29,9 +29,14 @@ class RiskFree:
     constant: float = 0.0
     rates: pl.DataFrame | None = None
 
+    @property
+    def varies(self) -> bool:
+        """Whether there are rates beside the constant."""
+        return self.rates is not None and not self.rates.is_empty()
+
     def annual(self, days: Days) -> Floats | None:
         """[days] The rate known the day before each; None where there is only the constant."""
-        if self.rates is None or self.rates.is_empty():
+        if self.rates is None or not self.varies:
             return None
         wanted = pl.DataFrame({"day": pl.Series(days).cast(pl.Date)})
         found = wanted.join_asof(

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundplatform.finance.order_index import OrderIndex
-from fundplatform.finance.panel import Bools, Floats, Ints
+from fundplatform.finance.panel import Bools, Carried, Floats, Ints
 
 QUANTILE = 0.05
 MIN_RETURNS = 100
 """Fewer say nothing of a twentieth."""
 
-_MANY = 32
+MANY = 32
 """Sessions from which on the windows are not sorted one by one."""
 
 _UNIT = 2.0**52
@@ -42,13 +42,19 @@ class Observed:
         """Of [S, C] returns, 0 where absent, for this many sessions to evaluate."""
         none = np.zeros((1, returns.shape[1]), np.int64)
         counts = np.concatenate([none, has_return.cumsum(axis=0)])
-        if sessions < _MANY:
+        if sessions < MANY:
             return cls(counts, None, np.where(has_return.T, returns.T, np.inf).copy(order="C"))
         units = np.where(has_return, np.rint(returns * _UNIT), 0.0).astype(np.int64)
         return cls(counts, OrderIndex(np.where(has_return, returns, np.inf), units), None)
 
 
-def tails(observed: Observed, first: Ints, last: Ints, wanted: Bools) -> tuple[Floats, Floats]:
+def tails(
+    observed: Observed,
+    first: Ints,
+    last: Ints,
+    wanted: Bools,
+    before: Carried | None = None,
+) -> tuple[Floats, Floats]:
     """VaR and CVaR at 95 %: -q, q the 5 % quantile (linear), and -mean(r <= q).
 
     Args:
@@ -56,13 +62,14 @@ def tails(observed: Observed, first: Ints, last: Ints, wanted: Bools) -> tuple[F
         first: [T] first row of each window.
         last: [T] last row.
         wanted: [T, C] where values are wanted; at least `MIN_RETURNS` returns must be there.
+        before: Returns before the first row that the windows hold too; for few sessions.
 
     Returns:
         Two [T, C]; NaN where not wanted.
     """
     index, counts = observed.index, observed.counts
     if index is None:
-        return _one_by_one(observed, first, last, wanted)
+        return _one_by_one(observed, first, last, wanted, before)
     at, column = np.nonzero(wanted)
     begin, end = first[at].astype(np.int64), last[at].astype(np.int64) + 1
     n = counts[end, column] - counts[begin, column]
@@ -77,7 +84,7 @@ def tails(observed: Observed, first: Ints, last: Ints, wanted: Bools) -> tuple[F
 
 
 def _one_by_one(
-    observed: Observed, first: Ints, last: Ints, wanted: Bools
+    observed: Observed, first: Ints, last: Ints, wanted: Bools, before: Carried | None
 ) -> tuple[Floats, Floats]:
     """For a few sessions the windows are cheaper to sort than the whole is to index."""
     var, shortfall = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
@@ -87,7 +94,11 @@ def _one_by_one(
         if columns is not None and len(chosen):
             begin, end = int(first[t]), int(last[t]) + 1
             n = counts[end, chosen] - counts[begin, chosen]
-            var[t, chosen], shortfall[t, chosen] = _tail(columns[chosen, begin:end], n)
+            block = columns[chosen, begin:end]
+            if before is not None:
+                n = n + before.count[chosen]
+                block = np.concatenate([before.lowest[chosen], block], axis=1)
+            var[t, chosen], shortfall[t, chosen] = _tail(block, n)
     return var, shortfall
 
 

@@ -75,6 +75,8 @@ class _Cut:
         last_block, last_slot = np.divmod(layout.slots[windows.last], layout.width)
         if windows.first is None:
             begin = np.full_like(last_block, layout.origin)
+            if windows.block is not None:
+                begin[:] = windows.block - layout.first
             return cls(None, None, begin, last_block - begin, last_block, last_slot)
         first_block, first_slot = np.divmod(layout.slots[windows.first], layout.width)
         begin = first_block + 1
@@ -221,20 +223,32 @@ def _folded(
     combine, neutral = statistic.combine, statistic.neutral
     tail = tails.at(cut.last_block, cut.last_slot)
     if cut.first_block is not None and cut.first_slot is not None and starts is not None:
-        found = starts.at(cut.first_block, cut.first_slot)
+        found, begun = starts.at(cut.first_block, cut.first_slot), None
     else:
         found = tuple(np.full_like(f, value) for f, value in zip(tail, neutral, strict=True))
+        begun = np.zeros(len(cut.count), dtype=np.bool_)
     for level in nodes.levels:
         rows = np.flatnonzero(_has(cut, level))
         node = nodes.at(level, _begin_at(cut, level)[rows])
-        if len(rows) == len(cut.count):
-            found = combine(found, node)
-        elif len(rows):
+        if len(rows):
             own = combine(tuple(f[rows] for f in found), node)
+            if begun is not None:
+                _put(own, node, ~begun[rows])
+                begun[rows] = True
+            if len(rows) == len(cut.count):
+                found = own
+                continue
             for target, field in zip(found, own, strict=True):
                 target[rows] = field
     both = combine(found, tail)
-    inside = np.flatnonzero(cut.count < 0)
-    for target, field in zip(both, found, strict=True):
-        target[inside] = field[inside]
+    if begun is not None:
+        _put(both, tail, ~begun)
+    _put(both, found, cut.count < 0)
     return both
+
+
+def _put(target: Part, source: Part, where: NDArray[np.bool_]) -> None:
+    """Nothing comes before the first piece of a window: it stands as it is."""
+    rows = np.flatnonzero(where)
+    for field, value in zip(target, source, strict=True):
+        field[rows] = value[rows]
