@@ -4,13 +4,15 @@ In: the table, from a run (live) or a daemon (published). Out: look-ups by asset
 from them is decided in staleness.py.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
+import polars as pl
+
 from fundplatform import tables
 from fundplatform.errors import WarehouseError
-from fundplatform.storage.base import Store
+from fundplatform.storage.base import Slice, Store
 from fundplatform.storage.change_record import ALWAYS
 
 _SQL = "select asset, session, changed, seen from ops.changes"
@@ -66,3 +68,28 @@ class ChangeLog:
     def is_older(self, whole: str, rests_on: Iterable[str]) -> bool:
         """Whether an asset without sessions has not seen the newest change of what it rests on."""
         return self.newest(rests_on) > self.seen.get(whole, {}).get(ALWAYS, -1)
+
+
+def unchanged_since(
+    store: Store, asset: str, rests_on: Collection[str], days: Collection[date]
+) -> list[date]:
+    """Those of the days on which an asset was made after all changes of that day or any before.
+
+    Args:
+        store: The warehouse; for runs.
+        asset: In whose name its writes are noted.
+        rests_on: The names of what it reads.
+        days: Sessions.
+    """
+    if not days:
+        return []
+    rows = store.read(tables.CHANGES, Slice({}, None, max(days)), _COLUMNS)
+    session, name = pl.col("session"), pl.col("asset")
+    changes = rows.filter(name.is_in(list(rests_on)))
+    found = []
+    for day in sorted(days):
+        seen = rows.filter(name == asset, session == day)["seen"].max()
+        newest = changes.filter(session <= day)["changed"].max()
+        if isinstance(seen, int) and seen >= (newest or 0):  # type: ignore[operator]
+            found.append(day)
+    return found

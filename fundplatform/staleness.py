@@ -45,7 +45,9 @@ STAGES: Mapping[str, tuple[dg.AssetKey, ...]] = {
             )
         ),
     ),
-    "metrics": tuple(dg.AssetKey(["funds", name]) for name in ("metrics", "risk", "scores")),
+    "metrics": tuple(
+        dg.AssetKey(["funds", name]) for name in ("metrics", "risk", "scores", "carried")
+    ),
 }
 """Everything downstream of raw that is computed by day, in order; each rests on those before."""
 
@@ -72,6 +74,13 @@ _WRITER_OF = {
     if key not in (SECURITIES, CAPS) and key.path[-1] != "levels"
 }
 
+
+def names_of(keys: Iterable[dg.AssetKey]) -> list[str]:
+    """The names in ops.changes of assets: of one that another writes, the writer's."""
+    names = {key.to_user_string() for key in keys}
+    return sorted({_WRITER_OF.get(name, name) for name in names})
+
+
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 Stages = tuple[str, ...]
@@ -93,9 +102,7 @@ class Standing:
 
     def rests_on(self, key: dg.AssetKey) -> list[str]:
         """The names in ops.changes of what an asset reads."""
-        parents = self.graph.get(key).parent_keys if self.graph.has(key) else set()
-        names = {parent.to_user_string() for parent in parents}
-        return sorted({_WRITER_OF.get(name, name) for name in names})
+        return names_of(self.graph.get(key).parent_keys if self.graph.has(key) else ())
 
     def is_older(self, key: dg.AssetKey) -> bool:
         """Whether an asset without partitions was never made, or before what it rests on."""

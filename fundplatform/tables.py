@@ -1101,6 +1101,33 @@ SCORES = Table(
     ),
     ("instrument_id", "session", "frame", "return_basis"),
 )
+CARRIED = Table(
+    "funds",
+    "carried",
+    "What the frame ALL keeps of prices before its cut (eleven years back), so that a later day of"
+    " the same year need not read them; counts while nothing before it has changed.",
+    (
+        INSTRUMENT_ID,
+        Column("session", "date", "Session in whose run it was kept."),
+        BASIS,
+        Column("calendar", "text", "Calendar of the series."),
+        Column("start_session", "date", "Session of the series' first price."),
+        Column("last_session", "date", "Session of its last price before the cut."),
+        Column("sessions", "int32", "Sessions from its first price to the one before the cut."),
+        Column("n_returns", "int32", "Returns before the cut."),
+        Column("growth", "float64", "Price before the cut / first price."),
+        Column("benchmark_id", "int32", "Instrument that it is measured against.", True),
+        Column("rates_vary", "bool", "True where risk-free rates are by date."),
+        Column("sources", "text", "Ids of the instrument's sources before the cut, by comma."),
+        Column("carrying", "text", "Ids of all sources whose prices carry dividends, by comma."),
+        Column("mixed", "bool", "True where there are bars of both return bases."),
+        Column("code_version", "text", "Of the rules that it was made by."),
+        Column("statistics", "text", "JSON: fields of finance/folds.py by statistic, and tails."),
+        *_stamps(),
+    ),
+    ("instrument_id", "session", "return_basis"),
+)
+
 RECONCILIATION = Table(
     "ops",
     "reconciliation",
@@ -1333,6 +1360,7 @@ TABLES: tuple[Table, ...] = (
     METRICS,
     RISK,
     SCORES,
+    CARRIED,
     RECONCILIATION,
     GATES,
     FINDINGS,

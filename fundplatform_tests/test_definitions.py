@@ -51,6 +51,7 @@ ASSETS = {
     "indices/exclusions",
     "indices/baskets",
     "indices/levels",
+    "funds/carried",
     "funds/metrics",
     "funds/risk",
     "funds/scores",

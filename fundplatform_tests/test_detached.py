@@ -215,7 +215,7 @@ def test_a_changed_risk_free_rate_recomputes_the_metrics_alone(
     assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
     submit(replace(settings, risk_free_rate=0.05), ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
-    assert targets == {f"funds/{name}": DAYS for name in ("metrics", "risk", "scores")}
+    assert targets == {f"funds/{name}": DAYS for name in ("metrics", "risk", "scores", "carried")}
 
 
 def test_nothing_that_reads_factors_can_start_before_them(

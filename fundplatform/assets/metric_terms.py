@@ -8,7 +8,7 @@ from datetime import date
 
 import polars as pl
 
-from fundplatform.assets.series import PRICE, TOTAL, price_bars
+from fundplatform.assets.series import PRICE, TOTAL, Bases, price_bars
 from fundplatform.finance import risk_free
 from fundplatform.finance.actions import CASH
 from fundplatform.finance.adjustment import newest_sessions
@@ -35,6 +35,36 @@ def rates(
         if own.height:
             return RiskFree(constant, risk_free.published(own, basis))
     return RiskFree(constant)
+
+
+def declared(rules: MetricRules, instruments: pl.DataFrame) -> set[int]:
+    """All instruments that have ever been one of the declared benchmarks."""
+    named = {one for against in rules.benchmarks.values() for one in against}
+    rows = zip(*instruments.select("instrument_id", "asset_class", "symbol"), strict=True)
+    return {number for number, *one in rows if tuple(one) in named}
+
+
+def spun_off(actions: pl.DataFrame, instruments: pl.DataFrame) -> set[int]:
+    """Parents of spin-offs, and whoever may be a child: what one pays is the other's close."""
+    own = actions.filter(pl.col("action") == "spin_off")
+    children = instruments.join(own, left_on="symbol", right_on="other_symbol", how="semi")
+    return {*own["instrument_id"], *children["instrument_id"]}
+
+
+def benchmarks_by_basis(
+    rules: MetricRules, series: pl.DataFrame, instruments: pl.DataFrame
+) -> dict[str, Benchmarks | None]:
+    """`benchmarks` of each return basis.
+
+    Args:
+        rules: Declared benchmarks.
+        series: Return rows with `return_basis`; those of benchmarks from their beginning on.
+        instruments: catalog.instruments.
+    """
+    return {
+        str(basis): benchmarks(rules, own, instruments)
+        for (basis,), own in series.partition_by("return_basis", as_dict=True).items()
+    }
 
 
 def benchmarks(
@@ -76,6 +106,7 @@ def total_series(
     instruments: pl.DataFrame,
     sources: pl.DataFrame,
     today: date,
+    known: Bases | None = None,
 ) -> pl.DataFrame:
     """`finance.total_return.total_returns` of the instruments that have paid something.
 
@@ -87,10 +118,11 @@ def total_series(
         instruments: catalog.instruments.
         sources: catalog.sources.
         today: By the clock; see `adjustment.newest_sessions`.
+        known: As for `series.returns_by_basis`.
     """
     if not actions["action"].is_in([*CASH, "spin_off"]).any():
         return returns.clear()
-    bars = price_bars(prices, sources)
+    bars = price_bars(prices, sources, known=known)
     paid = payments(actions, instruments, bars).paid
     payers = pl.col("instrument_id").is_in(paid["instrument_id"].unique().implode())
     bars, own = bars.filter(payers), returns.filter(payers, pl.col("return_basis") == PRICE)

@@ -4,6 +4,8 @@ Which bars may be compared is decided here: one return basis at a time, dollar v
 prices.validated. Out: `finance.returns.SCHEMA`. The arithmetic is in `finance/returns.py`.
 """
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from fundplatform.finance.returns import session_returns
@@ -31,7 +33,27 @@ PRICE, TOTAL = "price", "gross_total"
 _BASES = pl.Enum([PRICE, TOTAL])
 
 
-def daily_bars(prices: pl.DataFrame) -> pl.DataFrame:
+@dataclass(frozen=True)
+class Bases:
+    """The return bases of all bars, where not all of them are read.
+
+    Attributes:
+        carrying: Sources whose prices carry their dividends.
+        mixed: True where there are bars of both bases.
+    """
+
+    carrying: frozenset[int] = frozenset()
+    mixed: bool = False
+
+    @classmethod
+    def of(cls, prices: pl.DataFrame, known: "Bases | None" = None) -> "Bases":
+        """Of these daily bars, and of others that are `known`."""
+        carrying = frozenset(_carrying(prices).to_list()) | (known or cls()).carrying
+        plain = (~prices["source_id"].is_in(list(carrying))).any()
+        return cls(carrying, (known or cls()).mixed or bool(carrying and plain))
+
+
+def daily_bars(prices: pl.DataFrame, known: Bases | None = None) -> pl.DataFrame:
     """The daily bars (indices, metrics and tiers read interval 1d only) with `return_basis`.
 
     gross_total where the source's prices carry its dividends, else price. The volume is NULL where
@@ -40,17 +62,22 @@ def daily_bars(prices: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         prices: PRICE_COLUMNS, or RETURN_COLUMNS of daily bars, whose volume is NULL.
+        known: Of all bars; None: these are all.
     """
     if "interval" in prices.columns:
         prices = prices.filter(pl.col("interval") == "1d")
-    carries = prices.filter(pl.col("adjustment") == "split_div")["source_id"].unique()
-    total = pl.col("source_id").is_in(carries.implode())
+    carries = known.carrying if known else _carrying(prices)
+    total = pl.col("source_id").is_in(list(carries))
     basis = pl.when(total).then(pl.lit(TOTAL, _BASES)).otherwise(pl.lit(PRICE, _BASES))
     if "volume" not in prices.columns:
         return prices.with_columns(return_basis=basis, volume=pl.lit(None, pl.Float64))
     in_usd = (pl.col("quote") == "USD") & ~total
     volume = pl.when(in_usd).then("volume")
     return prices.with_columns(return_basis=basis, volume=volume).drop("interval", "quote")
+
+
+def _carrying(prices: pl.DataFrame) -> pl.Series:
+    return prices.filter(pl.col("adjustment") == "split_div")["source_id"].unique()
 
 
 def price_returns(
@@ -71,24 +98,40 @@ def price_returns(
     return session_returns(price_bars(prices, sources, anew=anew), factors)
 
 
-def price_bars(prices: pl.DataFrame, sources: pl.DataFrame, *, anew: bool = False) -> pl.DataFrame:
+def price_bars(
+    prices: pl.DataFrame,
+    sources: pl.DataFrame,
+    *,
+    anew: bool = False,
+    known: Bases | None = None,
+) -> pl.DataFrame:
     """The daily bars of `price_returns`: on the price basis, one selected a session."""
-    bars = daily_bars(prices)
+    bars = daily_bars(prices, known)
     kept = bars.filter(pl.col("return_basis") == PRICE)
-    return _selected(kept, sources) if anew or kept.height < bars.height else kept
+    others = kept.height < bars.height or (known is not None and bool(known.carrying))
+    return _selected(kept, sources) if anew or others else kept
 
 
 def returns_by_basis(
-    prices: pl.DataFrame, factors: pl.DataFrame, sources: pl.DataFrame
+    prices: pl.DataFrame,
+    factors: pl.DataFrame,
+    sources: pl.DataFrame,
+    known: Bases | None = None,
 ) -> pl.DataFrame:
     """`session_returns` of each return basis by itself, labelled `return_basis`.
 
     An instrument with sources of both bases has a series on each: within a basis the source of
     lowest (priority, source_id) counts, since the bar `selected` among all sources may be of the
     other one.
+
+    Args:
+        prices: As for `daily_bars`.
+        factors: catalog.adjustment_factors.
+        sources: catalog.sources.
+        known: Of all bars; None: these are all.
     """
-    bars = daily_bars(prices)
-    if bars["return_basis"].n_unique() > 1:
+    bars = daily_bars(prices, known)
+    if known.mixed if known else bars["return_basis"].n_unique() > 1:
         bars = _selected(bars, sources)
     return pl.concat(
         [session_returns(bars.clear(), factors).with_columns(return_basis=pl.lit(PRICE))]

@@ -16,6 +16,15 @@ _LEAST = 0.1
 """Log return below which nothing jumped: the tolerance of V21."""
 
 
+def levels(refused: pl.DataFrame) -> pl.DataFrame:
+    """Those of the refused daily bars on whose level a series may go on."""
+    return refused.filter(
+        pl.col("interval") == "1d",
+        pl.col("close") > 0,
+        pl.col("rules").str.split(",").list.set_intersection(list(RULES)).list.len() > 0,
+    )
+
+
 def restarted(returns: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     """`returns`, with a NULL where a source goes on from a level that a rule refused.
 
@@ -30,11 +39,7 @@ def restarted(returns: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     Returns:
         The same rows and columns; `growth` begins again at 1 there.
     """
-    doubted = refused.filter(
-        pl.col("interval") == "1d",
-        pl.col("close") > 0,
-        pl.col("rules").str.split(",").list.set_intersection(list(RULES)).list.len() > 0,
-    )
+    doubted = levels(refused)
     if doubted.is_empty() or returns.is_empty():
         return returns
     one = [n for n in ("return_basis", "instrument_id") if n in returns.columns]

@@ -54,6 +54,7 @@ ADDED: dict[str, tuple[Table, ...]] = {
     "0074_exclusions": (tables.EXCLUSIONS,),
     "0066_changes": (tables.CHANGES,),
     "0092_statements": (tables.STATEMENTS,),
+    "0097_carried": (tables.CARRIED,),
 }
 # Ledgers that came later than their tables.
 LEDGERS_ADDED: dict[str, tuple[Table, ...]] = {

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars, tables
-from fundplatform.assets.funds import Policy, all_metrics
+from fundplatform.assets.fund_measures import Policy, all_metrics
 from fundplatform.finance.metric_rules import load_metric_rules
 from fundplatform.finance.risk_free import RiskFree
 
