@@ -1122,7 +1122,11 @@ CARRIED = Table(
         Column("carrying", "text", "Ids of all sources whose prices carry dividends, by comma."),
         Column("mixed", "bool", "True where there are bars of both return bases."),
         Column("code_version", "text", "Of the rules that it was made by."),
-        Column("statistics", "text", "JSON: fields of finance/folds.py by statistic, and tails."),
+        Column(
+            "statistics",
+            "text",
+            "JSON: fields of finance/folds.py by statistic, and the lowest returns.",
+        ),
         *_stamps(),
     ),
     ("instrument_id", "session", "return_basis"),

@@ -36,7 +36,7 @@ class Found:
 
     Attributes:
         whole: Series read from their beginning.
-        late: Series behind the cut, of instruments that have `rows`.
+        late: Series from shortly before the cut on, of instruments that have `rows`.
         rows: Of tables.CARRIED, one for each series of `late`.
         lacking: Instruments that were read whole for want of rows, with their `sources` before the
             cut, and what else tables.CARRIED says of the reading: carrying, mixed.
@@ -104,7 +104,7 @@ def read_series(
     here = pl.col("instrument_id").is_in(list(going_on))
     others = (set(near["instrument_id"].unique()) - going_on) | set(apart)
     prices = _read(store, None, last, others)
-    late = late.filter(here, pl.col("session") >= cut)
+    late = late.filter(here)
     return Found(
         make(prices, bases),
         late,

@@ -108,10 +108,11 @@ def metrics(
 
         store = context.resources.io_manager.warehouse.store
         rows = kept_rows(store, window, code, "funds/metrics", rests_on)
-        # Series that others are measured against or paid with, and that a refused level may break.
+        # Series that others are measured against or paid with; that a split or a level restates.
         apart = (
             metric_terms.declared(rules, instruments)
             | metric_terms.spun_off(actions, instruments)
+            | metric_terms.split_since(actions, rows)
             | set(refused_levels.levels(rejected)["instrument_id"])
         )
         own = read_series(store, window, rows, series, apart)
@@ -119,6 +120,8 @@ def metrics(
         both = pl.concat([own.whole, own.late, indices])
         if not agree(own, both, instruments, rules, policy):
             own = read_series(store, window, rows.clear(), series, apart)
+        went_on, read = (s["instrument_id"].n_unique() for s in (own.late, own.whole))
+        context.log.info("Prices of %d instruments from the cut on, of %d whole", went_on, read)
         whole = pl.concat([own.whole, indices])
         found = all_metrics(whole, instruments, rules, policy, own)
         found[tables.CARRIED] = to_keep(found[tables.CARRIED], own.lacking, policy, code)

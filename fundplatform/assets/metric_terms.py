@@ -17,6 +17,7 @@ from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.payments import payments
 from fundplatform.finance.returns import SCHEMA
 from fundplatform.finance.risk_free import RiskFree
+from fundplatform.finance.splits import SPLITS
 from fundplatform.finance.total_return import total_returns
 
 
@@ -49,6 +50,18 @@ def spun_off(actions: pl.DataFrame, instruments: pl.DataFrame) -> set[int]:
     own = actions.filter(pl.col("action") == "spin_off")
     children = instruments.join(own, left_on="symbol", right_on="other_symbol", how="semi")
     return {*own["instrument_id"], *children["instrument_id"]}
+
+
+def split_since(actions: pl.DataFrame, rows: pl.DataFrame) -> set[int]:
+    """Instruments that split after their row was kept: old payments may be restated.
+
+    Args:
+        actions: catalog.corporate_actions.
+        rows: Of funds.carried.
+    """
+    splits = actions.filter(pl.col("action").is_in(SPLITS))
+    both = rows.select("instrument_id", "session").join(splits, on="instrument_id")
+    return set(both.filter(pl.col("ex_date") > pl.col("session"))["instrument_id"])
 
 
 def benchmarks_by_basis(

@@ -6,6 +6,7 @@ row still stands is decided by who reads it (`assets/carried_series.py`).
 """
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
@@ -51,6 +52,8 @@ SCHEMA = pl.Schema(
     }
 )
 """The columns of `kept`; tables.CARRIED says what they are."""
+
+_F8, _I4 = "<f8", "<i4"
 
 _MOST_BEHIND = 13 * 366
 """Returns behind a cut at most: they move the 5 % quantile up among those before it."""
@@ -109,13 +112,20 @@ def _row_before(sessions: Days, cut: np.datetime64) -> int:
     return int(np.searchsorted(sessions, cut)) - 1
 
 
-def _lowest(returns: Floats) -> list[list[float]]:
-    """The lowest returns and how often each is there: as many as a later quantile may need."""
+def _lowest(returns: Floats) -> list[str]:
+    """The lowest returns and how often each is there: as many as a later quantile may need.
+
+    Returns:
+        float64 and int32, little-endian, in base64: they are most of what is kept. The second is
+        empty where each is there once.
+    """
     enough = ceil(tails.QUANTILE * (len(returns) + _MOST_BEHIND)) + 1
     if len(returns) > enough:
         returns = returns[returns <= np.partition(returns, enough)[enough]]
     values, times = np.unique(returns, return_counts=True)
-    return [values.tolist(), times.tolist()]
+    if (times == 1).all():
+        times = times[:0]
+    return [b64encode(a.astype(t).tobytes()).decode() for a, t in ((values, _F8), (times, _I4))]
 
 
 def panels_behind(
@@ -124,8 +134,8 @@ def panels_behind(
     """The series that go on from `rows`, as panels that begin with the session before the cut.
 
     Args:
-        returns: instrument_id, session, ret of instruments that have a row. What lies before the
-            cut is not looked at, but a return behind it must be from the price before it.
+        returns: instrument_id, session, ret, in this order, of instruments that have a row; of each
+            at least one bar before the cut, so that the first return behind it has its price.
         rows: SCHEMA, one row per instrument, all of the cut of `last`.
         sessions: The calendar's, from the oldest start on, into the month after `last`.
         last: Rows after it are not read.
@@ -133,12 +143,18 @@ def panels_behind(
     cut = cut_of(last)
     calendar = np.array(sessions, dtype="datetime64[D]")
     first = _row_before(calendar, np.datetime64(cut, "D"))
+    session = pl.col("session")
+    behind = session >= cut
+    own = pl.col("instrument_id") == pl.col("instrument_id").shift(-1)
+    last_before = ~behind & (behind.shift(-1) | ~own).fill_null(True)
     # A row without a return begins a series: with the price that it has at the cut.
-    ret = pl.lit(None, pl.Float64)
-    begin = rows.select("instrument_id", session=pl.lit(sessions[first]), ret=ret)
-    later = returns.filter(pl.col("session") >= cut).select(begin.columns)
+    cut_off = returns.filter(behind | last_before).select(
+        "instrument_id",
+        session=pl.when(behind).then(session).otherwise(pl.lit(sessions[first])),
+        ret=pl.when(behind).then("ret"),
+    )
     known = {row["instrument_id"]: row for row in rows.iter_rows(named=True)}
-    for panel in panels(pl.concat([begin, later]), sessions[first:], last):
+    for panel in panels(cut_off, sessions[first:], last):
         yield replace(panel, carried=_carried(panel, known, calendar, first))
 
 
@@ -171,8 +187,8 @@ def _carried(panel: Panel, known: dict[int, dict[str, Any]], calendar: Days, fir
         positive[c], top[c] = told["positive"], told["top"]
         if told["recovery"] is not None:
             recovery[c] = row(told["recovery"])
-        values, times = told["lowest"]
-        lowest[c] = np.repeat(np.array(values), np.array(times, dtype=np.int64))
+        values, times = (b64decode(text) for text in told["lowest"])
+        lowest[c] = np.repeat(np.frombuffer(values, _F8), np.frombuffer(times, _I4) if times else 1)
     most = max(map(len, lowest))
     padded = np.stack([np.pad(v, (0, most - len(v)), constant_values=np.inf) for v in lowest])
     return Carried(

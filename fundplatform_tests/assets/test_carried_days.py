@@ -24,7 +24,7 @@ KEPT, LATER = date(2025, 1, 2), date(2025, 6, 30)
 TRADED, SPLIT, PAID, COINS = 1, 2, 3, 4
 ADJUSTMENT = {TRADED: "none", SPLIT: "split", PAID: "split_div", COINS: "none"}
 SPY, PARENT, CHILD = 10, 13, 14
-GOING_ON = {1, 2, 4, 5, 9, 11, 12}
+GOING_ON = {1, 2, 4, 5, 11, 12, 18}
 Between = tuple[date, date]
 ALWAYS = (SESSIONS[0], SESSIONS[-1])
 
@@ -47,7 +47,7 @@ LISTED: dict[int, dict[int, tuple[list[Between], float]]] = {
     6: {TRADED: ([since(2016)], 0.0)},
     7: {TRADED: ([ALWAYS], 0.0)},  # With bars on two Saturdays.
     8: {TRADED: ([until(2014, 11), since(2015, 2)], 0.0)},  # Halted at the cut.
-    9: {TRADED: ([ALWAYS], 0.2), SPLIT: ([since(2019)], 0.0)},
+    9: {TRADED: ([ALWAYS], 0.2), SPLIT: ([since(2019)], 0.0)},  # Splits after it was kept.
     SPY: {TRADED: ([ALWAYS], 0.0)},
     11: {COINS: ([ALWAYS], 0.01)},
     12: {TRADED: ([ALWAYS], 0.2), SPLIT: ([ALWAYS], 0.2)},
@@ -56,6 +56,7 @@ LISTED: dict[int, dict[int, tuple[list[Between], float]]] = {
     15: {TRADED: ([ALWAYS], 0.0), PAID: ([until(2009)], 0.0)},  # Its dividends were carried once.
     16: {TRADED: ([until(2012)], 0.0)},
     17: {TRADED: ([ALWAYS], 0.0)},  # A refused level.
+    18: {TRADED: ([ALWAYS], 0.2), SPLIT: ([since(2019)], 0.0)},
 }
 SPLITS = {1: date(2010, 6, 7), 2: date(2016, 6, 6), 9: date(2025, 3, 3)}
 SATURDAYS = (date(2012, 3, 3), date(2019, 3, 2))
@@ -99,7 +100,7 @@ def catalog() -> dict[str, pl.DataFrame]:
     ]  # fmt: skip
     paid = [
         {"instrument_id": n, "action": "dividend", "ex_date": date(year, 6, 10), "amount": 1.5}
-        for n in (1, 2, 9, 12)
+        for n in (1, 2, 9, 12, 18)
         for year in range(2009, 2026)
     ]
     splits = [
@@ -180,7 +181,7 @@ def assert_same(found: Frames, expected: Frames) -> None:
 
 
 def test_a_later_day_goes_on_to_the_last_bit(home: Home) -> None:
-    days = (date(2025, 1, 3), date(2025, 1, 31), LATER)
+    days = (date(2025, 1, 31), LATER)
     expected = [home.run(day) for day in days]
     assert going_on(home) == set(), "nothing is kept yet"
     kept = home.store_day(KEPT)[tables.CARRIED]
@@ -207,7 +208,21 @@ def test_what_was_kept_counts_while_nothing_before_it_changes(home: Home) -> Non
     assert going_on(home) == set()
     home.store_day(date(2025, 6, 27))
     assert_same(home.run(LATER), found)
-    assert going_on(home) == GOING_ON, "of what was read again it was kept again"
+    assert going_on(home) == GOING_ON | {9}, "of what was read again it was kept again"
+
+
+@pytest.mark.slow
+def test_a_split_since_reads_its_instrument_whole(home: Home) -> None:
+    """2 is stated by a source that adjusts, and has paid: its closes as traded are restated."""
+    home.store_day(KEPT)
+    split = {"instrument_id": 2, "action": "split", "ex_date": date(2025, 4, 7), "ratio": 3.0}
+    actions = pl.concat([home.given["actions"], rows(tables.ACTIONS, split)[1]])
+    home.given |= {"actions": actions, "factors": split_factors(actions)}
+    found = home.run(LATER)
+    assert going_on(home) == GOING_ON - {2}
+    home.correct(1, date(2012, 5, 7))
+    assert_same_but(1, home.run(LATER), found)
+    assert going_on(home) == set()
 
 
 @pytest.mark.slow

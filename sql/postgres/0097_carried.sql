@@ -42,6 +42,6 @@ COMMENT ON COLUMN funds.carried."sources" IS 'Ids of the instrument''s sources b
 COMMENT ON COLUMN funds.carried."carrying" IS 'Ids of all sources whose prices carry dividends, by comma.';
 COMMENT ON COLUMN funds.carried."mixed" IS 'True where there are bars of both return bases.';
 COMMENT ON COLUMN funds.carried."code_version" IS 'Of the rules that it was made by.';
-COMMENT ON COLUMN funds.carried."statistics" IS 'JSON: fields of finance/folds.py by statistic, and tails.';
+COMMENT ON COLUMN funds.carried."statistics" IS 'JSON: fields of finance/folds.py by statistic, and the lowest returns.';
 COMMENT ON COLUMN funds.carried."recorded_from" IS 'When this version entered the warehouse (UTC).';
 COMMENT ON COLUMN funds.carried."run_id" IS 'Dagster run that wrote this version.';
