@@ -9,12 +9,17 @@ import pytest
 
 from fundplatform import calendars, tables
 from fundplatform.assets import carried_series, funds
+from fundplatform.assets.as_of import Past
+from fundplatform.definitions import build_definitions
 from fundplatform.settings import Settings
+from fundplatform.storage.base import Slice
 from fundplatform_tests.clean_build import assert_equals_a_clean_build
 from fundplatform_tests.pipeline import make
 
 FIRST, LAST = date(2000, 3, 1), date(2013, 3, 1)
 BACKFILLED = date(2013, 2, 22)
+ENDED = date(2012, 2, 24)
+"""A year and a week before the end: the second piece of a year can go on from the first."""
 NOW = datetime(2013, 3, 2, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.slow
@@ -49,3 +54,8 @@ def test_a_week_of_days_equals_a_clean_build(
         assert set(own.late["instrument_id"]) == set(kept["instrument_id"]) != set(), day
     clean = make(replace(settings, home=tmp_path / "clean"))
     assert_equals_a_clean_build(made, clean, FIRST, LAST)
+    # As of now the same comes out, computed again in pieces of a year.
+    definitions = build_definitions(made.settings, store=made.store, clock=lambda: NOW)
+    again = Past(made.store, NOW, definitions).computed(tables.METRICS, (ENDED, LAST))
+    stored = made.store.read(tables.METRICS, Slice({}, ENDED, LAST))
+    assert again.drop(tables.METRICS.stamps).equals(stored.drop(tables.METRICS.stamps))

@@ -132,8 +132,11 @@ class _Group:
     def whole(self, series: pl.DataFrame, kept: list[pl.DataFrame]) -> Parts:
         """The metric and risk rows of series from their beginning on."""
         sessions, evaluate = self._sessions(series["session"].min())
+        # Before `daily_from` no day follows another: nothing is kept there.
+        follows = self.policy.last >= self.policy.daily_from
+        keep = self._labelled(kept) if follows else None
         if evaluate:
-            yield from measure(series, sessions, evaluate, self.terms, keep=self._labelled(kept))
+            yield from measure(series, sessions, evaluate, self.terms, keep=keep)
 
     def behind(self, series: pl.DataFrame, rows: pl.DataFrame) -> Parts:
         """Those of series that go on from rows of funds.carried."""
@@ -162,7 +165,7 @@ class _Group:
 
 
 def to_keep(
-    kept: pl.DataFrame, lacking: pl.DataFrame, policy: Policy, code_version: str
+    kept: pl.DataFrame, lacking: pl.DataFrame, session: date, code_version: str
 ) -> pl.DataFrame:
     """The rows of funds.carried of a run: of instruments that were read whole for want of them.
 
@@ -170,12 +173,10 @@ def to_keep(
         kept: Of `all_metrics`: of a broken history a row for each stretch before the cut, of which
             the last goes on.
         lacking: See `Found`.
-        policy: Which sessions. Before `daily_from` no day follows another: nothing is kept there.
+        session: The last of the run.
         code_version: Of the rules that metrics were made by.
     """
-    if policy.last < policy.daily_from:
-        kept = kept.clear()
     newest = kept.sort("start_session").unique(["instrument_id", "return_basis"], keep="last")
     return newest.join(lacking, on="instrument_id").with_columns(
-        session=pl.lit(policy.last), code_version=pl.lit(code_version)
+        session=pl.lit(session), code_version=pl.lit(code_version)
     )

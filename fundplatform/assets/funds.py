@@ -124,7 +124,7 @@ def metrics(
         context.log.info("Prices of %d instruments from the cut on, of %d whole", went_on, read)
         whole = pl.concat([own.whole, indices])
         found = all_metrics(whole, instruments, rules, policy, own)
-        found[tables.CARRIED] = to_keep(found[tables.CARRIED], own.lacking, policy, code)
+        found[tables.CARRIED] = to_keep(found[tables.CARRIED], own.lacking, window[1], code)
         stated = given.get(str(Kind.FUND_FACTS), tables.FUND_FACTS.empty())
         facts = fund_history.trusted(stated, known_sources)
         found[tables.SCORES] = fund_scores(
