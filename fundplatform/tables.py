@@ -1111,6 +1111,7 @@ CARRIED = Table(
         Column("session", "date", "Session in whose run it was kept."),
         BASIS,
         Column("calendar", "text", "Calendar of the series."),
+        Column("cut", "date", "First day behind the cut."),
         Column("start_session", "date", "Session of the series' first price."),
         Column("last_session", "date", "Session of its last price before the cut."),
         Column("sessions", "int32", "Sessions from its first price to the one before the cut."),

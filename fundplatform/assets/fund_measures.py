@@ -16,6 +16,7 @@ from fundplatform.assets.carried_series import Found
 from fundplatform.finance import frames
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.carried import SCHEMA
+from fundplatform.finance.cuts import cut_of
 from fundplatform.finance.measured import Terms
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.metrics import measure, measure_behind
@@ -176,7 +177,9 @@ def to_keep(
         session: The last of the run.
         code_version: Of the rules that metrics were made by.
     """
-    newest = kept.sort("start_session").unique(["instrument_id", "return_basis"], keep="last")
+    # In a run over New Year some series may have their last price, and their cut, before it.
+    of_year = kept.filter(pl.col("cut") == cut_of(session))
+    newest = of_year.sort("start_session").unique(["instrument_id", "return_basis"], keep="last")
     return newest.join(lacking, on="instrument_id").with_columns(
         session=pl.lit(session), code_version=pl.lit(code_version)
     )

@@ -41,6 +41,7 @@ STATISTICS: dict[str, Statistic] = {
 SCHEMA = pl.Schema(
     {
         "instrument_id": pl.Int32(),
+        "cut": pl.Date(),
         "start_session": pl.Date(),
         "last_session": pl.Date(),
         "sessions": pl.Int32(),
@@ -95,6 +96,7 @@ def kept(block: Measured, terms: Terms) -> pl.DataFrame:
         found.append(
             (
                 instrument,
+                block.cuts.days[-1].item(),
                 panel.sessions[panel.start[c]].item(),
                 panel.sessions[panel.last_prices[at, c]].item(),
                 at - int(panel.start[c]),

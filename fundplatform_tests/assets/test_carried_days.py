@@ -264,3 +264,13 @@ def test_an_instrument_that_comes_later_is_kept_when_it_is_first_read(home: Home
     assert going_on(home) == GOING_ON - {1}
     home.run(LATER)
     assert going_on(home) == GOING_ON - {1}, "1 has nothing before the cut"
+
+
+@pytest.mark.slow
+def test_a_run_over_new_year_keeps_nothing_of_the_year_before(home: Home) -> None:
+    """Nothing has a bar in January yet: what is kept would be cut a year too early."""
+    home.replace(home.bars.filter(pl.col("session") < date(2025, 1, 1)))
+    frames = home.run(date(2024, 12, 20), KEPT)
+    assert frames[tables.CARRIED].is_empty()
+    kept = home.run(date(2024, 12, 20), date(2024, 12, 31))[tables.CARRIED]
+    assert set(kept["cut"]) == {date(2013, 12, 23)}

@@ -8,6 +8,7 @@ CREATE TABLE IF NOT EXISTS funds.carried (
   "session" DATE NOT NULL,
   "return_basis" VARCHAR NOT NULL,
   "calendar" VARCHAR NOT NULL,
+  "cut" DATE NOT NULL,
   "start_session" DATE NOT NULL,
   "last_session" DATE NOT NULL,
   "sessions" INTEGER NOT NULL,
@@ -28,6 +29,7 @@ COMMENT ON COLUMN funds.carried."instrument_id" IS 'Permanent instrument, see ca
 COMMENT ON COLUMN funds.carried."session" IS 'Session in whose run it was kept.';
 COMMENT ON COLUMN funds.carried."return_basis" IS 'price, gross_total or net_total.';
 COMMENT ON COLUMN funds.carried."calendar" IS 'Calendar of the series.';
+COMMENT ON COLUMN funds.carried."cut" IS 'First day behind the cut.';
 COMMENT ON COLUMN funds.carried."start_session" IS 'Session of the series'' first price.';
 COMMENT ON COLUMN funds.carried."last_session" IS 'Session of its last price before the cut.';
 COMMENT ON COLUMN funds.carried."sessions" IS 'Sessions from its first price to the one before the cut.';
