@@ -14,7 +14,7 @@ from fundplatform import calendars, tables
 from fundplatform.assets import index_caps, universe
 from fundplatform.assets.membership import inside, kept_out, membership
 from fundplatform.assets.missing_bars import ours
-from fundplatform.assets.profiled import lacking, noted
+from fundplatform.assets.profiled import asks, lacking, noted
 from fundplatform.assets.series import price_returns
 from fundplatform.finance import index
 from fundplatform.finance.adjustment import newest_sessions
@@ -181,7 +181,7 @@ def one_index(
         # Without a single dividend known, a total return would be a price return by another name.
         paid = replace(paid, income=False)
     barred = kept_out(found, closes)
-    lacks = lacking(definition, known.instruments, known.profiles, returns, closes, first, last)
+    lacks = _lacks(definition, known, returns, closes, (first, last), parents or {})
     left = universe.left_out(definition, known.instruments, prices, returns, first, last, rates)
     result = index.build(
         definition,
@@ -212,6 +212,25 @@ def one_index(
         ),
     )
     return replace(result, performance=noted(result.performance, lacks))
+
+
+def _lacks(
+    definition: IndexDefinition,
+    known: Known,
+    returns: pl.DataFrame,
+    closes: pl.DataFrame,
+    span: tuple[date, date],
+    parents: Mapping[str, index.IndexResult],
+) -> pl.DataFrame:
+    """`profiled.lacking` among the names that its other filters let through."""
+    sessions = [s for s in closes["session"].to_list() if span[0] <= s <= span[1]]
+    names = definition.universe.select(known.instruments)
+    allowed = (
+        universe.allowed(definition, known.tiers, known.state, names, sessions, parents)
+        if asks(definition)
+        else None
+    )
+    return lacking(definition, known.instruments, known.profiles, returns, closes, span, allowed)
 
 
 def _membership(

@@ -11,6 +11,7 @@ from typing import Any
 import polars as pl
 
 from fundplatform.assets.describe import noted_sessions
+from fundplatform.assets.membership import placed
 from fundplatform.finance.index_definition import IndexDefinition
 from fundplatform.finance.profile_history import dated, newest
 
@@ -32,8 +33,8 @@ def lacking(
     profiles: pl.DataFrame | None,
     bars: pl.DataFrame,
     closes: pl.DataFrame,
-    first: date,
-    last: date,
+    span: tuple[date, date],
+    allowed: pl.DataFrame | None = None,
 ) -> pl.DataFrame:
     """The sessions on which fewer than a tenth of the names had what the definition filters by.
 
@@ -43,22 +44,25 @@ def lacking(
         profiles: `profile_history.as_known`; without known_at: as it was all along.
         bars: session, instrument_id of daily bars, of any names.
         closes: session, cutoff, ascending.
-        first: First session wanted.
-        last: Last session wanted.
+        span: First and last session wanted.
+        allowed: session, instrument_id that the filters by tier and parent let through; None: all.
 
     Returns:
         session, lacks: how many of the names with a bar on the session, in words.
     """
-    u = definition.universe
-    asked = [n for n, wanted in (("sector", u.sectors), ("country", u.countries)) if wanted]
+    asked = asks(definition)
     if not asked:
         return pl.DataFrame(schema={"session": pl.Date, "lacks": pl.String})
-    base = u.select(instruments).select("instrument_id")
-    within = pl.col("session").is_between(first, last)
+    base = definition.universe.select(instruments).select("instrument_id")
+    within = pl.col("session").is_between(*span)
     own = bars.filter(within).select("session", "instrument_id").join(base, on="instrument_id")
-    begins = _begins(profiles, asked, u.profiles == "latest", closes)
-    told = own.join(begins, on="instrument_id", how="left").group_by("session").agg(
-        names=pl.len(), known=(pl.col("begins") <= pl.col("session")).sum()
+    if allowed is not None:
+        own = own.join(allowed, on=["session", "instrument_id"], how="semi")
+    said = _said(profiles, asked, definition.universe.profiles == "latest", closes)
+    told = own.sort("session").join_asof(
+        said, on="session", by="instrument_id", check_sortedness=False
+    ).group_by("session").agg(
+        names=pl.len(), known=pl.col("known").fill_null(value=False).sum()
     )  # fmt: skip
     text = pl.format(
         f"{{}} of {{}} names with a price have no {' and '.join(asked)} {NO_PROFILES}",
@@ -68,23 +72,28 @@ def lacking(
     return few.select("session", lacks=text).sort("session")
 
 
-def _begins(
+def asks(definition: IndexDefinition) -> list[str]:
+    """The columns of profiles that the definition filters by."""
+    u = definition.universe
+    return [n for n, wanted in (("sector", u.sectors), ("country", u.countries)) if wanted]
+
+
+def _said(
     profiles: pl.DataFrame | None, asked: list[str], latest: bool, closes: pl.DataFrame
 ) -> pl.DataFrame:
-    """instrument_id, begins: the first session on which all that is asked was known."""
-    schema = {"instrument_id": pl.Int32, "begins": pl.Date}
+    """session, instrument_id, known: from the session on, whether all that is asked is said.
+
+    Each of what is asked by any source, as `membership` judges it.
+    """
+    schema = {"session": pl.Date, "instrument_id": pl.Int32, "known": pl.Boolean}
     if profiles is None or profiles.is_empty():
         return pl.DataFrame(schema=schema)
-    said = (newest(profiles) if latest else dated(profiles)).drop_nulls(asked)
-    known = said.group_by("instrument_id").agg(
-        known_at=pl.when(pl.col("known_at").is_null().any()).then(None).otherwise(
-            pl.col("known_at").min())
-    )  # fmt: skip
-    at = closes["cutoff"].dt.epoch("us").search_sorted(
-        known["known_at"].dt.epoch("us").fill_null(0), side="left"
-    )  # fmt: skip
-    begins = closes["session"].gather(at.clip(0, closes.height - 1))
-    found = known.with_columns(begins.alias("begins")).filter(at < closes.height)
+    of = newest(profiles) if latest else dated(profiles)
+    known = pl.all_horizontal(pl.col(n).is_not_null().any() for n in asked)
+    said = placed(of.group_by("instrument_id", "known_at").agg(known=known), closes)
+    begun = said.filter(pl.col("first") < closes.height)
+    begins = closes["session"].gather(begun["first"])
+    found = begun.with_columns(begins.alias("session")).sort("session")
     return found.select(pl.col(n).cast(t) for n, t in schema.items())
 
 

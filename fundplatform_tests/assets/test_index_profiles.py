@@ -45,7 +45,9 @@ def profiles(early: int, sector: str | None = "Tech") -> pl.DataFrame:
     )  # fmt: skip
 
 
-def built(definition: IndexDefinition, said: pl.DataFrame | None) -> IndexResult:
+def built(
+    definition: IndexDefinition, said: pl.DataFrame | None, tiers: pl.DataFrame | None = None
+) -> IndexResult:
     """Every name at 10 on every day."""
     ids = range(1, NAMES + 1)
     bars = [(1, i, "1d", "USD", d, 10.0, 100.0, "none", True) for i in ids for d in DAYS]
@@ -59,7 +61,7 @@ def built(definition: IndexDefinition, said: pl.DataFrame | None) -> IndexResult
     ).cast({"instrument_id": pl.Int32})  # fmt: skip
     known = Known(
         prices, tables.ADJUSTMENT_FACTORS.empty(), instruments, SOURCES, None,
-        profiles=None if said is None else as_known(said),
+        profiles=None if said is None else as_known(said), tiers=tiers,
     )  # fmt: skip
     return one_index(definition, known, DAYS[0], DAYS[-1])
 
@@ -120,3 +122,38 @@ def test_all_that_is_asked_must_be_known() -> None:
     silent = profiles(early=20).with_columns(country=pl.lit(None, pl.String))
     first = f"20 of 20 names with a price have no sector and country {WORDS}"
     assert told(built(both, silent)) == [first] * 3
+
+
+@pytest.mark.parametrize("latest", [True, False], ids=["latest", "dated"])
+def test_one_source_may_know_the_sector_and_another_the_country(latest: bool) -> None:
+    """As who is in the index is judged: each filter by whoever says something of it."""
+    own = (LATEST if latest else TECH).universe
+    both = replace(TECH, universe=replace(own, countries=("USA",)))
+    sectors = profiles(early=20).with_columns(country=pl.lit(None, pl.String))
+    countries = profiles(early=20).with_columns(
+        source_id=pl.lit(2, pl.Int16), sector=pl.lit(None, pl.String)
+    )
+    result = built(both, pl.concat([sectors, countries]))
+    assert result.performance["n_constituents"].to_list()[1:] == [3, 3]
+    assert [bool(t) for t in told(result)] == [not latest, False, False]
+
+
+def test_a_sector_that_its_source_no_longer_says_is_not_known() -> None:
+    """The index is empty from then on, as it was before the first profile."""
+    silent = profiles(early=0, sector=None)
+    result = built(TECH, pl.concat([profiles(early=20), silent]))
+    assert result.performance["n_constituents"].to_list() == [0, 3, 0]
+    assert [bool(t) for t in told(result)] == [True, False, True]
+
+
+def test_only_names_that_the_other_filters_let_through_are_counted() -> None:
+    """Of twenty the one in the tier has its sector by the second day: nothing is lacking then."""
+    top = replace(TECH, universe=replace(TECH.universe, tiers=("T1",)))
+    tiers = pl.DataFrame(
+        {"instrument_id": range(1, NAMES + 1), "session": date(2024, 1, 1),
+         "tier": ["T1"] + ["T4"] * (NAMES - 1)},
+        schema_overrides={"instrument_id": pl.Int32},
+    )  # fmt: skip
+    result = built(top, profiles(early=1), tiers)
+    assert result.performance["n_constituents"].to_list() == [0, 1, 1]
+    assert told(result) == [f"1 of 1 names with a price have no sector {WORDS}", None, None]

@@ -11,7 +11,7 @@ from fundplatform.finance.index.payouts import Payouts, payouts
 from fundplatform.finance.index.prepare import look_back, prepare
 from fundplatform.finance.index.result import TABLES, Facts, IndexResult
 
-METHOD_VERSION = 13
+METHOD_VERSION = 14
 """Raised when the same definition and data come to give other rows: all days are built again."""
 
 __all__ = [
