@@ -104,17 +104,19 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
     names = ids.to_list()
     only = definition.universe.sources if definition else ()
     bars = explain_facts.bars(store, before, session, names)
-    held = _priced(held, bars, explain_facts.chosen(bars, only), session)
+    counting = explain_facts.chosen(bars, explain_facts.carrying(store, before, session), only)
+    held = _priced(held, bars, counting, session)
     found.add("Earned by what was held since the close before", held)
     found.add(_title(store, name, session), chosen)
     found.add("Entered and left", store.query(_CHANGES, [name, session]))
     absent = store.query(_ABSENT, [name, session] * 2).sort("excluded_by", "rank", "symbol")
     found.add("Would rank, and could not be chosen", absent)
-    payloads = [(explain_facts.chosen(bars, only), "ohlcv")]
+    payloads = [(counting, "ohlcv")]
     payloads += _measured(found, store, session, before, names, by)
-    base = definition.currency if definition else "USD"
-    away = sorted(set(held["quote"].drop_nulls().unique()) - {base})
-    rates, fixings = explain_facts.rates(store, (before, session), away, base)
+    # Of an index whose definition is gone nobody knows the currency.
+    base = definition.currency if definition else None
+    away = sorted(set(held["quote"].drop_nulls().unique()) - {base}) if base else []
+    rates, fixings = explain_facts.rates(store, (before, session), away, base or "")
     found.add("Exchange rates in force", rates)
     payloads.append((fixings, "fx"))
     found.add("Payloads", verified(store, settings, payloads, found.check))
@@ -127,7 +129,8 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
         ],
     )
     held = held.join(rates, left_on="quote", right_on="currency", how="left", maintain_order="left")
-    again = explain_sums.of_index(found.check, rows, held, store, (name, session), before, base)
+    again = explain_sums.as_loaded(found.check, counting)
+    again += explain_sums.of_index(found.check, rows, held, store, (name, session), before, base)
     found.add("Computed again", again)
     return found
 
@@ -168,23 +171,27 @@ def _title(store: Store, name: str, session: date) -> str:
 def _priced(
     held: pl.DataFrame, bars: pl.DataFrame, chosen: pl.DataFrame, session: date
 ) -> pl.DataFrame:
-    """The names held with their close, and the close before of the same source."""
+    """The names held with their close, and the close before of the same source and basis."""
     today = chosen.filter(pl.col("session") == session)
-    earlier = bars.filter(pl.col("session") < session).sort("session")
-    own = earlier.join(today, on=["instrument_id", "source_id"], how="semi")
-    before = own.group_by("instrument_id").agg(close_before=pl.col("close").last())
-    # Without a bar of the session: whatever is there.
-    other = earlier.group_by("instrument_id").agg(last_close=pl.col("close").last())
+    last = chosen.filter(pl.col("session") < session).sort("session").unique(
+        "instrument_id", keep="last", maintain_order=True
+    )  # fmt: skip
+    own = bars.join(last, on=["instrument_id", "session"], how="semi").join(
+        today, on=["instrument_id", "source_id", "adjustment", "quote"], how="semi"
+    )
     shown = held.join(
         today.select(
             "instrument_id", "close", "quote", "adjustment", "warnings", "source", "payload_hash"
         ),
         on="instrument_id", how="left", maintain_order="left",
     )  # fmt: skip
-    for more in (before, other):
-        shown = shown.join(more, on="instrument_id", how="left", maintain_order="left")
+    for rows, name in ((own, "own_before"), (last, "last_close")):
+        closes = rows.select("instrument_id", pl.col("close").alias(name))
+        shown = shown.join(closes, on="instrument_id", how="left", maintain_order="left")
+    # Without a bar of the session: whatever is there.
+    before = pl.when(pl.col("close").is_null()).then("last_close").otherwise("own_before")
     return shown.select(
-        "symbol", "start_weight", pl.coalesce("close_before", "last_close").alias("close_before"),
+        "symbol", "start_weight", before.alias("close_before"),
         "close", "quote", "adjustment", "instrument_return", "contribution", "drifted_weight",
         "stale", "warnings", "source", "payload_hash", "instrument_id",
     )  # fmt: skip

@@ -15,13 +15,20 @@ from fundplatform.storage.base import Store
 
 _PRICES = """
 select i.symbol, v.instrument_id, v.session, v.close, v.quote, v.adjustment, v.volume, v.warnings,
-       v.selected, s.name as source, s.priority, v.source_id, r.fetched_at, r.payload_hash
+       v.selected, s.name as source, s.priority, v.source_id, r.fetched_at, r.payload_hash,
+       r.close as loaded, r.recorded_from > v.recorded_from as loaded_later
 from prices.validated v
 join catalog.sources s using (source_id)
 join catalog.instruments i using (instrument_id)
 left join raw.ohlcv r on r.source_id = v.source_id and r.instrument_id = v.instrument_id
     and r.interval = v.interval and r.quote = v.quote and r.bar_open_at = v.bar_open_at
 where v.interval = '1d' and v.session between ? and ? and v.instrument_id in ({ids})
+"""
+_CARRYING = """
+select distinct s.name as source
+from prices.validated v join catalog.sources s using (source_id)
+where v.interval = '1d' and v.adjustment = 'split_div' and v.session between ? and ?
+order by s.name
 """
 _CAPS = """
 select i.symbol, m.instrument_id, m.market_cap, m.currency, m.origin, m.scope,
@@ -68,16 +75,38 @@ _RATES_BACK = timedelta(days=30)
 
 
 def bars(store: Store, first: date, last: date, ids: Sequence[int]) -> pl.DataFrame:
-    """Daily bars of the names, of every source, by session."""
+    """Daily bars of the names, of every source, by session; `loaded` is the close in raw.ohlcv."""
     return _of(store, _PRICES, [first, last], ids).sort("session", "priority")
 
 
-def chosen(rows: pl.DataFrame, sources: Sequence[str] = ()) -> pl.DataFrame:
-    """The bar that counts of each name and session: the selected one, or the first of `sources`."""
-    if not sources:
-        return rows.filter("selected")
-    own = rows.filter(pl.col("source").is_in(sources)).sort("session", "priority")
-    return own.unique(["instrument_id", "session"], keep="first", maintain_order=True)
+def carrying(store: Store, first: date, last: date) -> list[str]:
+    """The sources of which daily bars of these days carry dividends (`assets/series.py`)."""
+    return store.query(_CARRYING, [first, last])["source"].to_list()
+
+
+def chosen(
+    rows: pl.DataFrame, carrying: Sequence[str], sources: Sequence[str] = ()
+) -> pl.DataFrame:
+    """The bar that counts on the price basis, of each name and session.
+
+    The selected one. Where an index names its sources, or where some carry dividends, the first
+    one of the sources that are left.
+
+    Args:
+        rows: `bars`.
+        carrying: Sources whose bars carry dividends: these are of no price return.
+        sources: Those that the index names.
+    """
+    own = rows.filter(~pl.col("source").is_in(carrying))
+    if sources:
+        own = own.filter(pl.col("source").is_in(sources))
+    return first_of_each(own) if sources or carrying else own.filter("selected")
+
+
+def first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
+    """Of each name and session the bar of the first source by priority."""
+    ordered = rows.sort("session", "priority", "source_id")
+    return ordered.unique(["instrument_id", "session"], keep="first", maintain_order=True)
 
 
 def caps(store: Store, session: date, ids: Sequence[int], by: datetime | None) -> pl.DataFrame:

@@ -41,9 +41,18 @@ def explain_metric(
     found.add("Metric", rows)
     ids = rows["instrument_id"].unique(maintain_order=True).to_list()
     start = min((d for d in rows["base_session"].to_list() if d), default=session)
-    bars = explain_facts.chosen(explain_facts.bars(store, start, session, ids))
+    every, carrying = (
+        explain_facts.bars(store, start, session, ids),
+        explain_facts.carrying(store, start, session),
+    )
+    priced = explain_facts.chosen(every, carrying)
+    total = explain_facts.first_of_each(every.filter(pl.col("source").is_in(carrying)))
+    bars = pl.concat([priced, total]).sort("session", maintain_order=True)
     ends = pl.concat([bars.head(3), bars.tail(3)]).unique(maintain_order=True)
-    found.add("First and last prices", ends.drop("selected", "priority", "source_id"))
+    found.add(
+        "First and last prices",
+        ends.drop("selected", "priority", "source_id", "loaded", "loaded_later"),
+    )
     by_source = bars.group_by("symbol", "source", "adjustment").agg(
         prices=pl.len(), first=pl.col("session").min(), last=pl.col("session").max()
     )
@@ -53,11 +62,12 @@ def explain_metric(
     used = [(bars, "ohlcv"), (actions, "corporate_actions")]
     found.add("Payloads", verified(store, settings, used, found.check))
     found.add("Code", code(rows, f"metrics method {metrics.METHOD_VERSION}"))
-    again = [
+    again = explain_sums.as_loaded(found.check, bars)
+    again += [
         line
         for (own,), metric in rows.group_by("instrument_id", maintain_order=True)
         for line in explain_sums.of_metric(
-            found.check, metric, bars.filter(pl.col("instrument_id") == own), store
+            found.check, metric, priced.filter(pl.col("instrument_id") == own), store
         )
     ]
     found.add("Computed again", again)

@@ -4,7 +4,7 @@ In: rows with source_id and payload_hash. Out: a line per payload. Nothing is fe
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from fundplatform.storage.base import Store
 
 _SHOWN = 50
 _KNOWN = """
-select p.source_id, s.name as source, p.kind, p.payload_hash, p.name, p.bytes
+select p.source_id, s.name as source, p.kind, p.payload_hash, p.name, p.bytes, p.fetched_at
 from raw.payloads p join catalog.sources s using (source_id)
 """
 
@@ -42,7 +42,6 @@ def verified(
         for source, digest in rows.select("source_id", "payload_hash").drop_nulls().rows()
     }
     known = {(r["source_id"], r["kind"], r["payload_hash"]): r for r in _known(store)}
-    loaded = {digest for _, _, digest in known}
     lines = []
     for key in sorted(wanted):
         row = known.get(key)
@@ -50,7 +49,7 @@ def verified(
             lines.append(check(key[2][:16], False, f"{key[1]}: it is not in raw.payloads"))
             continue
         title = f"{row['source']} {row['kind']} {row['payload_hash'][:16]} {row['name']}"
-        holds, text = _held(settings, row, loaded)
+        holds, text = _held(settings, row, known)
         lines.append(check(title, holds, text))
     wrong = [line for line in lines if line.startswith("WRONG")]
     rest = [line for line in lines if not line.startswith("WRONG")]
@@ -63,7 +62,7 @@ def _known(store: Store) -> list[dict[str, Any]]:
 
 
 def _held(
-    settings: Settings, row: Mapping[str, Any], loaded: Collection[str]
+    settings: Settings, row: Mapping[str, Any], known: Mapping[tuple[int, str, str], Any]
 ) -> tuple[bool | None, str]:
     """Whether the bytes are those of then; None where they are not kept."""
     source, name, digest, size = (row[n] for n in ("source", "name", "payload_hash", "bytes"))
@@ -80,7 +79,8 @@ def _held(
     now = file_hash(path)
     if now == digest:
         return True, "SHA-256 verified in the drop folder"
-    if now in loaded:
+    other = known.get((row["source_id"], row["kind"], now))
+    if other is not None and other["fetched_at"] > row["fetched_at"]:
         return (
             None,
             f"a later version of the file was loaded ({now[:16]}); these bytes are not kept",
