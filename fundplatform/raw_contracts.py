@@ -20,7 +20,7 @@ from fundplatform.contracts import Counted, findings, summary
 from fundplatform.quality_results import Judged, rows
 from fundplatform.sources.base import Kind, batch_schema
 from fundplatform.storage.base import Slice
-from fundplatform.storage.io_manager import table_of
+from fundplatform.storage.io_manager import PATIENCE, table_of
 from fundplatform.tables import Column, Table
 
 _SYMBOL = Column("vendor_symbol", "text", "The vendor's symbol, before it is an instrument.")
@@ -82,9 +82,11 @@ def raw_contract_check(key: dg.AssetKey, pool: str | None) -> dg.AssetChecksDefi
     )
     def judge(context: dg.AssetCheckExecutionContext, contracts: Contracts) -> dg.AssetCheckResult:
         wanted = load_check_id(context.run.run_id, key)
-        kept = contracts.warehouse.store.read(
-            tables.QUALITY_RESULTS, Slice({"check_id": wanted})
-        ).sort("number")
+        # A run that computes may hold the warehouse: this one is not in its pool.
+        with contracts.warehouse.opened(PATIENCE):
+            kept = contracts.warehouse.store.read(
+                tables.QUALITY_RESULTS, Slice({"check_id": wanted})
+            ).sort("number")
         if kept.is_empty():
             why = "this run loaded nothing: rows are counted while they are loaded"
             return dg.AssetCheckResult(

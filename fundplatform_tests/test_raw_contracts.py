@@ -1,8 +1,11 @@
 """Raw contracts: each clause of the form can fail, no value can; counted at load, judged after."""
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -14,10 +17,12 @@ from fundplatform.expectations import broken
 from fundplatform.raw_contracts import batch_table, counted, load_check_id, raw_contract_check
 from fundplatform.sources.base import Batch, Kind, batch_schema
 from fundplatform.storage.base import Slice, Stamp, Store
+from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.io_manager import Warehouse
 from fundplatform.storage.outputs import Load
 from fundplatform.storage.transactions import Target, write_load
 from fundplatform_tests.storage.frames import MONDAY, SPEC, TUESDAY, bars, listings
+from fundplatform_tests.storage.processes import child, holding
 
 AT = datetime(2024, 1, 12, tzinfo=UTC)
 KEY = dg.AssetKey(["raw", "paper", "ohlcv"])
@@ -85,7 +90,9 @@ class Here(Contracts):
         return broken([c.unexpected for c in counted])
 
 
-def judged(store: Store, batch: pl.DataFrame | None) -> dg.ExecuteInProcessResult:
+def judged(
+    store: Store, batch: pl.DataFrame | None, afterwards: Callable[[], object] = lambda: None
+) -> dg.ExecuteInProcessResult:
     """A run whose load of the batch is counted; None: it loads nothing."""
 
     @dg.asset(key=KEY)
@@ -98,6 +105,7 @@ def judged(store: Store, batch: pl.DataFrame | None) -> dg.ExecuteInProcessResul
         target = Target(context.run_id, KEY.to_user_string(), Slice({}, MONDAY, TUESDAY))
         with store.transaction(Stamp(context.run_id, AT)) as writer:
             write_load(writer, replace(load, contract=kept), target)
+        afterwards()
 
     @dg.asset(deps=[KEY])
     def downstream() -> None: ...
@@ -131,3 +139,20 @@ def test_a_run_that_loaded_nothing_says_so(either_store: Store) -> None:
     assert not evaluation.passed
     assert "loaded nothing" in str(evaluation.metadata["could not be judged"].value)
     assert evaluation.severity is dg.AssetCheckSeverity.WARN
+
+
+def test_the_check_waits_as_long_as_the_load_for_runs_that_compute(tmp_path: Path) -> None:
+    """It is in its vendor's pool: another run may have taken the file after the load."""
+    store = DuckDBStore(tmp_path / "w.duckdb", tmp_path / "published", lock_timeout=0.1)
+    store.migrate()
+    with ExitStack() as stack:
+
+        def taken() -> None:
+            other = stack.enter_context(child(holding(store.path)))
+            assert other.stdin is not None
+            free = threading.Timer(1.0, other.communicate, ("\n",))
+            stack.callback(free.join)
+            free.start()
+
+        (evaluation,) = judged(store, TWO_BARS, taken).get_asset_check_evaluations()
+    assert evaluation.passed

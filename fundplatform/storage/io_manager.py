@@ -29,7 +29,7 @@ from fundplatform.tables import Table
 RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
-_PATIENCE = 1800.0
+PATIENCE = 1800.0
 """Seconds a fetch waits to be stored while other runs write: its calls shall not be in vain."""
 
 
@@ -55,6 +55,11 @@ class Warehouse:
 
     store: Store
     clock: Callable[[], datetime]
+
+    def opened(self, patience: float | None = None) -> AbstractContextManager[None]:
+        """One opening for several uses, where the store is one that is opened for each."""
+        store = self.store
+        return store.held(patience) if isinstance(store, Holdable) else nullcontext()
 
 
 class WarehouseIOManager(dg.ConfigurableIOManager):
@@ -108,12 +113,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         fetches = any(key.path[0] == "raw" for key in selected)
         if self._held is None and not fetches:
             self._held = ExitStack()
-            self._held.enter_context(self._open())
-
-    def _open(self, patience: float | None = None) -> AbstractContextManager[None]:
-        """One opening for several uses, where the store is one that is opened for each."""
-        store = self.warehouse.store
-        return store.held(patience) if isinstance(store, Holdable) else nullcontext()
+            self._held.enter_context(self.warehouse.opened())
 
     def _source_id(self, name: str) -> int:
         known = self.warehouse.store.read(tables.SOURCES, columns=["source_id", "name"])
@@ -123,7 +123,7 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
     def handle_output(self, context: dg.OutputContext, obj: object) -> None:
         """Store what the asset returned, in one transaction, and say what that did."""
         called = isinstance(obj, Load) and obj.attempt is not None and obj.attempt.calls
-        with self._open(_PATIENCE if called else None):
+        with self.warehouse.opened(PATIENCE if called else None):
             self._store(context, obj)
 
     def _store(self, context: dg.OutputContext, obj: object) -> None:
