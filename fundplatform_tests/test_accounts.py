@@ -4,6 +4,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from fundplatform import tables
 from fundplatform.accounts import account_of, sharing, terms_of
 from fundplatform.assets.raw import raw_key
 from fundplatform.call_plan import calls, lines
@@ -74,3 +75,14 @@ def test_a_plan_sums_by_account(settings: Settings, named: tuple[str, ...]) -> N
     else:
         assert told[-1].startswith("coins: 4 calls at 25 a day: about ")
         assert told[-1].endswith(f", 1 day {gone}")
+
+
+@pytest.mark.slow
+def test_a_load_says_how_many_calls_its_account_made_today(settings: Settings) -> None:
+    """8 of one source, then 4 of the other."""
+    made = pipeline.make(settings, [of_account("stocks", 8), of_account("coins", 4)])
+    made.clock = lambda: NOW
+    made.fetch(DAY, DAY)
+    health = made.store.read(tables.SOURCE_HEALTH)
+    told = health.select("source", "requests_today", "requests_quota").rows()
+    assert sorted(told) == [("coins", 12, 25), ("stocks", 8, 25)]

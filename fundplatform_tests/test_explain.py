@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -219,7 +219,8 @@ def test_rates_caps_and_actions_of_the_names_are_shown(store: Store, settings: S
             ),
             (tables.BASKETS, {**KEY, "session": D2, "reviewed": False}),
             (tables.COMPOSITIONS, {**KEY, "session": D2, "instrument_id": 2, "rank": 1}),
-            (tables.CAPS, cap),
+            # One that came after the cutoff of the session did not count.
+            (tables.CAPS, cap, {**cap, "market_cap": 1.0, "known_at": NOW + timedelta(hours=2)}),
             (tables.ACTIONS, split),
         ):
             writer.write(*rows(table, *stated), WHOLE)

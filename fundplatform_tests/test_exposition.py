@@ -1,6 +1,7 @@
 """Prometheus' text format, by hand from its specification; and what the platform measures."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import dagster as dg
@@ -11,6 +12,8 @@ from fundplatform.automation.measures import measures
 from fundplatform.definitions import build_definitions
 from fundplatform.exposition import Measure, text, write
 from fundplatform.settings import Settings
+from fundplatform.sources.base import Source
+from fundplatform.sources.web.profile import Rate
 from fundplatform.storage.base import Store
 from fundplatform_tests.storage.marts import DATABASES, filled, rows
 from fundplatform_tests.test_alerts import Plain
@@ -47,7 +50,9 @@ CONTENT = [
                 [("stocks", 6, datetime(2024, 7, 9, 1, tzinfo=UTC)),
                  ("stocks", 9, datetime(2024, 7, 8, 23, tzinfo=UTC)),
                  ("coins", 1, datetime(2024, 7, 9, 2, tzinfo=UTC)),
-                 ("free", 3, datetime(2024, 7, 9, 2, tzinfo=UTC))]
+                 ("free", 3, datetime(2024, 7, 9, 2, tzinfo=UTC)),
+                 ("free", 4, datetime(2024, 7, 8, 4, tzinfo=UTC)),
+                 ("free", 9, datetime(2024, 7, 8, 3, tzinfo=UTC))]
             )
         ),
     ),
@@ -58,6 +63,16 @@ CONTENT = [
         {"source_id": 1, "session": date(2024, 7, 3), "held": False},
     ),
 ]  # fmt: skip
+
+
+def in_new_york(name: str) -> Source:
+    """A vendor without a quota whose day begins there."""
+    made = of_account(name, 1)
+    assert made.access.profile is not None
+    profile = replace(
+        made.access.profile, account=name, rates=(Rate(5, 60.0),), day_zone="America/New_York"
+    )
+    return replace(made, access=replace(made.access, profile=profile))
 
 
 @pytest.fixture(params=DATABASES)
@@ -102,7 +117,7 @@ def test_what_is_measured(settings: Settings, store: Store) -> None:
     instance.report_runless_asset_event(dg.AssetMaterialization(RAW, partition="2024-07-03"))
     instance.add_run(dg.DagsterRun(job_name="x", status=dg.DagsterRunStatus.FAILURE))
     # 25 calls a day for two sources on one account: 25 - 6 - 1 are left to either.
-    vendors = [of_account("stocks", 2), of_account("coins", 1)]
+    vendors = [of_account("stocks", 2), of_account("coins", 1), in_new_york("free")]
     told = text(measures(instance, [Plain(), *vendors], settings, store, NOW)).splitlines()
     for line in (
         'fundplatform_runs{status="failure"} 1',
@@ -121,6 +136,8 @@ def test_what_is_measured(settings: Settings, store: Store) -> None:
         'fundplatform_calls_today{source="stocks"} 7',
         'fundplatform_calls_left{source="stocks"} 18',
         'fundplatform_calls_left{source="coins"} 18',
+        # In New York it is still the 8th, which began at 04:00 UTC.
+        'fundplatform_calls_today{source="free"} 7',
         "fundplatform_written_timestamp_seconds 1720494000",
     ):
         assert line in told

@@ -218,6 +218,30 @@ def test_what_one_of_them_was_promised_the_next_does_not_get() -> None:
     assert told[1][1].startswith("left: waits for calls, the next are free at")
 
 
+class Month:
+    """A warehouse that knows of 5 calls five hours ago and of 80 twenty days ago."""
+
+    def query(self, sql: str, values: Sequence[datetime]) -> pl.DataFrame:
+        made = [("metered", LOADED - timedelta(hours=5), 5), ("metered", LOADED - 20 * DAY, 80)]
+        rows = [row for row in made if row[1] > values[0]]
+        return pl.DataFrame(rows, ["source", "finished_at", "calls"], orient="row")
+
+
+@pytest.mark.parametrize(("month", "free", "more_at"), [
+    (100, 15, LOADED + 10 * DAY),
+    (200, 20, LOADED - timedelta(hours=5) + DAY),
+])  # fmt: skip
+def test_of_a_limit_of_a_day_and_one_of_a_month_the_tighter_counts(
+    month: int, free: int, more_at: datetime
+) -> None:
+    """Of 25 a day 5 are used; of the month's 85, also the 80 of twenty days ago."""
+    rates = (Rate(A_DAY, 86_400.0), Rate(month, 30 * 86_400.0))
+    source = Metered("metered", SYMBOLS, START, access=access(rates))
+    found = Budgets(Month(), [source], LOADED).left(source)  # type: ignore[arg-type]
+    assert found is not None
+    assert (found.left, found.more_at) == (free, more_at)
+
+
 def test_without_a_limit_of_a_day_there_is_no_budget() -> None:
     source = Metered("metered", SYMBOLS, START, access=access((Rate(5, 60.0),)))
     for one in (source, World("w", ["A"], START)):

@@ -80,7 +80,8 @@ def test_sessions_before_the_profiles_say_so_and_the_check_warns() -> None:
         f"19 of 20 names with a price have no sector {WORDS}",
         None,
     ]
-    warned = profiles_known(result.performance)
+    gross = result.performance.with_columns(return_basis=pl.lit("gross_total"))
+    warned = profiles_known(pl.concat([result.performance, gross]))
     assert (warned.passed, warned.severity.value) == (False, "WARN")
     assert "Write `profiles: latest` below `universe:`" in str(warned.description)
     assert warned.metadata["sessions without profiles"].value == 2

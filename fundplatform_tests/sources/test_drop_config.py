@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from fundplatform.errors import ConfigError
+from fundplatform.finance.payments import MINOR_UNITS
 from fundplatform.sources.base import Kind
 from fundplatform.sources.drop import discover
 from fundplatform.sources.drop.config import DropConfig, KnownAt
@@ -31,6 +32,11 @@ def test_one_line_is_enough(drop: Drop) -> None:
     assert (made.currency, made.adjustment, made.priority) == ("USD", "none", 100)
     coverage = made.spec.kinds[Kind.OHLCV]
     assert (coverage.start, coverage.end, coverage.partitioned) == (date(2013, 2, 8), None, True)
+
+
+@pytest.mark.parametrize("code", sorted(MINOR_UNITS))
+def test_prices_may_be_in_hundredths(drop: Drop, code: str) -> None:
+    assert config(drop, f"start: 2013-02-08\ncurrency: {code}\n").currency == code
 
 
 def test_every_key(drop: Drop) -> None:

@@ -35,7 +35,7 @@ CONTENT = [
     rows(
         tables.PERFORMANCE,
         *(
-            {"index_name": name, "session": d, "return_basis": "price", "note": note,
+            {"index_name": name, "session": d, "return_basis": basis, "note": note,
              "n_constituents": 0}
             for name, d, note in (
                 ("tech", FRI, "9 of 9 names with a price have no sector in a profile known by the "
@@ -45,6 +45,7 @@ CONTENT = [
                 ("top", FRI, None),
                 ("top", MON, "only 5 of 100 names are eligible"),
             )
+            for basis in ("price", "gross_total")
         ),
     ),
 ]  # fmt: skip
