@@ -104,7 +104,7 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
     names = ids.to_list()
     only = definition.universe.sources if definition else ()
     bars = explain_facts.bars(store, before, session, names)
-    counting = explain_facts.chosen(bars, explain_facts.carrying(store, before, session), only)
+    counting = explain_facts.chosen(bars, only)
     held = _priced(held, bars, counting, session)
     found.add("Earned by what was held since the close before", held)
     found.add(_title(store, name, session), chosen)

@@ -24,12 +24,6 @@ left join raw.ohlcv r on r.source_id = v.source_id and r.instrument_id = v.instr
     and r.interval = v.interval and r.quote = v.quote and r.bar_open_at = v.bar_open_at
 where v.interval = '1d' and v.session between ? and ? and v.instrument_id in ({ids})
 """
-_CARRYING = """
-select distinct s.name as source
-from prices.validated v join catalog.sources s using (source_id)
-where v.interval = '1d' and v.adjustment = 'split_div' and v.session between ? and ?
-order by s.name
-"""
 _CAPS = """
 select i.symbol, m.instrument_id, m.market_cap, m.currency, m.origin, m.scope,
        m.session as measured_on, m.known_at, s.name as source, m.source_id,
@@ -79,31 +73,33 @@ def bars(store: Store, first: date, last: date, ids: Sequence[int]) -> pl.DataFr
     return _of(store, _PRICES, [first, last], ids).sort("session", "priority")
 
 
-def carrying(store: Store, first: date, last: date) -> list[str]:
-    """The sources of which daily bars of these days carry dividends (`assets/series.py`)."""
-    return store.query(_CARRYING, [first, last])["source"].to_list()
-
-
-def chosen(
-    rows: pl.DataFrame, carrying: Sequence[str], sources: Sequence[str] = ()
-) -> pl.DataFrame:
-    """The bar that counts on the price basis, of each name and session.
+def chosen(rows: pl.DataFrame, sources: Sequence[str] = ()) -> pl.DataFrame:
+    """The bar that counts on the price basis, of each name and session (`assets/series.py`).
 
     The selected one. Where an index names its sources, or where some carry dividends, the first
     one of the sources that are left.
 
     Args:
         rows: `bars`.
-        carrying: Sources whose bars carry dividends: these are of no price return.
         sources: Those that the index names.
     """
-    own = rows.filter(~pl.col("source").is_in(carrying))
+    own = rows.filter(~_carrying(rows))
     if sources:
         own = own.filter(pl.col("source").is_in(sources))
-    return first_of_each(own) if sources or carrying else own.filter("selected")
+    return _first(own) if sources or own.height < rows.height else own.filter("selected")
 
 
-def first_of_each(rows: pl.DataFrame) -> pl.DataFrame:
+def with_dividends(rows: pl.DataFrame) -> pl.DataFrame:
+    """The bar that counts of the sources whose bars carry dividends."""
+    return _first(rows.filter(_carrying(rows)))
+
+
+def _carrying(rows: pl.DataFrame) -> pl.Expr:
+    sources = rows.filter(pl.col("adjustment") == "split_div")["source"].unique()
+    return pl.col("source").is_in(sources.implode())
+
+
+def _first(rows: pl.DataFrame) -> pl.DataFrame:
     """Of each name and session the bar of the first source by priority."""
     ordered = rows.sort("session", "priority", "source_id")
     return ordered.unique(["instrument_id", "session"], keep="first", maintain_order=True)

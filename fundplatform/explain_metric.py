@@ -41,12 +41,8 @@ def explain_metric(
     found.add("Metric", rows)
     ids = rows["instrument_id"].unique(maintain_order=True).to_list()
     start = min((d for d in rows["base_session"].to_list() if d), default=session)
-    every, carrying = (
-        explain_facts.bars(store, start, session, ids),
-        explain_facts.carrying(store, start, session),
-    )
-    priced = explain_facts.chosen(every, carrying)
-    total = explain_facts.first_of_each(every.filter(pl.col("source").is_in(carrying)))
+    every = explain_facts.bars(store, start, session, ids)
+    priced, total = explain_facts.chosen(every), explain_facts.with_dividends(every)
     bars = pl.concat([priced, total]).sort("session", maintain_order=True)
     ends = pl.concat([bars.head(3), bars.tail(3)]).unique(maintain_order=True)
     found.add(

@@ -42,18 +42,25 @@ CONTENT = (
         {"symbol": "AAPL", "quote": "USD"}, {"instrument_id": 2, "symbol": "GONE", "quote": "USD"},
         {"instrument_id": 3, "symbol": "ODD", "quote": "USD"},
         {"instrument_id": 4, "symbol": "NONE", "quote": "USD"},
+        {"instrument_id": 5, "symbol": "SOON", "quote": "USD"},
     ),
     # ODD splits after the newest of its bars in dollars, before the newest of those in euro.
     rows(
         tables.ADJUSTMENT_FACTORS,
         {"instrument_id": 3, "from_session": OLD, "to_session": MON, "split_factor": 0.5},
         {"instrument_id": 3, "from_session": TUE, "to_session": WED, "split_factor": 1.0},
+        # SOON splits before its newest bar of an hour, after its newest daily one, and again later.
+        {"instrument_id": 5, "from_session": OLD, "to_session": MON, "split_factor": 0.25},
+        {"instrument_id": 5, "from_session": TUE, "to_session": TUE, "split_factor": 0.5},
+        {"instrument_id": 5, "from_session": WED, "to_session": WED, "split_factor": 1.0},
     ),
     rows(
         tables.VALIDATED,
         chosen(OLD, 1.0), chosen(MON, 2.0), chosen(TUE, 3.0), chosen(WED, 9.0, interval="1h"),
         chosen(WED, 9.0, source_id=2, selected=False), chosen(OLD, 4.0, instrument_id=2),
         chosen(MON, 5.0, instrument_id=3), chosen(TUE, 6.0, instrument_id=3, quote="EUR"),
+        chosen(MON, 8.0, instrument_id=5), chosen(TUE, 4.0, instrument_id=5, interval="1h"),
+        chosen(WED, 2.0, instrument_id=5, interval="1h", source_id=2, selected=False),
     ),
     rows(tables.OHLCV, bar(OLD, -1.0, payload_hash="ab", fetched_at=LATER)),
     rows(tables.REJECTED, bar(OLD, -1.0, rules="V02"), bar(MON, -2.0, rules="V02")),
@@ -75,8 +82,11 @@ LATEST = [
     ("GONE", "USD", OLD, 4.0, "good"),
     ("ODD", "EUR", TUE, 6.0, "good"),
     ("ODD", "USD", MON, 5.0, "good"),
+    ("SOON", "USD", MON, 8.0, "good"),
 ]
-ADJUSTED = [("ODD", MON, 2.5, 0.5), ("ODD", TUE, 6.0, 1.0)]
+ADJUSTED = [
+    ("ODD", MON, 2.5, 0.5), ("ODD", TUE, 6.0, 1.0), ("SOON", MON, 4.0, 0.5), ("SOON", TUE, 4.0, 1.0)
+]  # fmt: skip
 REFUSED = [(OLD, "ab", LATER), (MON, None, NOW)]
 
 
@@ -85,7 +95,7 @@ def latest(store: Store) -> Sequence[object]:
 
 
 def adjusted(store: Store) -> Sequence[object]:
-    view = "adjusted_prices WHERE symbol = 'ODD'"
+    view = "adjusted_prices WHERE symbol IN ('ODD', 'SOON')"
     return ask(store, "symbol, session, close, split_factor", view)
 
 
@@ -116,7 +126,10 @@ def test_latest_prices_of_each_quote_whenever_it_was(store: Store) -> None:
 
 
 def test_prices_adjust_as_of_the_newest_bar_in_any_quote(store: Store) -> None:
-    """As of the Tuesday's in euro; as of the newest in dollars the Monday's would be 5.0."""
+    """ODD as of the Tuesday's in euro, SOON as of that day's hour.
+
+    As of the newest daily one in dollars their Mondays would be 5.0 and 8.0.
+    """
     assert adjusted(store) == ADJUSTED
 
 
@@ -182,6 +195,23 @@ def test_rows_that_are_copied_in_are_known_by_their_quotes_too(warehouse_url: st
             writer.restore(table, tables.cast(table, stamped), Slice())
     assert latest(target) == LATEST
     assert adjusted(target) == ADJUSTED
+
+
+def test_a_warehouse_from_before_the_list_of_quotes_gets_it(
+    warehouse_url: str, postgres: Server
+) -> None:
+    target = TimescaleStore(warehouse_url)
+    with target.transaction(Stamp("r", NOW)) as writer:
+        for table, frame in CONTENT:
+            writer.write(table, frame, Slice())
+    postgres.sql(
+        warehouse_url.rsplit("/", 1)[1],
+        "DELETE FROM ops.quoted",
+        "DELETE FROM ops.migrations WHERE name = '0094_newest_bars'",
+    )
+    assert latest(target) == [row for row in LATEST if row[1] != "EUR"]
+    assert target.migrate() == ["0094_newest_bars"]
+    assert latest(target) == LATEST
 
 
 def test_the_same_rows_in_the_columnstore(warehouse_url: str, postgres: Server) -> None:
