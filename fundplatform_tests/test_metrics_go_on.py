@@ -22,7 +22,7 @@ ENDED = date(2012, 2, 24)
 """A year and a week before the end: the second piece of a year can go on from the first."""
 NOW = datetime(2013, 3, 2, 12, tzinfo=UTC)
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize("database", ["duckdb", "postgres"])
