@@ -57,6 +57,10 @@ LISTED: dict[int, dict[int, tuple[list[Between], float]]] = {
     16: {TRADED: ([until(2012)], 0.0)},
     17: {TRADED: ([ALWAYS], 0.0)},  # A refused level.
     18: {TRADED: ([ALWAYS], 0.2), SPLIT: ([since(2019)], 0.0)},
+    19: {  # Back three weeks before the cut, while the other has no bars.
+        TRADED: ([(SESSIONS[0], date(2014, 11, 25)), (date(2014, 12, 26), SESSIONS[-1])], 0.0),
+        SPLIT: ([until(2010), (date(2014, 12, 1), date(2015, 3, 2))], 0.0),
+    },
 }
 SPLITS = {1: date(2010, 6, 7), 2: date(2016, 6, 6), 9: date(2025, 3, 3)}
 SATURDAYS = (date(2012, 3, 3), date(2019, 3, 2))
