@@ -9,7 +9,9 @@ from fundplatform.assets.funds import price_series
 from fundplatform.assets.series import (
     PRICE_COLUMNS,
     RETURN_COLUMNS,
+    Bases,
     best_returns,
+    price_bars,
     price_returns,
     returns_by_basis,
 )
@@ -98,6 +100,22 @@ def test_of_chosen_sources_the_bars_are_selected_anew() -> None:
     own = [bar(2, 7, d, 10.0 * d, "none", False) for d in (2, 3)]
     found = price_returns(frame(*own), NO_SPLITS, SOURCES, anew=True)
     assert found["close"].to_list() == [20.0, 30.0]
+
+
+def test_of_a_part_of_the_bars_the_same_are_selected_as_of_all() -> None:
+    """Among all bars another source carries dividends, so `selected` is not what counts here."""
+    mine = [bar(1, 7, 2, 10.0, "none", False), bar(2, 7, 2, 20.0, "none", True)]
+    other = bar(3, 8, 2, 30.0, "split_div", True)
+    known = Bases.of(frame(*mine, other))
+    assert known == Bases(frozenset({3}), mixed=True)
+    assert Bases.of(frame(*mine), known) == known
+    assert Bases.of(frame(*mine)) == Bases()
+    assert price_bars(frame(*mine), SOURCES)["selected"].to_list() == [False, True]
+    assert price_bars(frame(*mine), SOURCES, known=known)["selected"].to_list() == [True, False]
+    part = returns_by_basis(frame(*mine), NO_SPLITS, SOURCES, known)
+    assert part["close"].to_list() == [10.0]
+    later = returns_by_basis(frame(bar(3, 8, 3, 30.0, "none", True)), NO_SPLITS, SOURCES, known)
+    assert later["return_basis"].to_list() == ["gross_total"], "its source carries dividends"
 
 
 def test_dollar_volumes_are_usd_that_were_traded_or_nothing() -> None:
