@@ -155,6 +155,8 @@ class Past:
         stamps = {"recorded_from": pl.lit(self.at), "run_id": pl.lit("as of")}
         for part in windows:
             for made, frame in self._run(asset, part):
+                if made is tables.CARRIED:
+                    continue  # Everything is read: nothing goes on from it.
                 rows = tables.cast(made, frame.with_columns(**stamps))
                 self._made[made] = pl.concat([self._made.get(made, made.empty()), rows])
 
