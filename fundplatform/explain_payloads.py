@@ -73,21 +73,22 @@ def _held(
         except SourceError as error:
             return False, str(error)
         return True, "SHA-256 verified in the payload archive"
-    path = settings.drop / source / name
-    if not path.is_file():
+    folder = settings.drop / source
+    # Of files with the same bytes the first names stand in it (`sources/drop/unite.py`).
+    names = [name] if (folder / name).is_file() else name.split(", ")
+    hashes = [file_hash(folder / n) for n in names if (folder / n).is_file()]
+    if not hashes:
         return None, "its bytes are not kept here"
-    now = file_hash(path)
-    if now == digest:
+    if digest in hashes:
         return True, "SHA-256 verified in the drop folder"
-    other = known.get((row["source_id"], row["kind"], now))
-    if other is not None and other["fetched_at"] > row["fetched_at"]:
-        return (
-            None,
-            f"a later version of the file was loaded ({now[:16]}); these bytes are not kept",
+    others = [known.get((row["source_id"], row["kind"], h)) for h in hashes]
+    if any(o is not None and o["fetched_at"] > row["fetched_at"] for o in others):
+        return None, (
+            f"a later version of the file was loaded ({hashes[0][:16]}); these bytes are not kept"
         )
     return False, (
-        f"the file in the drop folder was changed, and not loaded since: it has SHA-256 {now[:16]} "
-        "now. Put the bytes back, or load what it says: fundplatform backfill"
+        "the file in the drop folder was changed, and not loaded since: it has SHA-256 "
+        f"{hashes[0][:16]} now. Put the bytes back, or load what it says: fundplatform backfill"
     )
 
 

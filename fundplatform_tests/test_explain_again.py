@@ -15,7 +15,7 @@ from fundplatform.settings import Settings
 from fundplatform.storage.base import WHOLE, Slice, Stamp, Store
 from fundplatform.tables import Table
 from fundplatform_tests.storage.marts import chosen, filled, rows
-from fundplatform_tests.test_explain import CONTENT, D1, D2, NOW, lines
+from fundplatform_tests.test_explain import BODY, CONTENT, D1, D2, NOW, lines
 
 RETURNS = "returns of the names"
 
@@ -228,3 +228,17 @@ def test_two_instruments_of_one_symbol_have_their_own_first_close(
         "ok    total return, price: 102.0 x 1.0 / 102.0 - 1 = 0.0",
         "ok    total return, price: 102.0 x 1.0 / 51.0 - 1 = 1.0",
     ]
+
+
+def test_one_of_two_files_with_the_same_bytes_is_enough(store: Store, settings: Settings) -> None:
+    """Their payload has both names; where neither has the bytes any more, that is WRONG."""
+    twice = pl.when(name="day.csv").then(pl.lit("day.csv, copy.csv")).otherwise("name")
+    altered(store, (tables.PAYLOADS, stated(tables.PAYLOADS).with_columns(name=twice)))
+    folder = settings.drop / "files"
+    folder.mkdir(parents=True)
+    for first, second, mark in ((BODY, b"x", "ok"), (b"x", BODY, "ok"), (b"x", b"y", "WRONG")):
+        (folder / "day.csv").write_bytes(first)
+        (folder / "copy.csv").write_bytes(second)
+        found = explain_index(store, settings, "us_top_100_equal", D2)
+        told = next(t for t in lines(found, "Payloads").splitlines() if "copy.csv" in t)
+        assert told.startswith(mark)
