@@ -43,3 +43,19 @@ def test_a_fetch_counts_new_changed_unchanged_and_refused_rows(settings: Setting
     # What was refused before is refused again.
     assert third is not None
     assert (third.inserted, third.updated, third.unchanged, third.refused) == (0, 0, 3, 2)
+
+
+@pytest.mark.slow
+def test_of_what_has_no_partitions_the_rows_of_before_are_still_there(settings: Settings) -> None:
+    """A split that was read, then a file in which its date cannot be read: it stays stored."""
+    header = "symbol,action,ex_date,ratio\n"
+    yaml = "kind: corporate_actions\nstart: 2024-01-02\n"
+    file = folder(settings, "mine", yaml) / "a.csv"
+    file.write_text(header + "AAPL,split,2024-01-05,2\n")
+    made = make(settings, mine(settings))
+    made.fetch(FIRST, LAST)
+    file.write_text(header + "AAPL,split,05/01/2024,2\n")
+    job = make(settings, mine(settings)).job(FIRST, LAST, refetch=True)
+    (again,) = job.execute(job.fetches(), lambda chunk: None, lambda outcome: None)
+    assert again.stored is not None
+    assert (again.stored.refused, again.stored.rows) == (1, 1)

@@ -176,7 +176,10 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata({"chunk_rows": rows.height, **facts})
         table = table_of(context.asset_key)
         if not context.has_asset_partitions or table.partition is None:
-            context.add_output_metadata({"dagster/row_count": rows.height})
+            # A raw table keeps what a load no longer names.
+            raw = context.asset_key.path[0] == "raw"
+            height = self._height(context.asset_key, table) if raw else rows.height
+            context.add_output_metadata({"dagster/row_count": height})
             return
         context.add_output_metadata({"dagster/row_count": self._height(context.asset_key, table)})
         heights = dict(rows.group_by(table.partition).len().iter_rows())
