@@ -92,6 +92,8 @@ SERIES = (
     .with_columns(ret=pl.when(session=date(2010, 4, 27)).then(-2.0).otherwise("ret")),
     walk(19, drift=0.004, falls=[date(2014, 11, 3)]),
     walk(20, gaps=0.3),
+    # The deepest fall is from the last peak before the cut, not from that of the fall before.
+    walk(21, drift=0.003, falls=[date(2008, 9, 15), near(CUT), near(CUT, 1)]),
 )
 OLD = walk(BENCH, gaps=0.01)
 YOUNG = walk(BENCH, first=date(2012, 5, 1), broken=[date(2016, 2, 1)])
@@ -106,7 +108,7 @@ RATES = pl.DataFrame(
 def terms(benchmark: pl.DataFrame | None, rates: pl.DataFrame | None) -> Terms:
     against = None
     if benchmark is not None:
-        against = Benchmarks({n: BENCH for n in range(2, 21)}, benchmark)
+        against = Benchmarks({n: BENCH for n in range(2, 22)}, benchmark)
     return Terms(252, RiskFree(0.02, rates), "price", against)
 
 
@@ -149,7 +151,7 @@ def test_a_day_goes_on_to_the_last_bit(
     returns = pl.concat(SERIES)
     _, rows = whole(returns, [date(2025, 1, 2)], by)
     latest = rows.sort("start_session").unique("instrument_id", keep="last", maintain_order=True)
-    assert sorted(latest["instrument_id"]) == [n for n in range(1, 21) if n not in (10, 11)]
+    assert sorted(latest["instrument_id"]) == [n for n in range(1, 22) if n not in (10, 11)]
     for day in (date(2025, 1, 2), date(2025, 1, 31), date(2025, 12, 17)):
         expected, _ = whole(returns, [day], by)
         found = gone_on(latest, day, by)
@@ -159,7 +161,7 @@ def test_a_day_goes_on_to_the_last_bit(
         assert sound.height >= 12, "something is compared"
 
 
-@pytest.mark.parametrize("number", [1, 4, 5, 7, 11])
+@pytest.mark.parametrize("number", [1, 4, 5, 7, 11, 21])
 def test_all_is_put_together_of_both_sides_of_the_cut(number: int) -> None:
     """Held against numpy and pandas on all prices at once."""
     day = date(2025, 6, 30)
