@@ -19,8 +19,8 @@ from fundplatform.finance.cuts import cut_of
 from fundplatform.finance.tails import MANY
 from fundplatform.storage.base import Slice, Store
 
-_MARGIN = timedelta(days=30)
-"""Prices before the cut are read twice as long back; a source with bars in both halves goes on."""
+_MARGIN = timedelta(days=60)
+"""So much before the cut prices are read: a session with a bar of each source is enough."""
 
 _PAIR = ["instrument_id", "return_basis"]
 
@@ -94,9 +94,11 @@ def read_series(
         bases = Bases.of(prices)
         series = make(prices, bases)
         return Found(series, series.clear(), rows, _lacking(prices, apart, cut, bases))
-    near = _read(store, cut - 2 * _MARGIN, last)
+    near = _read(store, cut - _MARGIN, last)
     stated = {int(n) for text in rows["carrying"].unique() for n in text.split(",") if n}
     bases = Bases.of(near, Bases(frozenset(stated), bool(rows["mixed"].any())))
+    # By the bases of all bars it is decided which of them make a series.
+    rows = rows.filter(carrying=_told(bases), mixed=bases.mixed)
     known = set(rows["instrument_id"]) - set(apart)
     going_on = known - _doubtful(near, rows, cut, bases)
     late = make(near.filter(pl.col("instrument_id").is_in(list(going_on))), bases)
@@ -135,39 +137,40 @@ def _lacking(
         .filter("old", "alive")
         .select(
             *("instrument_id", "sources"),
-            carrying=pl.lit(",".join(map(str, sorted(bases.carrying)))),
+            carrying=pl.lit(_told(bases)),
             mixed=pl.lit(bases.mixed),
         )
     )
 
 
-def _doubtful(near: pl.DataFrame, rows: pl.DataFrame, cut: date, bases: Bases) -> set[int]:
-    """Instruments with a source whose bars near the cut do not say what lies before them.
+def _told(bases: Bases) -> str:
+    return ",".join(map(str, sorted(bases.carrying)))
 
-    A return goes back to the source's own bar before, however old: a source counts that has bars in
-    both halves of the margin, or none any more.
+
+def _doubtful(near: pl.DataFrame, rows: pl.DataFrame, cut: date, bases: Bases) -> set[int]:
+    """Instruments whose bars near the cut do not say what lies behind it.
+
+    A return goes back to the source's own bar before, however old, and shares what was earned since
+    with other sources' returns. After a session on which all sources have a bar nothing is older.
     """
-    session = pl.col("session")
-    half = cut - _MARGIN
     one = ["instrument_id", "source_id"]
-    seen = near.group_by(one).agg(
-        early=(session < half).any(),
-        middle=session.is_between(half, cut, closed="left").any(),
-        late=(session >= cut).any(),
-    )
     stated = (
         rows.select("instrument_id", source_id=pl.col("sources").str.split(","))
         .explode("source_id")
         .with_columns(pl.col("source_id").cast(near.schema["source_id"]))
         .unique()
     )
-    flags = ("early", "middle", "late")
-    both = stated.join(seen, on=one, how="left").with_columns(pl.col(flags).fill_null(False))
-    early, middle, late = (pl.col(n) for n in flags)
-    silent = (late & ~middle) | ((middle | late) & ~early)
-    ended = pl.col("source_id").is_in(list(bases.carrying)) & ~(early | middle | late)
-    unknown = seen.join(stated, on=one, how="anti").filter(early | middle)
-    return set(both.filter(silent | ended)["instrument_id"]) | set(unknown["instrument_id"])
+    seen = near.select(one).unique()
+    before = near.filter(pl.col("session") < cut)
+    own = stated.join(seen, on=one, how="semi")
+    known = own.with_columns(sources=pl.len().over("instrument_id"))
+    there = before.join(known, on=one).group_by("instrument_id", "session", "sources").len()
+    sound = there.filter(pl.col("len") == pl.col("sources"))["instrument_id"]
+    silent = stated.join(seen, on=one, how="anti")
+    ended = silent.filter(pl.col("source_id").is_in(list(bases.carrying)))
+    unknown = before.join(stated, on=one, how="anti")
+    doubtful = set(stated["instrument_id"]) - set(sound)
+    return doubtful | set(ended["instrument_id"]) | set(unknown["instrument_id"])
 
 
 def _unlike(late: pl.DataFrame, rows: pl.DataFrame, cut: date, last: date) -> set[int]:

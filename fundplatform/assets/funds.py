@@ -107,12 +107,15 @@ def metrics(
             return price_series(prices, *catalog, today, rejected, bases)
 
         store = context.resources.io_manager.warehouse.store
-        rows = kept_rows(store, window, code, "funds/metrics", rests_on)
+        # What decides on old returns without a change of any old session.
+        order = known_sources.sort("priority", "source_id")["source_id"].to_list()
+        made_by = version_of(code, order, rates.series)
+        rows = kept_rows(store, window, made_by, "funds/metrics", rests_on)
         # Series that others are measured against or paid with; that a split or a level restates.
         apart = (
             metric_terms.declared(rules, instruments)
             | metric_terms.spun_off(actions, instruments)
-            | metric_terms.split_since(actions, rows)
+            | metric_terms.split_since(actions, rows, window[1])
             | set(refused_levels.levels(rejected)["instrument_id"])
         )
         own = read_series(store, window, rows, series, apart)
@@ -124,7 +127,7 @@ def metrics(
         context.log.info("Prices of %d instruments from the cut on, of %d whole", went_on, read)
         whole = pl.concat([own.whole, indices])
         found = all_metrics(whole, instruments, rules, policy, own)
-        found[tables.CARRIED] = to_keep(found[tables.CARRIED], own.lacking, window[1], code)
+        found[tables.CARRIED] = to_keep(found[tables.CARRIED], own.lacking, window[1], made_by)
         stated = given.get(str(Kind.FUND_FACTS), tables.FUND_FACTS.empty())
         facts = fund_history.trusted(stated, known_sources)
         found[tables.SCORES] = fund_scores(

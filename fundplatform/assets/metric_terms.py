@@ -34,7 +34,8 @@ def rates(
         ids = instruments.filter(pl.col("symbol") == symbol, pl.col("asset_class") == "rate")
         own = observations.join(ids.select("instrument_id"), on="instrument_id", how="semi")
         if own.height:
-            return RiskFree(constant, risk_free.published(own, basis))
+            series = tuple(own["instrument_id"].unique().sort().to_list())
+            return RiskFree(constant, risk_free.published(own, basis), series)
     return RiskFree(constant)
 
 
@@ -52,16 +53,21 @@ def spun_off(actions: pl.DataFrame, instruments: pl.DataFrame) -> set[int]:
     return {*own["instrument_id"], *children["instrument_id"]}
 
 
-def split_since(actions: pl.DataFrame, rows: pl.DataFrame) -> set[int]:
+def split_since(actions: pl.DataFrame, rows: pl.DataFrame, last: date) -> set[int]:
     """Instruments that split after their row was kept: old payments may be restated.
+
+    And those of which a split is announced: it may be called off without a change of any old day.
 
     Args:
         actions: catalog.corporate_actions.
         rows: Of funds.carried.
+        last: Last session of the run.
     """
     splits = actions.filter(pl.col("action").is_in(SPLITS))
-    both = rows.select("instrument_id", "session").join(splits, on="instrument_id")
-    return set(both.filter(pl.col("ex_date") > pl.col("session"))["instrument_id"])
+    kept = rows.select("instrument_id", since="session")
+    both = splits.join(kept, on="instrument_id", how="left")
+    later = pl.col("ex_date") > pl.coalesce("since", pl.lit(last))
+    return set(both.filter(later)["instrument_id"])
 
 
 def benchmarks_by_basis(

@@ -24,10 +24,12 @@ class RiskFree:
     Attributes:
         constant: Where no rate is known.
         rates: known_on (first day of publication), rate; ascending. None: the constant only.
+        series: Instruments that the rates are of.
     """
 
     constant: float = 0.0
     rates: pl.DataFrame | None = None
+    series: tuple[int, ...] = ()
 
     @property
     def varies(self) -> bool:
