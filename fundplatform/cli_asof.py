@@ -1,5 +1,6 @@
 """Commands about the past: `asof` and `revisions`. Thin, like cli.py."""
 
+import difflib
 import sys
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -11,6 +12,7 @@ import polars as pl
 
 from fundplatform import calendars, revisions, summary, tables
 from fundplatform.command_line import DAY, open_warehouse
+from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Slice
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from fundplatform.assets.as_of import Past
 
 _SHOWN = 60
+_NAMED = 6
 _TABLES = {
     "levels": (tables.LEVELS, "index_name"),
     "performance": (tables.PERFORMANCE, "index_name"),
@@ -56,6 +59,7 @@ def asof(
     frame = _rows(past, what, window)
     if names:
         named = "index_name" if "index_name" in frame.columns else "symbol"
+        _check(names, frame[named], at)
         frame = frame.filter(pl.col(named).is_in(names))
     _show(frame, csv)
 
@@ -101,6 +105,15 @@ def _rows(past: "Past", what: str, window: tuple[date, date]) -> pl.DataFrame:
     frame = past.computed(table, span).drop(table.stamps)
     frame = frame.filter(pl.col("session").is_between(*window))
     return _named(frame, names) if "instrument_id" in frame.columns else frame
+
+
+def _check(names: Sequence[str], known: pl.Series, at: str) -> None:
+    there = known.drop_nulls().unique().sort().to_list()
+    for name in names:
+        if name not in there:
+            near = difflib.get_close_matches(name, there, 2) or there[:_NAMED]
+            hint = f"There is {', '.join(near)}" if near else "Name other days"
+            raise ConfigError("asof", name, f"nothing of this name in these days, as of {at}", hint)
 
 
 def _named(frame: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:

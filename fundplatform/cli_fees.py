@@ -4,6 +4,7 @@ In: numbers of the command line. Out: the SEC's example, the drag on the final w
 break-even against another fee, as text. The formulas are `finance/fees.py`'s.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -55,8 +56,8 @@ def fees(
     Published NAVs and adjusted prices are net of the fee already: nothing here is to be subtracted
     from them.
     """
-    if amount <= 0 or growth <= -1:
-        raise click.UsageError("--amount must be above 0 and --growth above -1")
+    if not (0 < amount < math.inf and -1 < growth < math.inf):
+        raise click.UsageError("--amount must be a number above 0, --growth one above -1")
     case = Case(rate, years, amount, growth, against, switching_cost)
     try:
         for line in report(case):

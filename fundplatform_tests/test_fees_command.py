@@ -56,6 +56,8 @@ def test_the_break_even_is_told_from_the_dearer_whichever_is_named_first() -> No
         (("--rate", "1.22"), "0.0095 for 0.95 %"),
         (("--rate", "0.01", "--against", "-0.01"), "is not within 0..0.1"),
         (("--rate", "0.01", "--amount", "0"), "above 0"),
+        (("--rate", "0.01", "--growth", "inf"), "a number above 0, --growth one above -1"),
+        (("--rate", "0.01", "--amount", "nan"), "a number above 0"),
         (("--rate", "0.01", "--years", "0"), "is not in the range"),
         (("--rate", "0.02", "--against", "0.01", "--switching-cost", "1"), "not a share"),
         ((), "Missing option '--rate'"),

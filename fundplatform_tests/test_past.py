@@ -158,3 +158,8 @@ def test_commands(changed: tuple[Settings, DuckDBStore], tmp_path: Path) -> None
     naive = CliRunner().invoke(cli, ["asof", "2024-02-01T18:00", "prices"])
     assert naive.exit_code == 2
     assert "has no time zone" in naive.output
+    for words in (("prices", "AAB", *day), ("metrics", "AAB"), ("levels", "bath")):
+        unknown = CliRunner().invoke(cli, ["asof", "2024-02-01T18:00Z", *words])
+        assert isinstance(unknown.exception, ConfigError)
+        assert "nothing of this name" in str(unknown.exception)
+        assert ("both" if "bath" in words else "AAA") in str(unknown.exception)

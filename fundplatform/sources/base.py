@@ -237,7 +237,8 @@ def newest_session(source: Source, kind: Kind, now: datetime) -> date | None:
         return None
     if coverage.lag is not None:
         return _newest_published(coverage, coverage.lag, now)
-    newest = source.listings(kind)["valid_to"].max()
+    begun = pl.col("valid_from") <= now.date() + timedelta(days=7)
+    newest = source.listings(kind).filter(begun)["valid_to"].max()
     return newest if isinstance(newest, date) else None
 
 

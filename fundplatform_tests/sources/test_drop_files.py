@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from fundplatform.errors import SourceError
-from fundplatform.sources.base import Batch, Kind
+from fundplatform.sources.base import Batch, Kind, newest_session
 from fundplatform.sources.drop import files, inventory
 from fundplatform_tests.sources.drops import FIRST, LAST, NOW, Drop
 
@@ -399,3 +399,33 @@ def test_kraken_trade_bundles_overlap_by_session(drop: Drop) -> None:
     drop.put("q1.zip", bundle(BCHEUR__csv=second + "1672617836,91,1\n"))
     batch = counted(drop.fetch())
     assert batch.rows["price"].to_list() == [90.55, 91.0]
+
+
+def test_prices_of_days_to_come_are_refused_and_make_no_second_listing(drop: Drop) -> None:
+    """A mistyped year: it was neither a row nor a reject, and a company of its own by the name.
+
+    It is 2031-05-06: a week ahead may be a matter of time zones, a day more is not.
+    """
+    days = ("2031-05-05", "2031-05-13", "2031-05-14", "2041-05-06")
+    content = HEAD + "".join(f"{day},A,1\n" for day in days)
+    source = drop.yaml("start: 2020-01-01\n").put("a.csv", content).source()
+    batch = counted(source.fetch(Kind.OHLCV, date(2031, 5, 5), date(2031, 5, 20), now=NOW))
+    assert batch.rows["session"].to_list() == [date(2031, 5, 5), date(2031, 5, 13)]
+    said = "is in the future"
+    assert rejects(batch) == [
+        (3, "unparseable", f"session 2031-05-14 {said}"),
+        (4, "unparseable", f"session 2041-05-06 {said}"),
+    ]
+    assert batch.listings is not None
+    stretches = batch.listings.select("symbol", "valid_from", "valid_to").rows()
+    assert stretches == [("A", date(2031, 5, 5), date(2031, 5, 13))]
+    assert newest_session(source, Kind.OHLCV, NOW) == date(2031, 5, 14)
+
+
+def test_what_is_stated_ahead_waits_for_its_day(drop: Drop) -> None:
+    rows = "session,symbol,value\n2031-05-05,CPI,1\n2041-05-06,CPI,2\n"
+    source = drop.yaml("kind: economic\nstart: 2020-01-01\n").put("a.csv", rows).source()
+    batch = source.fetch(Kind.ECONOMIC, FIRST, date(2031, 5, 20), now=NOW)
+    assert batch.rows["value"].to_list() == [1.0]
+    assert batch.rejected.is_empty()
+    assert batch.listings is None

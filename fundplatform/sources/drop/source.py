@@ -11,10 +11,12 @@ import polars as pl
 
 from fundplatform.errors import SourceError
 from fundplatform.sources.base import LISTING_SCHEMA, Batch, Kind, SourceSpec, batch_schema
+from fundplatform.sources.drop.ahead import ahead, refused
 from fundplatform.sources.drop.aside import put_aside
 from fundplatform.sources.drop.changed import touched
 from fundplatform.sources.drop.config import WHOLE_KINDS, DropConfig
 from fundplatform.sources.drop.inventory import Inventory
+from fundplatform.sources.drop.parse import spans
 from fundplatform.sources.drop.payloads import PayloadCache
 from fundplatform.sources.drop.rows import identities
 
@@ -42,7 +44,9 @@ class DropSource:
             SourceError: See `fetch`.
         """
         self._demand(kind)
-        spans = self._inventory.current(None).kept.scan("spans").collect()
+        return self._listings(self._inventory.current(None).kept.scan("spans").collect())
+
+    def _listings(self, spans: pl.DataFrame) -> pl.DataFrame:
         meanings, _ = identities(spans["vendor_symbol"], self.config)
         quotes = {vendor: meaning.quote for vendor, meaning in meanings.items()}
         symbols = {vendor: meaning.symbol for vendor, meaning in meanings.items()}
@@ -59,7 +63,8 @@ class DropSource:
         """The rows of the range, out of the parsed files; see `sources.base.Source.fetch`.
 
         Files that are new or changed are parsed first. A file that cannot be used is one reject
-        (rule unreadable_file) as long as another one can.
+        (rule unreadable_file) as long as another one can. Prices of days to come are refused and
+        make no listings.
 
         Raises:
             SourceError: No file can be used, one changed while it was read, or what was parsed
@@ -67,18 +72,27 @@ class DropSource:
         """
         self._demand(kind)
         current = self._inventory.current(now)
-        rows, rejects = current.kept.scan("rows"), current.kept.scan("rejects")
+        rows, rejects = current.kept.scan("rows"), current.kept.scan("rejects").collect()
+        listings = None
+        early = rows.filter(ahead(kind, now)).collect()
+        if early.height:
+            rows = rows.filter(~ahead(kind, now))
+            rejects = pl.concat([rejects, refused(early)])
+            seen = rows.select("vendor_symbol", "name", "session").collect()
+            listings = self._listings(spans(seen, kind))
         if kind not in WHOLE_KINDS:
             session = pl.col("session")
             rows = rows.filter(session.is_between(first, last))
             elsewhere = session.is_null() | (session < self.config.start)
             if self.config.end:
                 elsewhere = elsewhere | (session > self.config.end)
+            elsewhere = elsewhere | ahead(kind, now)
             rejects = rejects.filter(elsewhere | session.is_between(first, last))
         return Batch(
             rows.select(batch_schema(kind).names()).collect(),
-            rejects.collect(),
+            rejects,
             current.payloads,
+            listings,
         )
 
     def about(self, kind: Kind) -> int:
