@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fundplatform.finance import folds, tails
-from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
+from fundplatform.finance.blocks import Layout, Part, Statistic, Windows, week_of
 from fundplatform.finance.recovery import recovered
 from fundplatform.finance.windows import fold
 
@@ -112,6 +112,27 @@ def test_windows_are_sums_of_their_rows(width: int) -> None:
         begin = np.zeros_like(last) if first is None else last - first
         expected = [values[a : b + 1].sum(axis=0) for a, b in zip(begin, last, strict=True)]
         np.testing.assert_array_equal(sums, expected)
+
+
+def test_windows_from_a_week_on_hold_nothing_before_it() -> None:
+    """Prices far above the first one: a window that began with it would see a fall to it."""
+    days = np.arange("2009-11-02", "2010-03-29", dtype="datetime64[D]")
+    days = days[week_of(days) * 7 + 5 > days.astype(np.int64) + 3]
+    layout = Layout.weeks(days)
+    prices = 50 + np.random.default_rng(1).random((len(days), 2))
+    for week in (2, 3, 7):
+        begin = week * 5
+        last = np.arange(begin, len(days), dtype=np.int32)
+        number = np.full(len(last), layout.first + week)
+        (found,) = fold(
+            folds.DRAWDOWN, [layout.carried(prices)], layout, [Windows(None, last, number)]
+        )
+        for at, high, low, deepest in zip(last, *found, strict=True):
+            own = prices[begin : at + 1]
+            np.testing.assert_array_equal(high, own.max(axis=0))
+            np.testing.assert_array_equal(low, own.min(axis=0))
+            falls = own / np.maximum.accumulate(own) - 1
+            np.testing.assert_allclose(deepest, falls.min(axis=0), rtol=1e-12, atol=1e-15)
 
 
 def test_how_rows_are_cut_changes_nothing_but_the_last_digits() -> None:
