@@ -146,7 +146,7 @@ def payment_factors() -> dg.AssetsDefinition:
         known_sources: pl.DataFrame,
     ) -> Derived:
         bars = price_bars(prices, known_sources)
-        found = payments.payments(counted, instruments, bars)
+        found = payments.payments(counted, instruments, bars.filter("selected"))
         own = bars.join(found.paid.select("instrument_id").unique(), on="instrument_id", how="semi")
         returns = total_return.total_returns(own, factors, found.paid)
         context.add_asset_metadata({"payments not used": found.unused.height}, PAYMENT_FACTORS)

@@ -142,7 +142,7 @@ def total_series(
     if not actions["action"].is_in([*CASH, "spin_off"]).any():
         return returns.clear()
     bars = price_bars(prices, sources, known=known)
-    paid = payments(actions, instruments, bars).paid
+    paid = payments(actions, instruments, bars.filter("selected")).paid
     payers = pl.col("instrument_id").is_in(paid["instrument_id"].unique().implode())
     bars, own = bars.filter(payers), returns.filter(payers, pl.col("return_basis") == PRICE)
     newest = newest_sessions(instruments, today)

@@ -91,7 +91,7 @@ def _none(rows: int) -> _Dense:
 
 def _dense(returns: pl.DataFrame, instrument: int, days: Days) -> _Dense:
     own = returns.filter(pl.col("instrument_id") == instrument)
-    ret, has, before, _, stretch = _none(len(days))
+    ret, has, before, *_ = _none(len(days))
     sessions: list[date] = days.tolist()
     for panel in panels(own, sessions, sessions[-1]):
         offset = int(np.searchsorted(days, panel.sessions[0])) if len(panel.sessions) else 0
@@ -100,16 +100,25 @@ def _dense(returns: pl.DataFrame, instrument: int, days: Days) -> _Dense:
         has[rows] |= panel.has_return.any(axis=1)
         priced = np.where(panel.priced.any(axis=1))[0] + offset
         before[priced] = priced
-        stretch[panel.start + offset] += 1
     priced_rows = np.maximum.accumulate(before)
     previous = np.concatenate([[np.int32(-1)], priced_rows[:-1]]).astype(np.int32)
-    return ret, has, previous, _growth(own, days), np.cumsum(stretch, dtype=np.int32)
+    return ret, has, previous, *_prices(own, days)
 
 
-def _growth(own: pl.DataFrame, days: Days) -> Floats:
-    """The price at each day, from the benchmark's first one on: no panel's start moves its bits."""
+def _prices(own: pl.DataFrame, days: Days) -> tuple[Floats, Ints]:
+    """The price at each day and the number of its stretch, both from the benchmark's first bar on.
+
+    So neither depends on where a panel starts.
+    """
+    if own.is_empty():
+        return np.ones(len(days)), np.zeros(len(days), np.int32)
     bars = own.sort("session")
-    finite = pl.when(pl.col("ret").is_finite()).then("ret").fill_null(0.0)
-    levels = bars.select((1 + finite).cum_prod()).to_series().to_numpy()
+    sound = pl.col("ret").is_finite().fill_null(False)
+    begins = ~sound | (pl.int_range(pl.len()) == 0)
+    found = bars.select(
+        level=(1 + pl.when(sound).then("ret").otherwise(0.0)).cum_prod(), stretch=begins.cum_sum()
+    )
     at = np.searchsorted(bars["session"].to_numpy(), days, side="right") - 1
-    return np.where(at >= 0, levels[np.maximum(at, 0)], 1.0) if len(levels) else np.ones(len(days))
+    level, stretch = found["level"].to_numpy(), found["stretch"].to_numpy().astype(np.int32)
+    there, rows = at >= 0, np.maximum(at, 0)
+    return np.where(there, level[rows], 1.0), np.where(there, stretch[rows], np.int32(0))

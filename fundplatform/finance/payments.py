@@ -72,7 +72,7 @@ def payments(
     Args:
         actions: catalog.corporate_actions.
         instruments: catalog.instruments: instrument_id, asset_class, market, symbol, quote.
-        closes: instrument_id, session, close as traded, for children of spin-offs.
+        closes: instrument_id, session, close as traded, for children of spin-offs; one a session.
         withholding: Tax on cash, decimal (0.3 = 30 %); 0 for gross returns.
     """
     known = instruments.select("instrument_id", "asset_class", "market", "symbol", "quote")

@@ -175,3 +175,25 @@ def test_a_split_announced_that_is_called_off(tmp_path: Path) -> None:
     announced = rows(tables.ACTIONS, split)[1]
     home.given |= {"actions": announced, "factors": split_factors(announced)}
     assert home.store_day(KEPT)[tables.CARRIED]["instrument_id"].to_list() == [2]
+
+
+def test_a_spin_off_pays_the_close_of_the_source_that_is_selected(tmp_path: Path) -> None:
+    parent, child = walk(1, TRADED), walk(2, SPLIT)
+    bars = pl.concat([parent, walk(2, TRADED), child])
+    home = home_of(tmp_path, bars)
+    chosen = pl.col("source_id") == pl.col("instrument_id")
+    own = validated(bars).with_columns(selected=chosen)
+    home.write("prices/validated", tables.VALIDATED, own, Slice())
+    ex_date = date(2025, 6, 3)
+    spun = {"instrument_id": 1, "action": "spin_off", "ex_date": ex_date, "ratio": 0.5,
+            "other_symbol": "I2"}  # fmt: skip
+    home.given["actions"] = rows(tables.ACTIONS, spun)[1]
+    metrics = home.run(LATER)[tables.METRICS]
+    found = metrics.filter(instrument_id=1, frame="1M", return_basis="gross_total")
+    # The base price is of 30 May.
+    base, opened, end = (
+        parent.filter(session=day)["close"].item() for day in (date(2025, 5, 30), ex_date, LATER)
+    )
+    paid = 0.5 * child.filter(session=ex_date)["close"].item()
+    expected = (opened + paid) / base * end / opened - 1
+    assert found["total_return"].item() == pytest.approx(expected, rel=1e-12)

@@ -201,3 +201,15 @@ def test_all_is_put_together_of_both_sides_of_the_cut(number: int) -> None:
     assert row["peak_session"] == prices[:trough].idxmax().date()
     again = prices[trough:][prices[trough:] >= prices[:trough].max()]
     assert row["recovery_session"] == (again.index[0].date() if len(again) else None)
+
+
+def test_a_benchmark_without_a_bar_where_a_block_begins_counts_as_beside_an_older_series() -> None:
+    """Its price of the week before stands for the month's end, whoever else is measured."""
+    first, end, day = date(2019, 3, 28), date(2019, 3, 29), date(2020, 3, 31)
+    silent = walk(BENCH).filter(~pl.col("session").is_between(first, end))
+    by = terms(silent, None)
+    young = walk(2, first=first)
+    alone, _ = whole(young, [day], by)
+    beside, _ = whole(pl.concat([young, walk(3)]), [day], by)
+    for one, other in zip(alone, beside, strict=True):
+        assert_frame_equal(one, other.filter(instrument_id=2), check_exact=True)
