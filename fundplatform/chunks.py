@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import dagster as dg
 from dagster import DagsterEventType
-from dagster._core.events import HandledOutputData
+from dagster._core.events import HandledOutputData, RunFailureReason
 
 from fundplatform import processes
 from fundplatform.storage.io_manager import RANGE_END, RANGE_START
@@ -100,7 +100,11 @@ class Outcome:
 
 
 def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance) -> Outcome:
-    """Execute one chunk in this process on the persistent instance."""
+    """Execute one chunk in this process on the persistent instance.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM came: Dagster takes either for a failure of the run.
+    """
     result = job.execute_in_process(
         instance=instance,
         asset_selection=list(chunk.keys),
@@ -112,12 +116,20 @@ def run_chunk(chunk: Chunk, job: dg.JobDefinition, instance: dg.DagsterInstance)
         run_config=_LOGGERS if "console" in job.loggers else None,
         raise_on_error=False,
     )
+    if any(_is_interrupt(event) for event in result.all_events):
+        raise KeyboardInterrupt(str(chunk))
     errors = () if result.success else tuple(_failures(result))
     return Outcome(chunk, result.run_id, errors, _stored(result))
 
 
 # A job's own logger only takes part where the run names it.
 _LOGGERS: dict[str, Any] = {"loggers": {"console": {}}}
+
+
+def _is_interrupt(event: dg.DagsterEvent) -> bool:
+    if event.event_type != DagsterEventType.RUN_FAILURE:
+        return False
+    return event.job_failure_data.failure_reason == RunFailureReason.UNEXPECTED_TERMINATION
 
 
 def _stored(result: dg.ExecuteInProcessResult) -> Stored | None:

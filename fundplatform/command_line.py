@@ -53,6 +53,8 @@ def terminal(width: int = 120) -> Console:
 
 console = terminal()
 
+_STOPPED = "Stopped. What was committed stays; the same command goes on from there."
+
 
 def open_warehouse(settings: Settings) -> Store:
     """The warehouse; what it waits for is told on standard error."""
@@ -70,6 +72,9 @@ def run_backfill(job: Backfill, store: Store) -> bool:
 
     It did not where a run failed, or where of a source nothing is there and every row was refused,
     now or when it was fetched.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C or SIGTERM; nothing more is run.
     """
     started = time.monotonic()
     fetches = job.fetches()
@@ -102,7 +107,11 @@ def run_backfill(job: Backfill, store: Store) -> bool:
                 fetched.append(outcome)
             progress.console.print(ended(outcome))
 
-        ok = job.run(on_start, on_done)
+        try:
+            ok = job.run(on_start, on_done)
+        except KeyboardInterrupt:
+            progress.console.print(_STOPPED)
+            raise
     if not runs:
         # A backfill killed after its last run has not published yet; else this costs nothing.
         store.publish()

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from fundplatform import processes
+from fundplatform.chunks import Chunk, run_chunk
 from fundplatform.instance import (
     close_dead_runs,
     close_lost_runs,
@@ -192,3 +193,26 @@ def test_a_pid_given_to_another_process_is_no_life_sign(part: int, value: str) -
 @pytest.mark.parametrize("mark", ["", "nonsense", "elsewhere/boot/1/1/", "a/b/c/d/e"])
 def test_what_cannot_be_judged_is_not_gone(mark: str) -> None:
     assert not processes.is_gone(mark)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_is_no_failure_of_one_run_but_the_end_of_all(number: int) -> None:
+    """Dagster catches both: the command went on with its next run, and Ctrl-C ended nothing."""
+
+    @dg.asset
+    def interrupted() -> None:
+        os.kill(os.getpid(), number)
+
+    @dg.asset
+    def broken() -> None:
+        raise ValueError("no rows")
+
+    job = dg.Definitions([interrupted, broken], executor=dg.in_process_executor)
+    ours = job.resolve_implicit_global_asset_job_def()
+    with dg.DagsterInstance.ephemeral() as instance:
+        with pytest.raises(KeyboardInterrupt):
+            run_chunk(Chunk("one", (dg.AssetKey("interrupted"),)), ours, instance)
+        (run,) = instance.get_runs()
+        assert run.status == dg.DagsterRunStatus.FAILURE
+        failed = run_chunk(Chunk("two", (dg.AssetKey("broken"),)), ours, instance)
+        assert failed.errors == ("broken: ValueError: no rows",)
