@@ -11,7 +11,7 @@ import click
 import polars as pl
 
 from fundplatform import calendars, revisions, summary, tables
-from fundplatform.command_line import DAY, open_warehouse
+from fundplatform.command_line import DAY, check_order, open_warehouse
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Slice
@@ -50,6 +50,7 @@ def asof(
     bars are read from the ledgers; the others are computed again from what was known, by the code
     of now. Nothing is stored.
     """
+    check_order(first, last)
     settings = Settings.from_env()
     past = _past(settings, _instant(at))
     newest = past.span()

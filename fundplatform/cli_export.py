@@ -9,7 +9,7 @@ from typing import IO
 import click
 
 from fundplatform.clock import utc_now
-from fundplatform.command_line import DAY, quiet_store
+from fundplatform.command_line import DAY, check_order, quiet_store
 from fundplatform.export import Export
 from fundplatform.export_datasets import DATASETS
 from fundplatform.export_files import BINARY, FORMATS, beside, sink, whole
@@ -39,8 +39,7 @@ def export(
     basis, JSON has them in `about`; beside Parquet and XLSX stands FILE.about.json.
     """
     kind = kind or _ending(out)
-    if first and last and first > last:
-        raise click.UsageError(f"--from {first} is after --to {last}")
+    check_order(first, last)
     if out is None and kind in BINARY:
         raise click.UsageError(f"--format {kind} needs --out FILE")
     chosen = [f.strip() for f in fields.split(",")] if fields else []

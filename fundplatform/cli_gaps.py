@@ -9,7 +9,7 @@ import polars as pl
 from fundplatform import gaps as ledger
 from fundplatform import summary
 from fundplatform.clock import utc_now
-from fundplatform.command_line import DAY, chosen, console, quiet_store
+from fundplatform.command_line import DAY, check_order, chosen, console, quiet_store
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 
@@ -36,6 +36,7 @@ def gaps(
     from fundplatform.automation.ledger_asset import table
     from fundplatform.instance import open_instance
 
+    check_order(first, last)
     settings = Settings.from_env()
     store = quiet_store(settings)
     sources = chosen(register.load(settings).sources, [*names, *named])

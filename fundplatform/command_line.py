@@ -46,6 +46,12 @@ class _Day(click.DateTime):
 DAY = _Day()
 
 
+def check_order(first: date | None, last: date | None) -> None:
+    """Refuse a --from after its --to."""
+    if first and last and first > last:
+        raise click.UsageError(f"--from {first} is after --to {last}")
+
+
 def terminal(width: int = 120) -> Console:
     """Standard output; `width` where it is piped, since there is no terminal to ask."""
     return Console(highlight=False, width=None if sys.stdout.isatty() else width)

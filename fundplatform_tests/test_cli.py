@@ -238,6 +238,7 @@ def test_gaps_are_a_calendar_and_a_table(command: Command) -> None:
     assert rest[-1] == "2 sessions in 2 ranges"
     assert command("gaps", "mine", *SPAN).out == answer.out
     assert command("gaps", "other", *SPAN).out.splitlines()[-1] == "No gaps."
+    assert command("gaps", "--from", "2024-02-01", "--to", "2024-01-01").code == 2
 
 
 def test_a_second_backfill_has_nothing_to_do(command: Command) -> None:

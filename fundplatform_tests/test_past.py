@@ -155,6 +155,8 @@ def test_commands(changed: tuple[Settings, DuckDBStore], tmp_path: Path) -> None
     assert "11.9" in told
     assert "10.0" in said("revisions", "AAA", "2024-01-02")
     assert said("revisions", "BBB").strip() == "no value of BBB was ever changed"
+    backwards = ("--from", "2024-01-08", "--to", "2024-01-05")
+    assert CliRunner().invoke(cli, ["asof", "2024-02-01T18:00Z", "raw", *backwards]).exit_code == 2
     naive = CliRunner().invoke(cli, ["asof", "2024-02-01T18:00", "prices"])
     assert naive.exit_code == 2
     assert "has no time zone" in naive.output
