@@ -58,6 +58,8 @@ def chain_days(
     if not any(reached):
         return None
     start = max(first, min(c.start for _, c in feeds))
+    if start > last:
+        return None
     # Days after the newest session fetched are not empty, they are not known yet.
     end = min(last, max(day for day in reached if day))
     known = instance.get_materialized_partitions(LAST_OF_CHAIN)

@@ -141,6 +141,9 @@ def backfill(
         click.echo(submit(settings, names, *span, refetch=refetch))
         return
     job = prepare(settings, names, span, refetch=refetch)
+    begin = min((c.start for s in job.sources for c in s.spec.kinds.values()), default=span[0])
+    if span[1] < begin:
+        raise click.UsageError(f"--to {span[1]}: no source asked for has data before {begin}")
     if plan:
         fetches = job.fetches()
         for chunk in fetches:

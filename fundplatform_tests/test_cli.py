@@ -172,6 +172,7 @@ def test_sources_lists_the_good_and_the_bad(command: Command, home: Settings) ->
         (("--from", "2024-13-01"), 2, "'2024-13-01' does not match the format '%Y-%m-%d'"),
         (("--to", "yesterday"), 2, "'yesterday' does not match the format"),
         (("--from", "2024-02-01", "--to", "2024-01-01"), 2, "2024-02-01 is after --to 2024-01-01"),
+        (("mine", "--to", "1980-02-01"), 2, "no source asked for has data before 2024-01-02"),
     ],
 )
 def test_wrong_arguments_run_nothing(
