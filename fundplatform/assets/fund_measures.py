@@ -135,10 +135,8 @@ class _Group:
         sessions, evaluate = self._sessions(series["session"].min())
         # Before `daily_from` no day follows another: nothing is kept there.
         follows = self.policy.last >= self.policy.daily_from
+        keep = self._labelled(kept) if follows else None
         if evaluate:
-            # What is kept counts in the year of the run's last day: so must its cut.
-            follows = follows and evaluate[-1].year == self.policy.last.year
-            keep = self._labelled(kept) if follows else None
             yield from measure(series, sessions, evaluate, self.terms, keep=keep)
 
     def behind(self, series: pl.DataFrame, rows: pl.DataFrame) -> Parts:
