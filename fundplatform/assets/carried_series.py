@@ -101,18 +101,27 @@ def read_series(
     rows = rows.filter(carrying=_told(bases), mixed=bases.mixed)
     known = set(rows["instrument_id"]) - set(apart)
     going_on = known - _doubtful(near, rows, cut, bases)
-    late = make(near.filter(pl.col("instrument_id").is_in(list(going_on))), bases)
-    going_on -= _unlike(late, rows, cut, last)
-    here = pl.col("instrument_id").is_in(list(going_on))
+    late = make(_of(near, going_on), bases)
+    ends = late.group_by(_PAIR).agg(
+        calendar=pl.col("calendar").first(),
+        end=pl.col("session").filter(pl.col("session") < cut).max(),
+    )
+    going_on -= _unlike(late, ends, rows, cut, last)
     others = (set(near["instrument_id"].unique()) - going_on) | set(apart)
     prices = _read(store, None, last, others)
-    late = late.filter(here)
     return Found(
         make(prices, bases),
-        late,
-        rows.join(late, on=_PAIR, how="semi"),
+        _of(late, going_on),
+        _of(rows.join(ends, on=_PAIR, how="semi"), going_on),
         _lacking(prices, {*apart, *known}, cut, bases),
     )
+
+
+def _of(rows: pl.DataFrame, instruments: Collection[int]) -> pl.DataFrame:
+    """Those of the instruments; mostly they all are."""
+    if set(rows["instrument_id"].unique()) <= set(instruments):
+        return rows
+    return rows.filter(pl.col("instrument_id").is_in(list(instruments)))
 
 
 def _read(
@@ -173,14 +182,19 @@ def _doubtful(near: pl.DataFrame, rows: pl.DataFrame, cut: date, bases: Bases) -
     return doubtful | set(ended["instrument_id"]) | set(unknown["instrument_id"])
 
 
-def _unlike(late: pl.DataFrame, rows: pl.DataFrame, cut: date, last: date) -> set[int]:
-    """Instruments with a series that does not go on from a row, by price, calendar and sessions."""
-    before = late.filter(pl.col("session") < cut).group_by(_PAIR)
-    ends = before.agg(end=pl.col("session").max())
-    pairs = late.select(*_PAIR, "calendar").unique()
-    joined = pairs.join(ends, on=_PAIR, how="left").join(
-        rows, on=[*_PAIR, "calendar"], how="left", suffix="_kept"
-    )
+def _unlike(
+    late: pl.DataFrame, ends: pl.DataFrame, rows: pl.DataFrame, cut: date, last: date
+) -> set[int]:
+    """Instruments with a series that does not go on from a row, by price, calendar and sessions.
+
+    Args:
+        late: The series.
+        ends: Of each its calendar, and its last session before the cut.
+        rows: Of tables.CARRIED.
+        cut: The first day behind it.
+        last: Last session of the run.
+    """
+    joined = ends.join(rows, on=[*_PAIR, "calendar"], how="left", suffix="_kept")
     found = set(
         joined.filter((pl.col("end") != pl.col("last_session")).fill_null(True))["instrument_id"]
     )
@@ -197,6 +211,7 @@ def _unlike(late: pl.DataFrame, rows: pl.DataFrame, cut: date, last: date) -> se
             first - 1 - start == own["sessions"].to_numpy()
         )
         found |= set(own["instrument_id"].filter(~pl.Series(same)))
-        bars = late.filter(pl.col("calendar") == name)
-        found |= set(bars.filter(~pl.col("session").is_in(days.implode()))["instrument_id"])
+        off = set(late["session"].unique()) - set(days)
+        bars = late.filter(pl.col("calendar") == name, pl.col("session").is_in(list(off)))
+        found |= set(bars["instrument_id"])
     return found

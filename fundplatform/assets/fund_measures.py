@@ -11,14 +11,12 @@ from datetime import date, timedelta
 import polars as pl
 
 from fundplatform import calendars, tables
-from fundplatform.assets import metric_terms
 from fundplatform.assets.carried_series import Found
 from fundplatform.finance import frames
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.carried import SCHEMA
 from fundplatform.finance.cuts import cut_of
 from fundplatform.finance.measured import Terms
-from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.metrics import measure, measure_behind
 from fundplatform.finance.risk_free import RiskFree
 from fundplatform.tables import Table
@@ -50,23 +48,14 @@ def ends_of(sources: pl.DataFrame) -> frozenset[date]:
     return frozenset(sources["coverage_end"].drop_nulls().to_list())
 
 
-def agree(
-    beside: Found,
-    series: pl.DataFrame,
-    instruments: pl.DataFrame,
-    rules: MetricRules,
-    policy: Policy,
-) -> bool:
+def agree(beside: Found, against: Mapping[str, Benchmarks | None], policy: Policy) -> bool:
     """Whether what was kept was measured against the same benchmarks, and rates of one kind.
 
     Args:
         beside: What was kept.
-        series: All series of the run.
-        instruments: catalog.instruments.
-        rules: Declared benchmarks.
+        against: The benchmarks of each basis.
         policy: The risk-free rates.
     """
-    against = metric_terms.benchmarks_by_basis(rules, series, instruments)
     of = {basis: one.of if one else {} for basis, one in against.items()}
     kept = beside.rows.select("return_basis", "instrument_id", "benchmark_id").iter_rows()
     same = all(of[basis].get(instrument) == benchmark for basis, instrument, benchmark in kept)
@@ -75,8 +64,7 @@ def agree(
 
 def all_metrics(
     series: pl.DataFrame,
-    instruments: pl.DataFrame,
-    rules: MetricRules,
+    against: Mapping[str, Benchmarks | None],
     policy: Policy,
     beside: Found | None = None,
 ) -> dict[Table, pl.DataFrame]:
@@ -84,8 +72,7 @@ def all_metrics(
 
     Args:
         series: Return rows with `calendar` and `return_basis`, from each series' beginning on.
-        instruments: catalog.instruments.
-        rules: Declared benchmarks.
+        against: The benchmarks of each basis.
         policy: Which sessions, and the risk-free rates.
         beside: Series that go on from what was kept of them.
 
@@ -93,7 +80,6 @@ def all_metrics(
         By table; funds.carried as `to_keep` takes it.
     """
     late = series.clear() if beside is None else beside.late
-    against = metric_terms.benchmarks_by_basis(rules, pl.concat([series, late]), instruments)
     parts: list[tuple[pl.DataFrame, pl.DataFrame]] = []
     kept = [tables.CARRIED.empty().select(_KEPT)]
     for own, group in _groups(series, policy, against):

@@ -4,6 +4,7 @@ In: metrics.yaml's rules, tables of the warehouse. Out: what `finance.metrics.me
 formulas are in `finance/`.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
 import polars as pl
@@ -71,32 +72,37 @@ def split_since(actions: pl.DataFrame, rows: pl.DataFrame, last: date) -> set[in
 
 
 def benchmarks_by_basis(
-    rules: MetricRules, series: pl.DataFrame, instruments: pl.DataFrame
+    rules: MetricRules, parts: Sequence[pl.DataFrame], instruments: pl.DataFrame
 ) -> dict[str, Benchmarks | None]:
     """`benchmarks` of each return basis.
 
     Args:
         rules: Declared benchmarks.
-        series: Return rows with `return_basis`; those of benchmarks from their beginning on.
+        parts: Return rows with `return_basis`; those of benchmarks from their beginning on.
         instruments: catalog.instruments.
     """
+    priced = pl.concat([p.select("instrument_id", "return_basis").unique() for p in parts])
+    numbers = pl.col("instrument_id").is_in(list(declared(rules, instruments)))
+    series = pl.concat([p.filter(numbers) for p in parts])
     return {
-        str(basis): benchmarks(rules, own, instruments)
-        for (basis,), own in series.partition_by("return_basis", as_dict=True).items()
+        str(basis): benchmarks(
+            rules, own, series.filter(pl.col("return_basis") == basis), instruments
+        )
+        for (basis,), own in priced.partition_by("return_basis", as_dict=True).items()
     }
 
 
 def benchmarks(
-    rules: MetricRules, series: pl.DataFrame, instruments: pl.DataFrame
+    rules: MetricRules, priced: pl.DataFrame, series: pl.DataFrame, instruments: pl.DataFrame
 ) -> Benchmarks | None:
     """The benchmark of each instrument of a basis; None where no class has one with prices.
 
     Args:
         rules: Declared benchmarks.
-        series: Return rows of one basis.
+        priced: Instruments with prices of one basis.
+        series: Their return rows, those of all declared benchmarks at least.
         instruments: catalog.instruments.
     """
-    priced = series.select("instrument_id").unique()
     known = instruments.join(priced, on="instrument_id", how="semi")
     of: dict[int, int] = {}
     for asset_class, against in rules.benchmarks.items():

@@ -77,7 +77,8 @@ def compared(
 ) -> pl.DataFrame:
     """Rows of ops.reconciliation without stamps, for the instruments of 252 sessions a year."""
     empty = tables.RECONCILIATION.empty().drop(tables.RECONCILIATION.stamps)
-    against = metric_terms.benchmarks(rules, returns, instruments)
+    priced = returns.select("instrument_id").unique()
+    against = metric_terms.benchmarks(rules, priced, returns, instruments)
     terms = Terms(_PERIODS, RiskFree(risk_free_rate), "price", against)
     parts = []
     for (name,), own in returns.partition_by("calendar", as_dict=True).items():

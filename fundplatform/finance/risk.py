@@ -85,9 +85,10 @@ def _recovered(panel: Panel, peak: Floats, trough: Floats, rows: Ints) -> Floats
     """The rows on which falls were made good, also of those from a peak before the panel."""
     if panel.carried is None:
         return recovered(panel.growth, peak, trough, rows)
-    inside = np.where(peak > 0, peak, np.nan)
-    found = recovered(panel.growth, inside, trough, rows)
-    return np.where(peak <= 0, recovered_since(panel, panel.carried, trough, rows), found)
+    before = peak <= 0
+    found = recovered(panel.growth, np.where(before, np.nan, peak), trough, rows)
+    since = recovered_since(panel, panel.carried, np.where(before, trough, np.nan), rows)
+    return np.where(before, since, found)
 
 
 def _shape(block: Measured) -> Columns:

@@ -9,7 +9,6 @@ import pytest
 
 from fundplatform import calendars, tables
 from fundplatform.assets.fund_measures import Policy, all_metrics
-from fundplatform.finance.metric_rules import load_metric_rules
 from fundplatform.finance.risk_free import RiskFree
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 3, 28)
@@ -29,7 +28,7 @@ def test_a_coin_has_365_periods_a_year_beside_a_fund_of_252() -> None:
         for n, days in own.items()
     )  # fmt: skip
     policy = Policy(LAST, LAST, FIRST, frozenset(), RiskFree(0.0))
-    rows = all_metrics(series, tables.INSTRUMENTS.empty(), load_metric_rules(), policy)
+    rows = all_metrics(series, {"price": None}, policy)
     month = rows[tables.METRICS].filter(pl.col("frame") == "1M").sort("instrument_id")
     for row, base, k in zip(
         month.iter_rows(named=True), (date(2024, 2, 28), date(2024, 2, 29)), (365, 252), strict=True
