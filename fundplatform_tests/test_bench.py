@@ -36,7 +36,7 @@ SLOW = {
     },
     "one_more_day": {"a day on five years / on one year"},
     "metrics_last": {"last date, plain polars = 1", "last date, basic and extended, s"},
-    "metrics_day": {"a day on 4 years / on 2, their rows = 2"},
+    "metrics_day": {"a day on 16 years / on 13"},
     "metrics_history": {"whole history, s", "per fund, session and frame, us"},
     "pg_load": {
         "first load, REF = 1",

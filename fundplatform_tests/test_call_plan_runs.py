@@ -74,7 +74,7 @@ def installed(
     ("archive", "kraken"),
     [
         # One answer a pair serves all runs; without an archive BTC is asked in both, ETH in one.
-        ("all", 2),
+        pytest.param("all", 2, marks=pytest.mark.slow),
         pytest.param("none", 3, marks=pytest.mark.slow),
     ],
 )

@@ -84,6 +84,7 @@ def test_each_login_may_do_its_part_and_no_more(migrated: Deployment, cluster: S
             connection.execute(statement.encode())
 
 
+@pytest.mark.slow
 def test_a_second_time_nothing_is_made_and_a_changed_password_is_in_force(
     migrated: Deployment, cluster: Server
 ) -> None:

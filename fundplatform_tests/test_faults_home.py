@@ -102,6 +102,7 @@ def room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 def test_a_disk_too_full_for_the_run_records(loaded: Settings) -> None:
     before = make(loaded).store.read(tables.OHLCV)
     done = commands.run(

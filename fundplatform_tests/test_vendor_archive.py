@@ -23,6 +23,7 @@ from fundplatform_tests.test_vendors import KEY, MONDAY, NOW, TUESDAY, run
 vendor, asked, command = test_vendors.vendor, test_vendors.asked, test_vendors.command
 
 
+@pytest.mark.slow
 def test_the_archive_rebuilds_raw_without_the_network(
     command: CliRunner, asked: Settings, vendor: Vendor, tmp_path: Path
 ) -> None:
