@@ -20,9 +20,10 @@ from fundplatform.finance import folds, tails
 from fundplatform.finance.blocks import Statistic
 from fundplatform.finance.cuts import cut_of
 from fundplatform.finance.measured import Measured, Terms
-from fundplatform.finance.panel import Carried, Days, Floats, Panel
+from fundplatform.finance.panel import Carried, Days, Floats, Panel, row_before
 from fundplatform.finance.panel_blocks import panels
 from fundplatform.finance.recovery import recovered
+from fundplatform.tables import CARRIED
 
 STATISTICS: dict[str, Statistic] = {
     "losses": folds.LOSSES,
@@ -38,20 +39,11 @@ STATISTICS: dict[str, Statistic] = {
 }
 """What is kept, by the names that the parts of `Measured` have."""
 
-SCHEMA = pl.Schema(
-    {
-        "instrument_id": pl.Int32(),
-        "cut": pl.Date(),
-        "start_session": pl.Date(),
-        "last_session": pl.Date(),
-        "sessions": pl.Int32(),
-        "n_returns": pl.Int32(),
-        "growth": pl.Float64(),
-        "benchmark_id": pl.Int32(),
-        "rates_vary": pl.Boolean(),
-        "statistics": pl.String(),
-    }
-)
+_COLUMNS = (
+    "instrument_id", "cut", "start_session", "last_session", "sessions", "n_returns", "growth",
+    "benchmark_id", "rates_vary", "statistics",
+)  # fmt: skip
+SCHEMA = pl.Schema({name: CARRIED.polars_schema[name] for name in _COLUMNS})
 """The columns of `kept`; tables.CARRIED says what they are."""
 
 _F8, _I4 = "<f8", "<i4"
@@ -71,7 +63,7 @@ def kept(block: Measured, terms: Terms) -> pl.DataFrame:
         terms: By which they were made.
     """
     panel = block.panel
-    at = _row_before(panel.sessions, block.cuts.days[-1])
+    at = int(row_before(panel.sessions, block.cuts.days[-1:])[0])
     columns = np.flatnonzero(panel.start <= at)
     if not len(columns):
         return SCHEMA.to_frame()
@@ -110,10 +102,6 @@ def kept(block: Measured, terms: Terms) -> pl.DataFrame:
     return pl.DataFrame(found, SCHEMA, orient="row")
 
 
-def _row_before(sessions: Days, cut: np.datetime64) -> int:
-    return int(np.searchsorted(sessions, cut)) - 1
-
-
 def _lowest(returns: Floats) -> list[str]:
     """The lowest returns and how often each is there: as many as a later quantile may need.
 
@@ -144,7 +132,7 @@ def panels_behind(
     """
     cut = cut_of(last)
     calendar = np.array(sessions, dtype="datetime64[D]")
-    first = _row_before(calendar, np.datetime64(cut, "D"))
+    first = int(row_before(calendar, np.array([cut], dtype="datetime64[D]"))[0])
     session = pl.col("session")
     behind = session >= cut
     own = pl.col("instrument_id") == pl.col("instrument_id").shift(-1)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fundplatform.finance.blocks import Layout, Part, Statistic, Windows, month_of, week_of
-from fundplatform.finance.panel import Days, Ints, row_on_or_before
+from fundplatform.finance.panel import Days, Ints, row_before
 from fundplatform.finance.windows import fold
 
 YEARS = 11
@@ -100,7 +100,7 @@ def folded(
     firsts = cut.cuts.first(cut.monthly)
     rows = np.full(len(firsts), -1, np.int32)
     if cut.known is None:
-        rows = row_on_or_before(days, firsts - np.timedelta64(1, "D"))
+        rows = row_before(days, firsts)
     number = month_of(firsts) if cut.monthly else week_of(firsts)
     which = cut.cuts.at[cut.at]
     behind = Windows(None, cut.last, number[which])

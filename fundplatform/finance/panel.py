@@ -147,6 +147,11 @@ def row_on_or_before(sessions: Days, days: Days) -> Ints:
     return (np.searchsorted(sessions, days, side="right") - 1).astype(np.int32)
 
 
+def row_before(sessions: Days, days: Days) -> Ints:
+    """The row of the last session before each day; -1 where there is none."""
+    return (np.searchsorted(sessions, days, side="left") - 1).astype(np.int32)
+
+
 def _running(step: np.ufunc, values: NDArray[_T]) -> NDArray[_T]:
     """`step.accumulate` down the rows, in place: a row at a time keeps to the order of memory."""
     for before, row in pairwise(values):
