@@ -40,6 +40,7 @@ from fundplatform.command_line import (
     run_backfill,
     tell_errors,
     tell_left_out,
+    tell_nothing,
 )
 from fundplatform.errors import FundplatformError
 from fundplatform.instance import init as init_home
@@ -135,11 +136,6 @@ def backfill(
     span = (first or date(1900, 1, 1), last or _yesterday())
     if span[0] > span[1]:
         raise click.UsageError(f"--from {span[0]} is after --to {span[1]} (default: yesterday)")
-    if detach:
-        from fundplatform.detached import submit
-
-        click.echo(submit(settings, names, *span, refetch=refetch))
-        return
     job = prepare(settings, names, span, refetch=refetch)
     begin = min((c.start for s in job.sources for c in s.spec.kinds.values()), default=span[0])
     if span[1] < begin:
@@ -152,6 +148,14 @@ def backfill(
         for line in lines(calls(job.sources, fetches, syncs, job.clock)):
             click.echo(line)
         click.echo("then everything downstream of the days above, in runs of 250 to 2,000 days")
+        return
+    if detach:
+        from fundplatform.detached import submit
+
+        if told := submit(settings, job, names):
+            click.echo(told)
+        elif not tell_nothing(job):
+            sys.exit(1)
         return
     ok = run_backfill(job, open_warehouse(settings))
     # A source that cannot be read is a failed one, unless others were asked for by name.

@@ -121,10 +121,7 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     if not runs:
         # A backfill killed after its last run has not published yet; else this costs nothing.
         store.publish()
-        ok = tell_refused(job.lost())
-        what = "do: every session asked for is already there" if ok else "fetch: all was read"
-        console.print(f"Nothing to {what}. No row changed. --refetch fetches them again.")
-        return ok
+        return tell_nothing(job)
     for outcome in failed:
         tell_errors(outcome)
     ok &= tell_refused([*fetched, *job.lost()])
@@ -133,6 +130,14 @@ def run_backfill(job: Backfill, store: Store) -> bool:
     published = f"; published {path} in {time.monotonic() - begun:.1f} s" if path else ""
     console.print(f"{runs} runs in {begun - started:.1f} s{published}")
     _refresh_report(Settings.from_env(), store)
+    return ok
+
+
+def tell_nothing(job: Backfill) -> bool:
+    """That nothing is left to run; False where all that was read of an asset was refused."""
+    ok = tell_refused(job.lost())
+    what = "do: every session asked for is already there" if ok else "fetch: all was read"
+    console.print(f"Nothing to {what}. No row changed. --refetch fetches them again.")
     return ok
 
 

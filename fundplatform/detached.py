@@ -1,11 +1,10 @@
 """`fundplatform backfill --detach`: the same plan as a native Dagster backfill, run by a daemon.
 
-In: sources and a span. Out: a submitted backfill, or the reason why none is needed. Nothing is
-fetched or computed here.
+In: a backfill that is not run. Out: a submitted one, or the reason why none is. Nothing is fetched
+or computed here.
 """
 
 from collections.abc import Sequence
-from datetime import date
 
 from dagster._core.execution.backfill import PartitionBackfill
 from dagster._core.utils import make_new_backfill_id
@@ -17,37 +16,26 @@ from fundplatform.automation.requests import subset, under_way
 from fundplatform.backfill import AFTERWARDS, CATALOG, FUNDS, Backfill
 from fundplatform.chain_plan import CHAIN, chain_chunks, chain_days
 from fundplatform.chunks import Chunk
-from fundplatform.command_line import prepare
 from fundplatform.definitions import build_definitions, utc_now
 from fundplatform.settings import Settings
 from fundplatform.staleness import JUDGED
 
 
-def submit(
-    settings: Settings,
-    names: Sequence[str],
-    first: date,
-    last: date,
-    *,
-    refetch: bool = False,
-) -> str:
+def submit(settings: Settings, job: Backfill, names: Sequence[str]) -> str | None:
     """Submit the backfill and say how to watch it; nothing where another one is at the same.
 
     Args:
         settings: The home.
-        names: Sources to fetch from; all where empty.
-        first: First session.
-        last: Last session.
-        refetch: Fetch again what is already there.
+        job: What to fetch and compute.
+        names: The sources as they were named, for its title.
 
     Returns:
-        What was done, for the terminal.
+        What was done, for the terminal; None where nothing is left to do.
     """
-    job = prepare(settings, names, (first, last), refetch=refetch)
     graph = build_definitions(settings, sources=job.all_sources).resolve_asset_graph()
     causes, effects = plan(job)
     if not causes:
-        return "Nothing to do: every session asked for is already there."
+        return None
     wanted = subset(graph, [*causes, *effects])
     busy = under_way(job.instance, graph, subset(graph, causes))
     if busy:
@@ -58,10 +46,10 @@ def submit(
     backfill = PartitionBackfill.from_asset_graph_subset(
         backfill_id=make_new_backfill_id(),
         backfill_timestamp=utc_now().timestamp(),
-        tags={FRESH: "yes"} if refetch else {},
+        tags={FRESH: "yes"} if job.refetch else {},
         dynamic_partitions_store=job.instance,
         asset_graph_subset=wanted,
-        title=f"fundplatform backfill {' '.join(names)} {first}..{last}",
+        title=f"fundplatform backfill {' '.join(names)} {job.first}..{job.last}",
         description="Submitted by the fundplatform command line",
         run_config=None,
     )

@@ -13,6 +13,7 @@ from dagster._core.storage.tags import BACKFILL_ID_TAG
 from fundplatform import chunk_sizes, cli, tables
 from fundplatform.call_plan import calls
 from fundplatform.chunks import Chunk, run_chunk
+from fundplatform.command_line import prepare
 from fundplatform.definitions import build_definitions
 from fundplatform.detached import submit
 from fundplatform.settings import Settings
@@ -112,8 +113,7 @@ def test_a_native_backfill_asks_what_the_plan_says(asked: Settings, vendor: Vend
     """Its runs, as the daemon starts them, know only their own sessions and the backfill's id."""
     track(asked, *"ABC")
     run = made(asked)
-    told = submit(asked, ["massive"], FIRST, LAST)
-    assert "Submitted" in told
+    submit(asked, prepare(asked, ["massive"], (FIRST, LAST)), ["massive"])
     (one,) = run.instance.get_backfills()
     key = dg.AssetKey(["raw", "massive", "ohlcv"])
     job = build_definitions(asked, sources=run.sources, store=run.store, clock=lambda: NOW)

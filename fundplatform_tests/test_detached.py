@@ -5,14 +5,16 @@ from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
+from click.testing import CliRunner, Result
 from dagster._core.execution.backfill import BulkActionStatus
 
+from fundplatform import cli, detached
 from fundplatform.assets.catalog import ACTIONS as ACTIONS_COUNTED
 from fundplatform.assets.catalog import CAPS, FACTORS, SECURITIES
 from fundplatform.backfill import AFTERWARDS
 from fundplatform.chain_plan import CHAIN
+from fundplatform.command_line import prepare
 from fundplatform.definitions import build_definitions
-from fundplatform.detached import submit
 from fundplatform.instance import init, open_instance
 from fundplatform.settings import Settings
 from fundplatform.staleness import WRITERS
@@ -38,6 +40,13 @@ DAYS = [f"2003-01-{n}" for n in range(16, 22)]
 def instance(settings: Settings) -> dg.DagsterInstance:
     init(settings, warehouse(settings))
     return open_instance(settings)
+
+
+def submit(
+    settings: Settings, names: list[str], first: date, last: date, *, refetch: bool = False
+) -> str:
+    job = prepare(settings, names, (first, last), refetch=refetch)
+    return detached.submit(settings, job, names) or "nothing"
 
 
 def submitted(settings: Settings, instance: dg.DagsterInstance) -> list[dict[str, list[str]]]:
@@ -172,7 +181,7 @@ def test_rates_alone_do_not_recompute_the_prices(
 def test_nothing_to_do(settings: Settings, instance: dg.DagsterInstance) -> None:
     everything_fetched(instance)
     everything_computed(settings, instance)
-    assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
+    assert submit(settings, ["sample"], FIRST, LAST) == "nothing"
     assert instance.get_backfills() == []
 
 
@@ -212,7 +221,7 @@ def test_a_changed_risk_free_rate_recomputes_the_metrics_alone(
 ) -> None:
     everything_fetched(instance)
     everything_computed(settings, instance)
-    assert submit(settings, ["sample"], FIRST, LAST).startswith("Nothing to do")
+    assert submit(settings, ["sample"], FIRST, LAST) == "nothing"
     submit(replace(settings, risk_free_rate=0.05), ["sample"], FIRST, LAST)
     (targets,) = submitted(settings, instance)
     assert targets == {f"funds/{name}": DAYS for name in ("metrics", "risk", "scores", "carried")}
@@ -230,3 +239,49 @@ def test_nothing_that_reads_factors_can_start_before_them(
         assert FACTORS in graph.get(dg.AssetKey(name.split("/"))).parent_keys, name
     assert readers <= targets.keys()
     assert targets["catalog/adjustment_factors"] == []
+
+
+def detach(settings: Settings, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> Result:
+    monkeypatch.setenv("FUNDPLATFORM_HOME", str(settings.home))
+    return CliRunner().invoke(cli.cli, ["backfill", *arguments, "--detach"])
+
+
+ASKED = ("sample", "--from", str(FIRST), "--to", str(LAST))
+
+
+def test_nothing_to_do_says_so(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything_fetched(instance)
+    everything_computed(settings, instance)
+    done = detach(settings, monkeypatch, *ASKED)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout.startswith("Nothing to do: every session asked for is already there.")
+
+
+def test_where_every_row_was_refused_it_says_why_and_fails(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything_fetched(instance)
+    everything_computed(settings, instance)
+    noted = dict.fromkeys(("rejected_at_load", "rows_inserted", "rows_updated"), 0)
+    noted |= {"rows_unchanged": 0, "dagster/row_count": 0, "rows_refused": 4}
+    why = {"first refused": "unparseable: no number"}
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(FX, partition=FIXINGS[0], metadata={**noted, **why})
+    )
+    done = detach(settings, monkeypatch, *ASKED)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("refused: raw/sample/fx: every row, nothing is stored; the first")
+    assert "Nothing to fetch: all was read." in done.stdout
+
+
+def test_a_plan_is_not_submitted(
+    settings: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = detach(settings, monkeypatch, *ASKED, "--plan")
+    assert done.stdout.startswith("would run raw/sample/ohlcv 2003-01-16..2003-01-21")
+    early = detach(settings, monkeypatch, "sample", "--to", "1950-01-03")
+    assert early.exit_code == 2
+    assert "no source asked for has data before" in early.stderr
+    assert instance.get_backfills() == []
