@@ -1,11 +1,12 @@
 """Rows in calendar blocks, windows of rows, and what a statistic is that composes over them.
 
-Rows stand in blocks (calendar weeks, or single months), so that a window is the end of a block,
+Rows stand in blocks (two calendar weeks, or single months), so that a window is the end of a block,
 whole blocks and the beginning of a block. How windows are computed from blocks is `windows.py`'s.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -28,21 +29,31 @@ class Statistic:
         leaf: The fields of single rows, from their values.
         combine: Must be exact where one side is neutral.
         neutral: Value of each field for a stretch without rows.
+        block: The fields of whole blocks from values [blocks, slots, columns], where there is a
+            shorter way than row by row.
     """
 
     leaf: Callable[..., Part]
     combine: Combine
     neutral: tuple[float, ...]
+    block: Callable[..., Part] | None = None
 
 
 _T = TypeVar("_T", bound=np.generic)
 _EPOCH = 4096
-_MONDAY = 3  # 1970-01-01, day 0, was a Thursday.
+_MONDAY = date(1969, 12, 29)
+_FORTNIGHT = 14
+"""Days of a block: no window that risk statistics are made for lies within one."""
 
 
-def week_of(days: Days) -> NDArray[np.int64]:
-    """The number of each day's week, Monday to Sunday."""
-    return _from_monday(days) // 7
+def fortnight_of(days: Days) -> NDArray[np.int64]:
+    """The number of each day's two weeks, Monday to the Sunday after the next."""
+    return _from_monday(days) // _FORTNIGHT
+
+
+def fortnight_begin(day: date) -> date:
+    """The Monday that the fortnight of a day begins with."""
+    return day - timedelta(days=(day - _MONDAY).days % _FORTNIGHT)
 
 
 def month_of(days: Days) -> NDArray[np.int64]:
@@ -51,7 +62,7 @@ def month_of(days: Days) -> NDArray[np.int64]:
 
 
 def _from_monday(days: Days) -> NDArray[np.int64]:
-    return days.astype("datetime64[D]").astype(np.int64) + _MONDAY
+    return (days.astype("datetime64[D]") - np.datetime64(_MONDAY)).astype(np.int64)
 
 
 @dataclass(frozen=True)
@@ -63,7 +74,7 @@ class Layout:
 
     Attributes:
         width: Slots per block; a slot without a row is empty.
-        first: Number of the first block in its calendar: the week, or the month.
+        first: Number of the first block in its calendar: the fortnight, or the month.
         count: Number of blocks.
         origin: Block number (0: the first block here) that lies on a fixed grid before all rows.
         slots: [rows] slot of each row.
@@ -76,11 +87,12 @@ class Layout:
     slots: Ints
 
     @classmethod
-    def weeks(cls, days: Days) -> "Layout":
-        """Blocks of Monday to Friday, or of whole weeks where a session falls on a weekend."""
-        week, weekday = np.divmod(_from_monday(days), 7)
+    def fortnights(cls, days: Days) -> "Layout":
+        """Blocks of two weeks: Monday to Friday, or whole where a session is on a weekend."""
+        block, day = np.divmod(_from_monday(days), _FORTNIGHT)
+        week, weekday = np.divmod(day, 7)
         width = 5 if weekday.max(initial=0) < 5 else 7
-        return cls._at(width, week, weekday)
+        return cls._at(2 * width, block, week * width + weekday)
 
     @classmethod
     def months(cls, days: Days) -> "Layout":
@@ -117,8 +129,7 @@ class Windows:
 
     Attributes:
         first: [windows] None: all begin with a block, or before the first row. A window that
-            begins and ends in one block of several slots has no sound value: weeks are shorter than
-            any window that risk statistics are made for.
+            begins and ends in one block of several slots has no sound value.
         last: [windows]
         block: [windows] where `first` is None, the number in its calendar of the block that each
             begins with; None: before the first row.

@@ -6,12 +6,20 @@ parts, and gives the same last bit. All other frames lie behind it. No prices, n
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fundplatform.finance.blocks import Layout, Part, Statistic, Windows, month_of, week_of
+from fundplatform.finance.blocks import (
+    Layout,
+    Part,
+    Statistic,
+    Windows,
+    fortnight_begin,
+    fortnight_of,
+    month_of,
+)
 from fundplatform.finance.panel import Days, Ints, row_before
 from fundplatform.finance.windows import fold
 
@@ -20,13 +28,12 @@ YEARS = 11
 
 
 def cut_of(day: date) -> date:
-    """The first day behind the cut: the Monday on or before 24 December, `YEARS` years before.
+    """The first day behind the cut: of the fortnight that holds 24 December, `YEARS` years before.
 
     Frames of up to ten years begin on 1 January of the year after or later, a base price is at most
     a week older, and the months that count begin with the last session of that December.
     """
-    eve = date(day.year - YEARS, 12, 24)
-    return eve - timedelta(days=eve.weekday())
+    return fortnight_begin(date(day.year - YEARS, 12, 24))
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,7 @@ def folded(
     rows = np.full(len(firsts), -1, np.int32)
     if cut.known is None:
         rows = row_before(days, firsts)
-    number = month_of(firsts) if cut.monthly else week_of(firsts)
+    number = month_of(firsts) if cut.monthly else fortnight_of(firsts)
     which = cut.cuts.at[cut.at]
     behind = Windows(None, cut.last, number[which])
     before = [Windows(None, rows[k : k + 1]) for k in np.flatnonzero(rows >= 0)]

@@ -45,6 +45,29 @@ def join_losses(a: Part, b: Part) -> Part:
     return (*join_moments(a[:3], b[:3]), a[3] + b[3])
 
 
+def moments_of(values: Floats, present: Bools) -> Part:
+    """`moments` of whole blocks, [blocks, slots, columns], in two passes."""
+    n = present.sum(axis=1, dtype=np.float64)
+    mean = _sum(values) / np.maximum(n, 1.0)
+    off = values - mean[:, None]
+    off *= present
+    return n, mean, _sum(np.square(off, out=off))
+
+
+def losses_of(values: Floats, present: Bools) -> Part:
+    """`losses` of whole blocks."""
+    below = np.minimum(values, 0.0)
+    return (*moments_of(values, present), _sum(np.square(below, out=below)))
+
+
+def _sum(values: Floats) -> Floats:
+    """Slot after slot: numpy's own sum takes another order, and last bit, by the columns beside."""
+    total = values[:, 0].copy()
+    for slot in range(1, values.shape[1]):
+        total += values[:, slot]
+    return total
+
+
 def shape(values: Floats, present: Bools) -> Part:
     """Leaf of `moments` and the sums of third and fourth powers of deviations."""
     zero = np.zeros_like(values)
@@ -136,6 +159,20 @@ def join_drawdown(a: Part, b: Part) -> Part:
     return np.maximum(a[0], b[0]), np.minimum(a[1], b[1]), across
 
 
+def drawdown_of(growth: Floats) -> Part:
+    """`drawdown` of whole blocks."""
+    high = growth[:, 0].copy()
+    low, left = high.copy(), np.ones_like(high)
+    fall = np.empty_like(high)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        for slot in range(1, growth.shape[1]):
+            own = growth[:, slot]
+            np.maximum(high, own, out=high)
+            np.minimum(low, own, out=low)
+            np.minimum(left, np.divide(own, high, out=fall), out=left)
+    return high, low, left - 1.0
+
+
 def located(growth: Floats, rows: Floats) -> Part:
     """Leaf of `drawdown` with the rows of highest, lowest, and the fall's peak and trough."""
     row = np.broadcast_to(rows, growth.shape)
@@ -211,13 +248,13 @@ def counted(present: Bools) -> Part:
     return (present.astype(np.float64),)
 
 
-MOMENTS = Statistic(moments, join_moments, (0.0,) * 3)
-LOSSES = Statistic(losses, join_losses, (0.0,) * 4)
+MOMENTS = Statistic(moments, join_moments, (0.0,) * 3, moments_of)
+LOSSES = Statistic(losses, join_losses, (0.0,) * 4, losses_of)
 SHAPE = Statistic(shape, join_shape, (0.0,) * 5)
 PAIR = Statistic(pair, join_pair, (0.0,) * 6)
 CAPTURED = Statistic(captured, add, (0.0,) * 6)
 COUNTED = Statistic(counted, add, (0.0,))
 EXTREMES = Statistic(extremes, join_extremes, (-INF, INF, 0.0))
 # Neutral for drawdowns is a price that stands at the first one.
-DRAWDOWN = Statistic(drawdown, join_drawdown, (1.0, 1.0, 0.0))
+DRAWDOWN = Statistic(drawdown, join_drawdown, (1.0, 1.0, 0.0), drawdown_of)
 LOCATED = Statistic(located, join_located, (1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0))

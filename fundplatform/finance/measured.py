@@ -50,7 +50,7 @@ class Measured:
         panel: The series.
         rows: [T] rows evaluated.
         frames: All of `frames.FRAMES`.
-        layout: Where the panel's rows stand in weeks.
+        layout: Where the panel's rows stand in fortnights.
         cuts: Where ALL is put together.
         kept: Statistic -> its fields before the last cut, [1, C]; filled as statistics are made.
     """
@@ -64,9 +64,9 @@ class Measured:
 
     @classmethod
     def of(cls, panel: Panel, rows: Ints, found: Sequence[Frame]) -> "Measured":
-        """With the panel's weeks."""
+        """With the panel's fortnights."""
         cuts = Cuts.of(panel.sessions[rows])
-        return cls(panel, rows, found, Layout.weeks(panel.sessions), cuts)
+        return cls(panel, rows, found, Layout.fortnights(panel.sessions), cuts)
 
     @cached_property
     def returns(self) -> Floats:

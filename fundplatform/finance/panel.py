@@ -6,6 +6,7 @@ once. How rows become panels is `panel_blocks.py`'s. No formulas of metrics here
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import pairwise
 from typing import TypeVar
 
@@ -64,6 +65,8 @@ class Panel:
         priced: [S, C] True where there is a price.
         returns: [S, C] return from the series' previous price; 0 where there is none.
         has_return: [S, C] priced, but not the first price.
+        end: [C] row of the last price, where every series has one on each session from its start to
+            there; None: some have not.
         carried: What lies before the panel; None: nothing does.
         growth: [S, C] price / first price, carried over missing prices; 1 before the start.
     """
@@ -74,31 +77,39 @@ class Panel:
     priced: Bools
     returns: Floats
     has_return: Bools
+    end: Ints | None = None
     carried: Carried | None = None
     growth: Floats = field(init=False)
-    _last: Ints = field(init=False, repr=False)
-    _counts: Ints = field(init=False, repr=False)
     _below: Ints | None = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Derive the running values."""
-        rows = np.arange(len(self.sessions), dtype=np.int32)[:, None]
         growth = 1.0 + self.returns
         if self.carried is not None:
             growth[0] = self.carried.growth
         growth = _running(np.multiply, growth)
-        last = _running(np.maximum, np.where(self.priced, rows, np.int32(-1)))
         falls_below = growth.min(initial=1.0) <= 0
         below = _running(np.add, (growth <= 0).astype(np.int32)) if falls_below else None
         object.__setattr__(self, "growth", growth)
-        object.__setattr__(self, "_last", last)
-        object.__setattr__(self, "_counts", _running(np.add, self.has_return.astype(np.int32)))
         object.__setattr__(self, "_below", below)
 
     @property
     def first(self) -> Ints:
         """[C] The row of the series' first price; < 0 where it lies before the panel."""
         return self.start if self.carried is None else self.carried.start
+
+    @cached_property
+    def _last(self) -> Ints:
+        """[S, C] The row of the last price on or before each row; -1 before the start."""
+        rows = np.arange(len(self.sessions), dtype=np.int32)
+        if self.end is not None:
+            return self.last_priced(rows)
+        return _running(np.maximum, np.where(self.priced, rows[:, None], np.int32(-1)))
+
+    @cached_property
+    def _counts(self) -> Ints:
+        """[S, C] How many returns there are up to each row."""
+        return _running(np.add, self.has_return.astype(np.int32))
 
     @property
     def last_prices(self) -> Ints:
@@ -122,12 +133,18 @@ class Panel:
 
     def last_priced(self, rows: Ints) -> Ints:
         """[T, C] The row of the last price on or before each row; -1 before the start."""
+        if self.end is not None:
+            own = rows[:, None]
+            return np.where(own < self.start, np.int32(-1), np.minimum(own, self.end))
         found = self._last[np.maximum(rows, 0)]
         found[rows < 0] = -1
         return np.asarray(found)
 
     def count(self, base: Ints, rows: Ints) -> Ints:
         """[T, C] How many returns lie in (base, row]; `base` [T, C] holds rows >= 0."""
+        if self.end is not None:
+            first, last = (np.clip(r, self.start, self.end) for r in (base, rows[:, None]))
+            return np.asarray(last - first)
         return np.asarray(self._counts[rows] - np.take_along_axis(self._counts, base, axis=0))
 
     def at(self, base: Ints) -> Floats:

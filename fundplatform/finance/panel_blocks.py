@@ -45,13 +45,27 @@ def panels(
         rows = rows.filter(pl.col("session") <= last)
     if rows.is_empty() or not len(sessions):
         return
-    found = _Series.of(rows)
+    if not rows["instrument_id"].is_sorted():
+        rows = rows.sort("instrument_id", "session")
+    oldest = rows["session"].min()
     grid = np.array(sessions, dtype="datetime64[D]").astype(np.int32)
-    grid = grid[(grid >= found.days.min()) & (grid <= np.datetime64(last, "D").astype(np.int32))]
-    for first in range(0, len(found.starts) - 1, block):
-        panel = _panel(found, grid, range(first, min(first + block, len(found.starts) - 1)))
-        if panel is not None:
-            yield panel
+    wanted = np.array([oldest, last], dtype="datetime64[D]").astype(np.int32)
+    grid = grid[(grid >= wanted[0]) & (grid <= wanted[1])]
+    for own in _by_instruments(rows, block):
+        found = _Series.of(own)
+        for first in range(0, len(found.starts) - 1, block):
+            panel = _panel(found, grid, range(first, min(first + block, len(found.starts) - 1)))
+            if panel is not None:
+                yield panel
+
+
+def _by_instruments(rows: pl.DataFrame, block: int) -> Iterator[pl.DataFrame]:
+    """The rows of so many instruments at a time, which stay in the cache while they are read."""
+    ends = rows["instrument_id"].rle().struct.field("len").cum_sum().to_list()
+    begin = 0
+    for end in [*ends[block - 1 : -1 : block], ends[-1]]:
+        yield rows.slice(begin, end - begin)
+        begin = end
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,8 @@ class _Series:
     @classmethod
     def _as_given(cls, rows: pl.DataFrame) -> "_Series":
         ids = rows["instrument_id"].cast(pl.Int32).to_numpy()
-        returns = rows["ret"].cast(pl.Float64).to_numpy()
+        # To make NaN of NULL first is four times as fast as to let to_numpy do it.
+        returns = rows["ret"].cast(pl.Float64).fill_null(np.nan).to_numpy()
         begins = ~np.isfinite(returns)
         begins[0] = True
         begins[1:] |= ids[1:] != ids[:-1]
@@ -87,10 +102,10 @@ class _Series:
         return cls(ids, rows["session"].to_physical().to_numpy(), returns, starts)
 
     def _in_order(self) -> bool:
-        ids, days = self.instruments, self.days
-        later = days[1:] > days[:-1]
-        later |= ids[1:] > ids[:-1]
-        return bool(later.all() and (ids[1:] >= ids[:-1]).all())
+        """By session within each instrument."""
+        later = self.days[1:] > self.days[:-1]
+        later |= self.instruments[1:] > self.instruments[:-1]
+        return bool(later.all())
 
 
 def _panel(rows: _Series, grid: Ints, numbers: range) -> Panel | None:
@@ -100,6 +115,8 @@ def _panel(rows: _Series, grid: Ints, numbers: range) -> Panel | None:
     priced = np.zeros(returns.shape, dtype=np.bool_)
     instruments: list[int] = []
     start: list[int] = []
+    ends: list[int] = []
+    gaps = False
     for number in numbers:
         begin, end = int(rows.starts[number]), int(rows.starts[number + 1])
         column = len(start)
@@ -110,10 +127,11 @@ def _panel(rows: _Series, grid: Ints, numbers: range) -> Panel | None:
             at, own = _placed(days, own, grid)
             if not len(own):
                 continue
-            row = int(at[0])
+            row, gaps = int(at[0]), True
         returns[column, at], priced[column, at] = own, True
         instruments.append(int(rows.instruments[begin]))
         start.append(row)
+        ends.append(row + len(own) - 1)
     if not start:
         return None
     columns = np.arange(len(start))
@@ -128,6 +146,7 @@ def _panel(rows: _Series, grid: Ints, numbers: range) -> Panel | None:
         priced=priced_at,
         returns=np.ascontiguousarray(returns[: len(start)].T),
         has_return=has_return,
+        end=None if gaps else np.array(ends, dtype=np.int32),
     )
 
 

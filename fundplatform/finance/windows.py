@@ -114,6 +114,8 @@ class _Blocks:
         return _Blocks(self.statistic, [v[blocks] for v in self.values])
 
     def whole(self) -> Part:
+        if self.statistic.block is not None:
+            return self.statistic.block(*self.values)
         found = self.at(0)
         for slot in range(1, self.width):
             found = self.statistic.combine(found, self.at(slot))
@@ -158,8 +160,11 @@ class _Nodes:
     """Stretches of 1, 2, 4, ... whole blocks, as far as the windows need them."""
 
     def __init__(self, whole: Part, statistic: Statistic, cut: Sequence[_Cut]) -> None:
-        deepest = max((int(c.count.max(initial=0)) for c in cut), default=0).bit_length()
-        needed = [self._asked(cut, level) for level in range(deepest)]
+        begin, count = (
+            np.concatenate(f) for f in zip(*((c.begin, c.count) for c in cut), strict=True)
+        )
+        deepest = int(count.max(initial=0)).bit_length()
+        needed = [self._asked(begin, count, level) for level in range(deepest)]
         for level in range(deepest - 1, 0, -1):
             half = 2 ** (level - 1)
             own = needed[level]
@@ -196,20 +201,19 @@ class _Nodes:
         return range(len(self._positions) - 1, -1, -1)
 
     @staticmethod
-    def _asked(cut: Sequence[_Cut], level: int) -> NDArray[np.integer]:
-        asked = [_begin_at(c, level)[_has(c, level)] for c in cut]
-        every = np.concatenate([*asked, np.zeros(0, np.int32)])
-        return np.unique(every[every > -(2**level)])
+    def _asked(begin: Ints, count: Ints, level: int) -> NDArray[np.integer]:
+        asked = _begin_at(begin, count, level)[_has(count, level)]
+        return np.unique(asked[asked > -(2**level)])
 
 
-def _has(cut: _Cut, level: int) -> NDArray[np.bool_]:
-    return np.asarray((cut.count >> level & 1).astype(np.bool_) & (cut.count > 0))
+def _has(count: Ints, level: int) -> NDArray[np.bool_]:
+    return np.asarray((count >> level & 1).astype(np.bool_) & (count > 0))
 
 
-def _begin_at(cut: _Cut, level: int) -> Ints:
+def _begin_at(begin: Ints, count: Ints, level: int) -> Ints:
     """Where the stretch of 2^level blocks begins: the longer ones come first."""
-    longer = np.maximum(cut.count, 0) >> (level + 1) << (level + 1)
-    return np.asarray(cut.begin + longer, dtype=np.int32)
+    longer = np.maximum(count, 0) >> (level + 1) << (level + 1)
+    return np.asarray(begin + longer, dtype=np.int32)
 
 
 def _folded(
@@ -228,8 +232,8 @@ def _folded(
         found = tuple(np.full_like(f, value) for f, value in zip(tail, neutral, strict=True))
         begun = np.zeros(len(cut.count), dtype=np.bool_)
     for level in nodes.levels:
-        rows = np.flatnonzero(_has(cut, level))
-        node = nodes.at(level, _begin_at(cut, level)[rows])
+        rows = np.flatnonzero(_has(cut.count, level))
+        node = nodes.at(level, _begin_at(cut.begin[rows], cut.count[rows], level))
         if len(rows):
             own = combine(tuple(f[rows] for f in found), node)
             if begun is not None:

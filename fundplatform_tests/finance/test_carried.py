@@ -18,7 +18,7 @@ from fundplatform.finance.metrics import measure, measure_behind
 from fundplatform.finance.risk_free import RiskFree
 
 SESSIONS = calendars.get("XNYS").sessions(date(2003, 1, 1), date(2026, 1, 31))
-CUT = date(2014, 12, 22)
+CUT = date(2014, 12, 15)
 BENCH = 900
 Frames = tuple[pl.DataFrame, pl.DataFrame]
 
@@ -26,12 +26,16 @@ Frames = tuple[pl.DataFrame, pl.DataFrame]
 @pytest.mark.parametrize(
     ("day", "cut"),
     [
-        (date(2023, 1, 1), date(2012, 12, 24)),  # A Monday itself.
-        (date(2024, 12, 31), date(2013, 12, 23)),
-        (date(2025, 1, 1), date(2014, 12, 22)),
+        # Fortnights are counted from Monday 1969-12-29: 2243, 2295, 2399 and 2556 weeks before.
+        (date(2023, 1, 1), date(2012, 12, 17)),
+        (date(2024, 12, 31), date(2013, 12, 16)),
+        (date(2026, 1, 31), date(2015, 12, 14)),
+        (date(2029, 7, 4), date(2018, 12, 24)),  # A Monday itself.
     ],
 )
-def test_the_cut_is_the_monday_before_christmas_eleven_years_before(day: date, cut: date) -> None:
+def test_the_cut_begins_the_fortnight_of_christmas_eve_eleven_years_before(
+    day: date, cut: date
+) -> None:
     assert cut_of(day) == cut
     assert cut.weekday() == 0
     assert date(day.year - 10, 1, 1) - cut > timedelta(days=7), "a base price a week old is behind"

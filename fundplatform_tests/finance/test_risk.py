@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fundplatform.finance import folds, tails
-from fundplatform.finance.blocks import Layout, Part, Statistic, Windows, week_of
+from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
 from fundplatform.finance.recovery import recovered
 from fundplatform.finance.windows import fold
 
@@ -97,8 +97,8 @@ def test_windows_are_sums_of_their_rows(width: int) -> None:
     days = np.arange("2009-11-02", "2010-03-29", dtype="datetime64[D]")
     weekday = (days.astype(np.int64) + 3) % 7
     days = days[(weekday < width) & (days != np.datetime64("2009-12-25"))]
-    layout = Layout.weeks(days)
-    assert layout.width == width
+    layout = Layout.fortnights(days)
+    assert layout.width == 2 * width
     values = np.random.default_rng(1).integers(0, 9, (len(days), 3)).astype(np.float64)
     last = np.arange(40, len(days), dtype=np.int32)
     wanted = [Windows(None, last), Windows(last - 31, last), Windows(last - 14, last)]
@@ -114,16 +114,17 @@ def test_windows_are_sums_of_their_rows(width: int) -> None:
         np.testing.assert_array_equal(sums, expected)
 
 
-def test_windows_from_a_week_on_hold_nothing_before_it() -> None:
+def test_windows_from_a_block_on_hold_nothing_before_it() -> None:
     """Prices far above the first one: a window that began with it would see a fall to it."""
-    days = np.arange("2009-11-02", "2010-03-29", dtype="datetime64[D]")
-    days = days[week_of(days) * 7 + 5 > days.astype(np.int64) + 3]
-    layout = Layout.weeks(days)
+    # 2080 weeks after Monday 1969-12-29: a fortnight begins.
+    days = np.arange("2009-11-09", "2010-03-29", dtype="datetime64[D]")
+    days = days[(days.astype(np.int64) + 3) % 7 < 5]
+    layout = Layout.fortnights(days)
     prices = 50 + np.random.default_rng(1).random((len(days), 2))
-    for week in (2, 3, 7):
-        begin = week * 5
+    for block in (1, 2, 4):
+        begin = block * 10
         last = np.arange(begin, len(days), dtype=np.int32)
-        number = np.full(len(last), layout.first + week)
+        number = np.full(len(last), layout.first + block)
         (found,) = fold(
             folds.DRAWDOWN, [layout.carried(prices)], layout, [Windows(None, last, number)]
         )
@@ -133,6 +134,31 @@ def test_windows_from_a_week_on_hold_nothing_before_it() -> None:
             np.testing.assert_array_equal(low, own.min(axis=0))
             falls = own / np.maximum.accumulate(own) - 1
             np.testing.assert_allclose(deepest, falls.min(axis=0), rtol=1e-12, atol=1e-15)
+
+
+@pytest.mark.parametrize("statistic", [folds.MOMENTS, folds.LOSSES])
+def test_whole_blocks_at_once_are_their_rows_one_after_the_other(statistic: Statistic) -> None:
+    rng = np.random.default_rng(4)
+    present = rng.random((6, 10, 5)) < 0.9
+    present[2] = False
+    values = np.where(present, rng.normal(0.001, 0.01, present.shape), 0.0)
+    assert statistic.block is not None
+    found = statistic.block(values, present)
+    rows = [statistic.leaf(values[:, n], present[:, n]) for n in range(10)]
+    for ours, theirs in zip(found, reduce(statistic.combine, rows), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-18)
+    alone = statistic.block(values[:, :, :1], present[:, :, :1])
+    for ours, theirs in zip(found, alone, strict=True):
+        np.testing.assert_array_equal(ours[:, :1], theirs, "whoever is measured beside")
+
+
+def test_falls_within_whole_blocks_are_those_of_their_rows() -> None:
+    growth = np.exp(np.random.default_rng(4).normal(0.0, 0.02, (6, 10, 5)).cumsum(axis=1))
+    rows = [folds.drawdown(growth[:, n]) for n in range(10)]
+    for ours, theirs in zip(
+        folds.drawdown_of(growth), reduce(folds.join_drawdown, rows), strict=True
+    ):
+        np.testing.assert_array_equal(ours, theirs)
 
 
 def test_how_rows_are_cut_changes_nothing_but_the_last_digits() -> None:
