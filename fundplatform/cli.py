@@ -106,14 +106,18 @@ def sources(context: click.Context) -> None:
 def status() -> None:
     """Per source: last session, rows, missing and rejected rows, held sessions."""
     settings = Settings.from_env()
+    loaded = register.load(settings)
     store = quiet_store(settings)
-    console.print(summary.status_table(store))
-    for line in status_lines.lines(store, utc_now()):
-        click.echo(line)
-    if lacking := outdated(settings):
-        click.echo(lacking)
-    click.echo(store.describe())
-    tell_left_out(register.load(settings))
+    try:
+        console.print(summary.status_table(store))
+        for line in status_lines.lines(store, utc_now()):
+            click.echo(line)
+        if lacking := outdated(settings):
+            click.echo(lacking)
+        click.echo(store.describe())
+    finally:
+        # Before the first run too, when nothing else can be told.
+        tell_left_out(loaded)
 
 
 @cli.command()

@@ -19,13 +19,20 @@ def lines(store: Store, now: datetime) -> Iterator[str]:
 
 
 _TROUBLES = """
-select source, state, consecutive_failures, last_failure, last_success_at, score
-from marts.source_state where consecutive_failures > 0 order by source
+with failed as (
+  select source, problem,
+         row_number() over (partition by source order by finished_at desc, attempt_id desc) as nth
+  from ops.data_sync where status = 'failed'
+)
+select source, s.state, s.consecutive_failures, s.last_failure, s.last_success_at, s.score,
+       f.problem
+from marts.source_state s left join (select * from failed where nth = 1) f using (source)
+where s.consecutive_failures > 0 order by source
 """
 
 
 def troubles(store: Store, now: datetime) -> Iterator[str]:
-    """A line for each source whose latest attempt failed: what, since when, and when it goes on."""
+    """A line for each source whose latest attempt failed: since when, when it goes on, and why."""
     rests = resting_sources(store, now)
     for one in store.query(_TROUBLES).iter_rows(named=True):
         told = f"{one['source']}: {one['state']}, {one['last_failure']}"
@@ -35,7 +42,8 @@ def troubles(store: Store, now: datetime) -> Iterator[str]:
         told += f", last success {good:%Y-%m-%d %H:%M} UTC" if good else ", never a success"
         if until := rests.get(one["source"]):
             told += f", rests until {until:%Y-%m-%d %H:%M} UTC"
-        yield f"{told}; score {one['score']:.0f} of 100"
+        why = f": {one['problem']}" if one["problem"] else ""
+        yield f"{told}; score {one['score']:.0f} of 100{why}"
 
 
 _REFUSED = """

@@ -122,6 +122,17 @@ def test_status_before_anything_says_what_to_run(command: Command) -> None:
     assert "fundplatform backfill" in answer.error
 
 
+def test_status_before_anything_names_what_is_left_out(
+    command: Command, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUNDPLATFORM_HOME", str(settings.home))
+    folder(settings, "wrong", "kind: ohlcw\n")
+    left_out, nothing = command("status").err.splitlines()
+    assert left_out.startswith("left out: wrong: ")
+    assert "ohlcw" in left_out
+    assert "nothing is published yet" in nothing
+
+
 def test_init_twice(command: Command, home: Settings) -> None:
     first, second = command("init"), command("init")
     assert (first.code, second.code) == (0, 0)
@@ -214,6 +225,7 @@ def test_status_counts_missing_and_rejected(command: Command) -> None:
     head, mine, other, broken, refused, database = answer.out.splitlines()
     assert database.startswith("DuckDB")
     assert broken.startswith("broken: ERROR")
+    assert "source broken: file bars.csv.gz is no whole gzip file" in broken
     assert refused == "refused at load: mine: 1 unparseable, like: open 'ten' is no number"
     rows = [line.split() for line in (mine, other)]
     found = {row[0]: dict(zip(head.split(), row, strict=True)) for row in rows}

@@ -27,6 +27,21 @@ CONTENT = [
          "paused_until": RESTS_UNTIL},
     ),
     rows(
+        tables.DATA_SYNC,
+        *(
+            {"source": source, "attempt_id": str(n), "status": status, "problem": problem,
+             "finished_at": RESTS_UNTIL - timedelta(hours=9 - n)}
+            for n, (source, status, problem) in enumerate(
+                (
+                    ("silent", "failed", "no answer"),
+                    ("silent", "failed", "file a.csv has no column close. Rename it"),
+                    ("silent", "paused", "it rests"),
+                    ("good", "failed", "of another source"),
+                )
+            )
+        ),
+    ),
+    rows(
         tables.REJECTED_AT_LOAD,
         {**LOST, "row_number": 1, "reason": "b is no date"},
         {**LOST, "row_number": 2, "reason": "a is no date"},
@@ -86,10 +101,13 @@ def test_an_index_that_is_empty_for_want_of_profiles_is_named_with_the_line_to_w
     assert list(status_lines.lines(store, RESTS_UNTIL))[2:] == [name, remedy]
 
 
-def test_a_source_that_failed_is_named_and_while_it_rests_until_when(store: Store) -> None:
+def test_a_source_that_failed_is_named_with_the_reason_and_while_it_rests_until_when(
+    store: Store,
+) -> None:
     told = "silent: INACTIVE, transient, 3 failures in a row, never a success"
+    why = "score 0 of 100: file a.csv has no column close. Rename it"
     before = RESTS_UNTIL - timedelta(seconds=1)
     (resting,) = status_lines.troubles(store, before)
-    assert resting == f"{told}, rests until 2005-03-01 06:00 UTC; score 0 of 100"
+    assert resting == f"{told}, rests until 2005-03-01 06:00 UTC; {why}"
     (rested,) = status_lines.troubles(store, RESTS_UNTIL)
-    assert rested == f"{told}; score 0 of 100"
+    assert rested == f"{told}; {why}"
