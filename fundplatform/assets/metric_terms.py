@@ -28,16 +28,17 @@ def rates(
     instruments: pl.DataFrame,
     constant: float,
 ) -> RiskFree:
-    """The first declared series that has observations, else the constant only."""
+    """The declared series that have observations, else the constant only."""
     if observations is None or observations.is_empty():
         return RiskFree(constant)
+    found, series = [], set[int]()
     for symbol, basis in rules.risk_free:
         ids = instruments.filter(pl.col("symbol") == symbol, pl.col("asset_class") == "rate")
         own = observations.join(ids.select("instrument_id"), on="instrument_id", how="semi")
         if own.height:
-            series = tuple(own["instrument_id"].unique().sort().to_list())
-            return RiskFree(constant, risk_free.published(own, basis), series)
-    return RiskFree(constant)
+            series |= set(own["instrument_id"])
+            found.append(risk_free.published(own, basis))
+    return RiskFree(constant, tuple(found), tuple(sorted(series)))
 
 
 def declared(rules: MetricRules, instruments: pl.DataFrame) -> set[int]:

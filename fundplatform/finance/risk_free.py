@@ -1,7 +1,7 @@
-"""The risk-free rate of each session: a series of rates as they were known, else a constant.
+"""The risk-free rate of each session: of series of rates as they were known, else a constant.
 
 In: published rates with the day of their publication. Out: a decimal annual rate per session.
-Which series it is, is declared in metrics.yaml; nothing is fetched here.
+Which series they are, is declared in metrics.yaml; nothing is fetched here.
 """
 
 from dataclasses import dataclass
@@ -23,35 +23,44 @@ class RiskFree:
 
     Attributes:
         constant: Where no rate is known.
-        rates: known_on (first day of publication), rate; ascending. None: the constant only.
+        rates: Of each declared series, the first that counts first: known_on (first day of
+            publication), rate; ascending.
         series: Instruments that the rates are of.
     """
 
     constant: float = 0.0
-    rates: pl.DataFrame | None = None
+    rates: tuple[pl.DataFrame, ...] = ()
     series: tuple[int, ...] = ()
 
     @property
     def varies(self) -> bool:
         """Whether there are rates beside the constant."""
-        return self.rates is not None and not self.rates.is_empty()
+        return any(not rates.is_empty() for rates in self.rates)
 
     def annual(self, days: Days) -> Floats | None:
-        """[days] The rate known the day before each; None where there is only the constant."""
-        if self.rates is None or not self.varies:
+        """[days] The rate known the day before each; None where there is only the constant.
+
+        Each day's is of the first series that has a fresh one, so that it does not depend on what
+        other days are asked for.
+        """
+        if not self.varies:
             return None
         wanted = pl.DataFrame({"day": pl.Series(days).cast(pl.Date)})
-        found = wanted.join_asof(
-            self.rates.select("known_on", "rate"),
-            left_on="day",
-            right_on="known_on",
-            strategy="backward",
-            allow_exact_matches=False,
-        )
-        fresh = (pl.col("day") - pl.col("known_on")).dt.total_days() <= STALE_AFTER_DAYS
-        return np.asarray(
-            found.select(pl.when(fresh).then("rate").fill_null(self.constant)).to_series()
-        )
+        found = [_fresh(wanted, rates) for rates in self.rates]
+        return np.asarray(wanted.select(pl.coalesce(*found, pl.lit(self.constant))).to_series())
+
+
+def _fresh(wanted: pl.DataFrame, rates: pl.DataFrame) -> pl.Series:
+    """The newest rate known before each day; NULL where it is too old."""
+    found = wanted.join_asof(
+        rates.select("known_on", "rate"),
+        left_on="day",
+        right_on="known_on",
+        strategy="backward",
+        allow_exact_matches=False,
+    )
+    fresh = (pl.col("day") - pl.col("known_on")).dt.total_days() <= STALE_AFTER_DAYS
+    return found.select(pl.when(fresh).then("rate")).to_series()
 
 
 def per_period(annual: Floats, periods_per_year: int) -> Floats:

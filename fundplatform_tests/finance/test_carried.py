@@ -113,7 +113,7 @@ def terms(benchmark: pl.DataFrame | None, rates: pl.DataFrame | None) -> Terms:
     against = None
     if benchmark is not None:
         against = Benchmarks({n: BENCH for n in range(2, 22)}, benchmark)
-    return Terms(252, RiskFree(0.02, rates), "price", against)
+    return Terms(252, RiskFree(0.02, () if rates is None else (rates,)), "price", against)
 
 
 def whole(returns: pl.DataFrame, days: list[date], by: Terms) -> tuple[Frames, pl.DataFrame]:
