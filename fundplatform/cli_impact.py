@@ -1,17 +1,17 @@
 """`fundplatform impact`: what a correction would have computed again, before it is made. Thin."""
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from fundplatform import summary
+from fundplatform import calendars, summary
 from fundplatform.clock import utc_now
 from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.sources import register
-from fundplatform.sources.base import Kind
+from fundplatform.sources.base import Coverage, Kind
 
 if TYPE_CHECKING:
     from fundplatform.impact import Impact
@@ -40,6 +40,7 @@ def impact(asset: str, symbol: str, session: datetime) -> None:
     (named,) = chosen(sources, [source])
     if kind not in named.spec.kinds:
         raise ConfigError("command line", asset, "no such asset", _one_of(named.spec.kinds))
+    check_session(named.spec.kinds[kind], day, utc_now().date())
     own = instrument(store, source, symbol, day)
     if own.is_empty():
         raise ConfigError(
@@ -66,6 +67,31 @@ def impact(asset: str, symbol: str, session: datetime) -> None:
     _print(found, symbol, day)
     if chain_chunks(now, sources, *span):
         click.echo("Some of it is due already, without a correction: run `fundplatform backfill`.")
+
+
+_CLOSED = timedelta(days=200)
+"""No market known here has ever been closed for longer (XNYS 1914: 135 days)."""
+
+
+def check_session(coverage: Coverage, day: date, today: date) -> None:
+    """Refuse a day that is no session of what the source has, and name the nearest ones.
+
+    Raises:
+        ConfigError: It is none. Kinds without partitions (corporate actions) have any day.
+    """
+    if not coverage.partitioned:
+        return
+    first, last = coverage.start, coverage.end or today
+    inside = min(max(day, first), last)
+    around = calendars.get(coverage.calendar).sessions(
+        max(first, inside - _CLOSED), min(last, inside + _CLOSED)
+    )
+    if day in around:
+        return
+    near = [*[d for d in around if d < day][-1:], *[d for d in around if d > day][:1]]
+    hint = f"Name the nearest: {' or '.join(map(str, near))}" if near else f"It begins {first}"
+    problem = f"no session of calendar {coverage.calendar} from {first} to {last}"
+    raise ConfigError("command line", str(day), problem, hint)
 
 
 def _print(found: "Impact", symbol: str, day: date) -> None:
