@@ -184,7 +184,7 @@ def of_metric(check: Check, metric: pl.DataFrame, bars: pl.DataFrame, store: Sto
     one = own.row(0, named=True)
     bars = bars.filter(pl.col("session").is_between(one["base_session"], one["session"]))
     if bars.is_empty():
-        return [check("total return, price", None, "no bars: a level's, or they are gone")]
+        return [check("total return, price", None, "no bars: they are gone")]
     acted = store.query(_RATIOS, [one["instrument_id"], one["base_session"], one["session"]])
     splits = acted.filter(pl.col("action") == "split")
     basis = ["source", "adjustment", "quote"]
@@ -197,3 +197,26 @@ def of_metric(check: Check, metric: pl.DataFrame, bars: pl.DataFrame, store: Sto
     value = last * ratio / first - 1
     text = f"{last!r} x {ratio!r} / {first!r} - 1 = {value!r}"
     return [check("total return, price", abs(value - one["total_return"]) <= _QUOTIENT, text)]
+
+
+def of_level_metric(check: Check, metric: pl.DataFrame, levels: pl.DataFrame) -> list[str]:
+    """total_return of an index on each basis, from its first and its last level.
+
+    Args:
+        check: As in `of_index`.
+        metric: Rows of funds.metrics of one index and frame.
+        levels: return_basis, session, level.
+    """
+    lines = []
+    for one in metric.drop_nulls("total_return").iter_rows(named=True):
+        own = levels.filter(pl.col("return_basis") == one["return_basis"])
+        by_day = dict(own.select("session", "level").iter_rows())
+        first, last = by_day.get(one["base_session"]), by_day.get(one["session"])
+        title = f"total return, {one['return_basis']}"
+        if first is None or last is None:
+            lines.append(check(title, False, "a level of these sessions is gone"))
+            continue
+        value = last / first - 1
+        near = abs(value - one["total_return"]) <= _QUOTIENT
+        lines.append(check(title, near, f"{last!r} / {first!r} - 1 = {value!r}"))
+    return lines

@@ -266,8 +266,6 @@ def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> No
         explain_index(store, settings, "us_top_100_equal", date(2030, 1, 1))
     with pytest.raises(WarehouseError, match="no such index"):
         explain_index(store, settings, "nothing", D2)
-    with pytest.raises(WarehouseError, match="frames are 1M"):
-        explain_metric(store, settings, "A", D2, "2M")
 
 
 @pytest.mark.parametrize(

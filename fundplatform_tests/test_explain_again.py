@@ -201,35 +201,6 @@ def test_of_an_index_without_its_definition_the_currency_is_not_guessed(
     assert not [title for title, text in told.items() if text.startswith("WRONG")]
 
 
-def test_two_instruments_of_one_symbol_have_their_own_first_close(
-    store: Store, settings: Settings
-) -> None:
-    """The coin A has a base one day earlier than the stock: 51 to 102 is 100 %."""
-    d0 = D1.replace(day=2)
-    coin = {"instrument_id": 3, "symbol": "A", "quote": "USD", "asset_class": "crypto"}
-    base = {"session": D2, "frame": "1M", "return_basis": "price"}
-    more = rows(
-        tables.VALIDATED,
-        chosen(d0, 90.0),
-        chosen(d0, 51.0, instrument_id=3),
-        chosen(D2, 102.0, instrument_id=3),
-    )[1]
-    altered(
-        store,
-        with_more(tables.INSTRUMENTS, coin),
-        with_more(
-            tables.METRICS,
-            {"instrument_id": 3, "base_session": d0, "total_return": 1.0, **base},
-        ),
-        *judged(pl.concat([stated(tables.VALIDATED), more])),
-    )
-    found = explain_metric(store, settings, "A", D2, "1M")
-    assert lines(found, "Computed again").splitlines()[1:] == [
-        "ok    total return, price: 102.0 x 1.0 / 102.0 - 1 = 0.0",
-        "ok    total return, price: 102.0 x 1.0 / 51.0 - 1 = 1.0",
-    ]
-
-
 def test_one_of_two_files_with_the_same_bytes_is_enough(store: Store, settings: Settings) -> None:
     """Their payload has both names; where neither has the bytes any more, that is WRONG."""
     twice = pl.when(name="day.csv").then(pl.lit("day.csv, copy.csv")).otherwise("name")
