@@ -17,7 +17,8 @@ from fundplatform.chunks import Chunk
 from fundplatform.sources.base import Kind, Source
 from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.plan import Bound, Estimate, Plan, Planner, estimate, united
-from fundplatform.sources.web.profile import OnTheWeb, Span
+from fundplatform.sources.web.profile import OnTheWeb, Rate, Span
+from fundplatform.sources.web.timing import DAY
 from fundplatform.storage.syncs import Syncs
 
 
@@ -63,12 +64,12 @@ class Calls:
     Attributes:
         source: The source.
         plans: By kind; None where it does not say beforehand.
-        used: Calls of today's quota of its account that are gone.
+        used: Of each quota the calls of its account that are gone.
     """
 
     source: Source
     plans: dict[Kind, Plan] | None
-    used: int
+    used: Mapping[Rate, int]
 
     @property
     def count(self) -> int:
@@ -115,9 +116,13 @@ def _sum(told: Sequence[Calls]) -> str:
     text = f"{number} at {limits}: about {_time(found.seconds)}"
     if found.days is None:
         return text
-    used = told[0].used
-    gone = f" ({_counted(used, 'call')} of today {'is' if used == 1 else 'are'} gone)"
-    return f"{text}, {_counted(found.days, 'day')} of quota{gone if used else ''}"
+    gone = " and ".join(_gone(rate, used) for rate, used in told[0].used.items() if used)
+    return f"{text}, {_counted(found.days, 'day')} of quota{f' ({gone})' if gone else ''}"
+
+
+def _gone(rate: Rate, used: int) -> str:
+    when = "today" if rate.seconds == DAY else f"the last {rate.seconds / DAY:g} days"
+    return f"{_counted(used, 'call')} of {when} {'is' if used == 1 else 'are'} gone"
 
 
 def calls(
@@ -128,7 +133,7 @@ def calls(
     Args:
         sources: The sources.
         chunks: Their runs.
-        syncs: Knows how many calls were made today.
+        syncs: Knows how many calls were made lately.
         clock: Gives the time at which the runs begin.
     """
     return [
@@ -137,7 +142,7 @@ def calls(
 
 
 def _of(source: Source, chunks: Sequence[Chunk], syncs: Syncs, now: datetime) -> Calls:
-    used = syncs.health(source.spec.name, syncs.terms(source), now).requests_today
+    used = syncs.called(source, now)
     found: dict[Kind, Plan] = {}
     for kind in source.spec.kinds:
         own = [c for c in chunks if raw_key(source.spec.name, kind) in c.keys]
@@ -180,13 +185,13 @@ def _shown(request: Request) -> str:
     return f"{request.path}?{query}"[:120] if query else request.path
 
 
-_UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", 86_400.0: "day"}
+_UNITS = {1.0: "second", 60.0: "minute", 3600.0: "hour", DAY: "day"}
 
 
 def _rate(count: int, seconds: float) -> str:
     if seconds in _UNITS:
         return f"{count:,} {'an' if seconds == 3600 else 'a'} {_UNITS[seconds]}"
-    days = seconds / 86_400
+    days = seconds / DAY
     return f"{count:,} in " + (f"{days:g} days" if days >= 1 else f"{seconds:g} s")
 
 

@@ -1,5 +1,6 @@
 """Two sources on one account: one sum of calls in a plan, and one count of today's."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Kind, Source
 from fundplatform.sources.sample import Sample
+from fundplatform.sources.web.profile import Rate
 from fundplatform.storage.syncs import Attempt, Syncs
 from fundplatform_tests import pipeline
 from fundplatform_tests.test_gap_budget import START, SYMBOLS, Growing, of_account
@@ -75,6 +77,24 @@ def test_a_plan_sums_by_account(settings: Settings, named: tuple[str, ...]) -> N
     else:
         assert told[-1].startswith("coins: 4 calls at 25 a day: about ")
         assert told[-1].endswith(f", 1 day {gone}")
+
+
+def test_a_plan_counts_what_a_month_s_quota_has_lost(settings: Settings) -> None:
+    """Of 100 calls in 30 days 95 and 3 are gone: of 4 more two wait, for a month at most."""
+    source = of_account("stocks", 4)
+    access = source.access
+    assert access.profile is not None
+    profile = replace(access.profile, rates=(Rate(30, 60.0), Rate(100, 30 * 86_400.0)))
+    source = replace(source, access=replace(access, profile=profile))
+    made = pipeline.make(settings, [source])
+    syncs = Syncs(made.store, made.sources)
+    for days, number in ((40, 50), (20, 95), (1, 3)):
+        at = NOW - timedelta(days=days)
+        done = Attempt(f"{days}", "stocks", "ohlcv", "ok", at, at, calls=number)
+        syncs.record(done, syncs.terms(source), "run")
+    *_, told = lines(calls([source], [load(source)], syncs, lambda: NOW))
+    assert told.startswith("stocks: 4 calls at 30 a minute and 100 in 30 days: about ")
+    assert told.endswith(", 31 days of quota (98 calls of the last 30 days are gone)")
 
 
 @pytest.mark.slow

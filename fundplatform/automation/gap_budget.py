@@ -18,9 +18,9 @@ from fundplatform.automation.gap_ledger import Ledger, runs
 from fundplatform.gaps import Request
 from fundplatform.sources.base import Kind, Source, newest_session
 from fundplatform.sources.web.profile import Rate
+from fundplatform.sources.web.timing import lasting
 from fundplatform.storage.base import Store
 
-_DAY = 86_400.0
 Cost = Callable[[Request], int]
 
 
@@ -127,7 +127,7 @@ class Budgets:
         return self._known[account]
 
     def _worked_out(self, together: Sequence[Source]) -> Budget | None:
-        rates = {rate for s in together for rate in _long(s)}
+        rates = {rate for s in together for rate in lasting(rates_of(s))}
         if not rates:
             return None
         made, load = self._called.of(together), sum(_load(s, self.now) for s in together)
@@ -135,13 +135,8 @@ class Budgets:
 
     @cached_property
     def _called(self) -> Called:
-        longest = max(rate.seconds for s in self.sources for rate in _long(s))
+        longest = max(rate.seconds for s in self.sources for rate in lasting(rates_of(s)))
         return Called.read(self.store, self.now - timedelta(seconds=longest))
-
-
-def _long(source: Source) -> list[Rate]:
-    """The limits of a day or longer."""
-    return [rate for rate in rates_of(source) if rate.seconds >= _DAY]
 
 
 def _under(rate: Rate, made: Sequence[tuple[datetime, int]], load: int, now: datetime) -> Budget:

@@ -6,14 +6,16 @@ Written with the rows of a fetch, or by itself where the fetch failed. What an a
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
 from fundplatform import tables
-from fundplatform.accounts import terms_of
-from fundplatform.health import Health, Terms, judge
+from fundplatform.accounts import rates_of, terms_of
+from fundplatform.health import Health, Terms, day_start, judge
 from fundplatform.sources.base import Source
+from fundplatform.sources.web.profile import Rate
+from fundplatform.sources.web.timing import DAY, lasting
 from fundplatform.storage.base import Slice, Stamp, Store, Writer
 from fundplatform.tables import Table
 
@@ -95,6 +97,26 @@ class Syncs:
     def health(self, source: str, terms: Terms, now: datetime) -> Health:
         """The source's health at `now`."""
         return judge(source, _counted(self.store.read, source, terms), terms, now)
+
+    def called(self, source: Source, now: datetime) -> dict[Rate, int]:
+        """Of each quota the calls of its account that are gone: of the vendor's day, else rolling.
+
+        Args:
+            source: The source.
+            now: Aware UTC.
+        """
+        terms = self.terms(source)
+        made = _counted(self.store.read, source.spec.name, terms)
+        since = {
+            rate: day_start(now, terms.day_zone)
+            if rate.seconds == DAY
+            else now - timedelta(seconds=rate.seconds)
+            for rate in lasting(rates_of(source))
+        }
+        return {
+            rate: int(made.filter(pl.col("finished_at") >= begin)["calls"].sum())
+            for rate, begin in since.items()
+        }
 
     def record(self, attempt: Attempt, terms: Terms, run_id: str) -> Health:
         """Store an attempt that brought no rows: see `record`."""

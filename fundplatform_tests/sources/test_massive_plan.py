@@ -123,5 +123,5 @@ def test_days_of_quota() -> None:
     assert estimate(0, rates).days == 0
     assert [estimate(n, rates).days for n in (1, 25, 26, 60)] == [1, 1, 2, 3]
     # Of today's 25 calls 20 are gone: 5 today, 20 tomorrow.
-    assert estimate(25, rates, used=20).days == 2
+    assert estimate(25, rates, {rates[1]: 20}).days == 2
     assert estimate(60, rates).seconds > 2 * 86_400

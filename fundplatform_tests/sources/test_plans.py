@@ -221,6 +221,8 @@ def test_plans_are_united() -> None:
 def test_a_month_s_quota_may_be_spent_in_a_day() -> None:
     rates = (Rate(30, 60.0), Rate(10_000, 30 * 86_400.0))
     assert [estimate(n, rates).days for n in (0, 1, 10_000, 10_001)] == [0, 1, 1, 31]
+    # Of the month's calls 9,990 are gone: 10 are left until the oldest of them are 30 days old.
+    assert [estimate(n, rates, {rates[1]: 9_990}).days for n in (10, 11)] == [1, 31]
 
 
 def test_calls_of_one_fetch_follow_each_other() -> None:

@@ -5,19 +5,23 @@ are worked out here, for all of them. Nothing is asked.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from fundplatform.sources.base import Kind
 from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.profile import Rate
-from fundplatform.sources.web.timing import seconds_for
+from fundplatform.sources.web.timing import DAY, lasting, seconds_for
 
 LATENCY = 0.5
 """Seconds that a call is taken to last; under a tight limit it hardly counts."""
+
+
+_UNUSED: Mapping[Rate, int] = MappingProxyType({})
 
 
 class Bound(StrEnum):
@@ -90,27 +94,24 @@ def once(requests: Iterable[Request]) -> list[Request]:
     return list(found.values())
 
 
-def estimate(calls: int, rates: Sequence[Rate], used: int = 0) -> Estimate:
+def estimate(calls: int, rates: Sequence[Rate], used: Mapping[Rate, int] = _UNUSED) -> Estimate:
     """What so many calls cost under these limits.
 
     Args:
         calls: Number of calls.
         rates: The vendor's limits.
-        used: Calls of today's quota that are gone already.
+        used: Calls of each quota that are gone already.
     """
     return Estimate(
         calls, _days(calls, rates, used), seconds_for(calls, rates, LATENCY, in_turn=True)
     )
 
 
-def _days(calls: int, rates: Sequence[Rate], used: int) -> int | None:
+def _days(calls: int, rates: Sequence[Rate], used: Mapping[Rate, int]) -> int | None:
     """Days on which calls are made: a month's quota may be spent on one of them."""
-    quotas = [(r.calls, round(r.seconds / _DAY)) for r in rates if r.seconds >= _DAY]
+    quotas = [(r.calls, used.get(r, 0), round(r.seconds / DAY)) for r in lasting(rates)]
     if not quotas or not calls:
         return 0 if quotas else None
     return max(
-        1 + (math.ceil((min(used, most) + calls) / most) - 1) * days for most, days in quotas
+        1 + (math.ceil((min(gone, most) + calls) / most) - 1) * days for most, gone, days in quotas
     )
-
-
-_DAY = 86_400.0

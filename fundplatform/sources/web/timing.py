@@ -1,6 +1,6 @@
 """How long calls take under limits: the arithmetic behind every plan. No clock, no requests."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from fundplatform.sources.web.profile import Rate
 
@@ -30,8 +30,16 @@ def seconds_for(
     return done[-1] if done else 0.0
 
 
+DAY = 86_400.0
+"""Seconds."""
+
+
+def lasting(rates: Iterable[Rate]) -> list[Rate]:
+    """The quotas: limits of a day or longer."""
+    return [rate for rate in rates if rate.seconds >= DAY]
+
+
 def most_per_day(rates: Sequence[Rate]) -> int | None:
     """The tightest quota of a day or longer, in calls per day; None where there is none."""
-    day = 86_400.0
-    daily = [int(r.calls * day / r.seconds) for r in rates if r.seconds >= day]
+    daily = [int(r.calls * DAY / r.seconds) for r in lasting(rates)]
     return min(daily, default=None)
