@@ -4,6 +4,8 @@ In: rows of raw.holdings. Out: the same with `_code`, `_cusip`, `_lei`, `_ticker
 `_told`. Which instrument a code means is `positions.py`'s.
 """
 
+import re
+from collections.abc import Collection
 from datetime import timedelta
 
 import polars as pl
@@ -14,17 +16,21 @@ from fundplatform.errors import ConfigError
 SLACK = timedelta(days=90)
 """How far from its own reports a ticker still means the same."""
 _NOTHING = ("", "-", "N/A", "NA", "NONE", "XXXX")
+_NO_TICKER = ("N/A", "#N/A")
+"""NA, NONE and TRUE are tickers."""
+_CLASS = re.compile(r"[A-Z]+\.[A-Z]")
 _WITH_CUSIP = ("US", "CA")
 """Countries whose ISIN is their prefix, the CUSIP and a check digit."""
 # Elsewhere a ticker is two companies in one currency: SAN is Santander and Sanofi, in euro.
 _ONE_MARKET = "USD"
 
 
-def coded(rows: pl.DataFrame) -> pl.DataFrame:
+def coded(rows: pl.DataFrame, listed: Collection[str]) -> pl.DataFrame:
     """Add the identifiers by which a position is known; what identifies nothing is NULL.
 
     Args:
         rows: Columns of raw.holdings and `_row`, unique.
+        listed: Canonical symbols of instruments.
 
     Returns:
         The rows with `_code` (ISIN as stated, that of a US issuer's CUSIP, or the one ISIN that
@@ -32,7 +38,7 @@ def coded(rows: pl.DataFrame) -> pl.DataFrame:
         `_told` (the one ISIN that stood beside this ticker in USD within 90 days; NULL where the
         position has a code of its own).
     """
-    spelled = {t: _canonical(t) for t in rows["ticker"].drop_nulls().unique()}
+    spelled = _spelled(rows["ticker"].drop_nulls().unique().to_list(), listed)
     clean = rows.with_columns(
         _cusip=_known("cusip"),
         _lei=_known("lei"),
@@ -98,8 +104,23 @@ def _known(column: str) -> pl.Expr:
     return pl.when(~text.is_in(_NOTHING) & ~text.str.contains("^0+$")).then(text)
 
 
+def _spelled(tickers: Collection[str], listed: Collection[str]) -> dict[str, str | None]:
+    """Each ticker's canonical spelling; None where it says nothing.
+
+    Some write a share class without its dot (BRKB): where the ticker is not listed as it stands,
+    it is the class that is listed, or that a report has.
+    """
+    found = {ticker: _canonical(ticker) for ticker in tickers}
+    classes = {s for s in {*listed, *found.values()} if s and _CLASS.fullmatch(s)}
+    dotted = {symbol.replace(".", ""): symbol for symbol in classes}
+    return {t: s if s in listed else dotted.get(s or "", s) for t, s in found.items()}
+
+
 def _canonical(ticker: str) -> str | None:
+    text = ticker.strip().upper()
+    if text in _NO_TICKER or not any(c.isalnum() for c in text):
+        return None
     try:
-        return symbols.equity(ticker.strip())
+        return symbols.equity(text)
     except ConfigError:
         return None

@@ -14,7 +14,7 @@ from fundplatform.finance import overlap
 from fundplatform.finance.position_codes import SLACK, coded, market_ticker, one_each
 from fundplatform.tables import OVERLAPS, POSITIONS
 
-VERSION = 2
+VERSION = 3
 REPORT = ("source_id", "instrument_id", "as_of", "known_at")
 LEAST_OVERLAP = 0.1
 """Pairs less alike are not kept."""
@@ -39,7 +39,7 @@ def positions(holdings: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame
     Returns:
         Columns of catalog.holdings without stamps, sorted by its key.
     """
-    rows = coded(holdings.with_row_index("_row"))
+    rows = coded(holdings.with_row_index("_row"), set(_listed(instruments)["_ticker"]))
     rows = rows.join(_by_ticker(rows, instruments), on="_row", how="left")
     share = pl.col("asset_category").is_null() | pl.col("asset_category").str.contains(_SHARES)
     rows = rows.with_columns(by_ticker=pl.when(share).then("by_ticker"))
@@ -136,15 +136,19 @@ def alike(held: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
 
 def _by_ticker(rows: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
     """_row, by_ticker: the one instrument listed under ticker and currency on that day."""
-    listed = instruments.filter(pl.col("asset_class").is_in(_CLASSES)).select(
-        "valid_from", "valid_to", _ticker="symbol", _quote="quote", by_ticker="instrument_id"
-    )
     found = (
         rows.select("_row", "as_of", "_ticker", "_quote")
-        .join(listed, on=["_ticker", "_quote"])
+        .join(_listed(instruments), on=["_ticker", "_quote"])
         .filter(
             (pl.col("valid_from") <= pl.col("as_of") + SLACK)
             & (pl.col("valid_to") >= pl.col("as_of") - SLACK)
         )
     )
     return one_each(found.select("_row", "by_ticker"))
+
+
+def _listed(instruments: pl.DataFrame) -> pl.DataFrame:
+    """The instruments that a position may be, by ticker and currency."""
+    return instruments.filter(pl.col("asset_class").is_in(_CLASSES)).select(
+        "valid_from", "valid_to", _ticker="symbol", _quote="quote", by_ticker="instrument_id"
+    )

@@ -106,6 +106,31 @@ def test_a_ticker_tells_no_isin_where_it_means_two_or_is_of_another_market() -> 
     ]
 
 
+def test_a_share_class_written_without_its_dot_is_the_same_share() -> None:
+    """BRKB and BFB at iShares, at SPDR BRK.B and BF.B; GOOGL is no class L of GOOG."""
+    found = held(
+        *({"ticker": ticker} for ticker in ("BRKB", "BF.B", "GOOG", "GOOGL", "AAPL")),
+        *({"ticker": t, "instrument_id": 2} for t in ("BFB", "BF.B")),
+        {"ticker": "BRKB", "currency": "EUR", "name": "Other", "instrument_id": 3},
+    )
+    assert found["security"].to_list() == [
+        *("instrument 8", "ticker BF.B", "ticker GOOG", "ticker GOOGL", "instrument 5"),
+        *("ticker BF.B", "ticker BF.B", "name OTHER"),
+    ]
+
+
+def test_a_ticker_that_says_nothing_joins_no_lines() -> None:
+    """Files have - or N/A where a bond has no ticker; NA and TRUE are tickers."""
+    found = held(
+        *(
+            {"ticker": t, "name": f"Bond {n}"}
+            for n, t in enumerate(("-", "--", "N/A", " . ", "#N/A"))
+        ),
+        {"ticker": "NA", "name": "Bank"},
+    )
+    assert found["security"].to_list() == [*(f"name BOND {n}" for n in range(5)), "ticker NA"]
+
+
 def test_an_issuer_of_two_lines_is_told_by_neither() -> None:
     found = held(
         {"ticker": "AAPL", "lei": "ONE"}, {"ticker": "BRK.B", "lei": "ONE"}, {"lei": "ONE"}

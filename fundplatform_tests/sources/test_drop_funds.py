@@ -31,6 +31,13 @@ Exchange,Currency,FX Rate,Market Currency,Accrual Date
 "The content contained herein is owned or licensed."
 """
 
+NPORT = """<edgarSubmission><genInfo><seriesId>S000012000</seriesId>
+<repPdDate>2024-09-30</repPdDate></genInfo><fundInfo><netAssets>1000</netAssets>
+<cshNotRptdInCorD>{}</cshNotRptdInCorD></fundInfo><invstOrSecs><invstOrSec><name>Apple</name>
+<cusip>037833100</cusip><balance>1</balance><units>NS</units><curCd>USD</curCd>
+<valUSD>940</valUSD><pctVal>94.0</pctVal><payoffProfile>Long</payoffProfile>
+<assetCat>EC</assetCat></invstOrSec></invstOrSecs></edgarSubmission>"""
+
 
 def example(tmp_path: Path, name: str) -> Drop:
     return Drop(tmp_path).yaml((EXAMPLES / name / "source.yaml").read_text("utf-8"))
@@ -54,6 +61,13 @@ def test_an_ishares_file(tmp_path: Path) -> None:
         (4, "unparseable", "market_value 'x' is no number")
     ]
     assert batch.payloads["rows"].item() == 4
+
+
+@pytest.mark.parametrize("column", ["Shares", "Par Value"])
+def test_how_much_an_ishares_fund_holds_by_its_kind_and_age(tmp_path: Path, column: str) -> None:
+    text = ISHARES.replace("Quantity", column)
+    batch = example(tmp_path, "ishares").put("TWO_holdings.csv", text).fetch()
+    assert batch.rows["balance"].to_list() == [24.0, -10.0, 4500.0]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +161,20 @@ def test_an_nport_file(tmp_path: Path) -> None:
         Drop(tmp_path / "cut").yaml("kind: holdings\nlayout: nport\nstart: 2019-09-01").put(
             "a.xml", body[:-20]
         ).fetch()
+
+
+@pytest.mark.parametrize(
+    ("stated", "weight"), [("60.00", 0.06), ("-15.5", -0.0155), ("0.000000000000", None)]
+)
+def test_the_cash_of_an_nport_file(tmp_path: Path, stated: str, weight: float | None) -> None:
+    """What stands in neither schedule is a share of net assets too: 60 of 1,000 dollars is 6 %."""
+    batch = example(tmp_path, "nport").put("primary_doc.xml", NPORT.format(stated)).fetch()
+    wanted = ("line", "name", "asset_category", "market_value", "currency", "direction")
+    cash = (2, "Cash", "CASH", float(stated), "USD", None)
+    expected = [(1, "Apple", "EC", 940.0, "USD", "long")] + ([cash] if weight else [])
+    assert batch.rows.select(wanted).rows() == expected
+    assert batch.rows["weight"].to_list() == pytest.approx([0.94, weight][: len(expected)])
+    assert batch.rejected.is_empty()
 
 
 def test_facts_in_percent_and_billions(tmp_path: Path) -> None:

@@ -36,12 +36,13 @@ _ISHARES_COLUMNS = {
     "asset_category": "Asset Class",
     "market_value": "Market Value",
     "weight": "Weight (%)",
-    "balance": "Quantity",
     "country": "Location",
     "currency": "Market Currency",
     "isin": "ISIN",
     "cusip": "CUSIP",
 }
+# Of stocks today, of stocks in older files, of bonds.
+_ISHARES_BALANCES = ("Quantity", "Shares", "Par Value")
 _SPDR_COLUMNS = {
     "ticker": "Ticker",
     "name": "Name",
@@ -109,7 +110,8 @@ def _ishares(name: str, content: bytes) -> Table:
     day = _day(as_of)
     found: dict[str, list[str | None]] = {"symbol": [fund_in(name)] * len(rows)}
     found["as_of"] = [day] * len(rows)
-    for canonical, column in _ISHARES_COLUMNS.items():
+    balance = next((name for name in _ISHARES_BALANCES if name in columns), "")
+    for canonical, column in (*_ISHARES_COLUMNS.items(), ("balance", balance)):
         place = columns.index(column) if column in columns else None
         found[canonical] = [_cell(row, place, canonical) for row in rows]
     wrong = [

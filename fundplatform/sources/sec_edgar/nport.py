@@ -28,6 +28,9 @@ _COLUMNS = (
     *("currency", "balance", "units", "value", "percent", "direction"),
 )
 
+_ELEMENTS = {"value": "valUSD", "percent": "pctVal"}
+_Cells = tuple[str | None, ...]
+
 
 @dataclass(frozen=True)
 class Filing:
@@ -113,7 +116,7 @@ def parse_report(body: bytes) -> Report:
     if assets is None:
         raise changed(NAME, "element netAssets", "is no number")
     positions = root.findall(".//{*}invstOrSecs/{*}invstOrSec")
-    rows, rejected = _positions(positions)
+    rows, rejected = _positions(positions, _cash(fund, float(assets)))
     cik = _text(info, "regCik")
     return Report(
         as_of=_day(stated, "repPdDate"),
@@ -126,16 +129,29 @@ def parse_report(body: bytes) -> Report:
     )
 
 
-def _positions(found: list[Element]) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _cash(fund: Element, net_assets: float) -> list[_Cells]:
+    """The cash that stands in neither schedule, as a position after the others; none where it is 0.
+
+    It is a share of net assets as any position; the form leaves the percentage to the reader.
+    """
+    stated = _text(fund, "cshNotRptdInCorD")
+    amount = pl.Series([stated]).cast(pl.Float64(), strict=False)[0]
+    if stated is None or amount == 0:
+        return []
+    percent = None if amount is None or not net_assets else repr(100 * amount / net_assets)
+    told = dict(name="Cash", asset_category="CASH", currency="USD", value=stated, percent=percent)
+    return [tuple(told.get(column) for column in _COLUMNS)]
+
+
+def _positions(found: list[Element], cash: list[_Cells]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    cells = [_cells(position) for position in found]
+    for name in ("value", "percent"):
+        place = _COLUMNS.index(name)
+        if found and all(position[place] is None for position in cells):
+            raise changed(NAME, f"element {_ELEMENTS[name]}", "is missing")
     given = pl.DataFrame(
-        [_cells(position) for position in found],
-        dict.fromkeys(_COLUMNS, pl.String()),
-        orient="row",
+        cells + cash, dict.fromkeys(_COLUMNS, pl.String()), orient="row"
     ).with_row_index("row_number", offset=1)
-    if found and given["value"].is_null().all():
-        raise changed(NAME, "element valUSD", "is missing")
-    if found and given["percent"].is_null().all():
-        raise changed(NAME, "element pctVal", "is missing")
     names = ("name", "title", "ticker", "isin", "cusip", "lei")
     given = given.with_columns(
         pl.when(pl.col(n).str.to_uppercase().is_in(_NOTHING))
@@ -172,7 +188,7 @@ def _positions(found: list[Element]) -> tuple[pl.DataFrame, pl.DataFrame]:
     return rows, rejected
 
 
-def _cells(position: Element) -> tuple[str | None, ...]:
+def _cells(position: Element) -> _Cells:
     identifiers = position.find("{*}identifiers")
     marks = {"isin": None, "ticker": None} if identifiers is None else _marks(identifiers)
     return (
