@@ -8,10 +8,13 @@ import polars as pl
 
 from fundplatform.tables import FACTS
 
-VERSION = 1
+VERSION = 2
 HIGHEST_RATIO = 0.10
 """A yearly expense ratio above it is a percentage taken for a fraction."""
 _MIX_UP = (50.0, 200.0)
+_PERCENTAGE = 0.03
+"""Of two ratios a hundred times apart the higher is the percentage from here on: funds at 0.03 to
+0.10 % are many, at 3 to 10 % hardly any. Below it the one known first stands."""
 _CARRIED = (
     *("name", "fund_type", "category", "issuer", "share_class", "series", "inception"),
     *("expense_ratio", "gross_expense_ratio", "aum", "currency", "active"),
@@ -112,6 +115,7 @@ def _problem(ratio: float, last: float | None) -> str | None:
         return f"expense ratio {ratio:g} lies outside 0 to {HIGHEST_RATIO:g}: percent as fraction?"
     if last and ratio:
         low, high = _MIX_UP
-        if low <= ratio / last <= high or low <= last / ratio <= high:
+        fell = low <= last / ratio <= high and last < _PERCENTAGE
+        if fell or low <= ratio / last <= high:
             return f"expense ratio {ratio:g} after {last:g}: percent and fraction mixed up?"
     return None

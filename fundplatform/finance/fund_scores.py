@@ -72,8 +72,8 @@ def _with_peers(
 ) -> pl.DataFrame:
     """The metrics of funds with fund_type, category, expense_ratio and peer_group."""
     stated = (
-        facts.select("instrument_id", "session", *_FACTS)
-        .sort("instrument_id", "session", maintain_order=True)
+        _in_force(facts)
+        .select("instrument_id", "session", *_FACTS)
         .with_columns(pl.col(_FACTS).forward_fill().over("instrument_id"))
         .unique(["instrument_id", "session"], keep="last", maintain_order=True)
         .sort("session")
@@ -88,6 +88,17 @@ def _with_peers(
         "asset_class", "fund_type", "category", separator=" / ", ignore_nulls=True
     )
     return known.filter(is_fund).with_columns(peer_group=names)
+
+
+def _in_force(facts: pl.DataFrame) -> pl.DataFrame:
+    """The statements by the session from which each is known and in force.
+
+    One that is overtaken by then (it says how things were before another) is left out.
+    """
+    since = facts.with_columns(session=pl.max_horizontal("session", "effective_on"))
+    ordered = since.sort("instrument_id", "session", "effective_on", maintain_order=True)
+    newest = pl.col("effective_on") >= pl.col("effective_on").cum_max().over("instrument_id")
+    return ordered.filter(newest)
 
 
 def _by_length(scored: pl.DataFrame) -> pl.DataFrame:

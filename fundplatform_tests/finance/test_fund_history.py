@@ -82,12 +82,20 @@ def test_of_two_sources_the_one_that_goes_first() -> None:
         ((-0.001,), [None], [True]),
         ((0.0, 0.05), [0.0, 0.05], [False, False]),
         ((0.1, 0.11), [0.1, 0.1], [False, True]),
+        # The first was a percentage, 0.0945 %: no fee of 9.45 % may stand for ever.
+        ((0.0945, 0.000945, 0.0009), [0.0945, 0.000945, 0.0009], [False] * 3),
+        ((0.03, 0.0003, 0.03), [0.03, 0.0003, 0.0003], [False, False, True]),
+        # 1.22 % divided by a hundred once more.
+        ((0.0122, 0.000122), [0.0122, 0.0122], [False, True]),
     ],
 )
 def test_percent_taken_for_fractions(
     ratios: tuple[float, ...], kept: list[float | None], wrong: list[bool]
 ) -> None:
-    """Above 0.10, or about 100 times the last one trusted; that one goes on to stand."""
+    """Above 0.10, or about 100 times the last one trusted; that one goes on to stand.
+
+    Unless it is 3 % or more: then it was the percentage.
+    """
     stated = [said(date(2024, n, 1), expense_ratio=r) for n, r in enumerate(ratios, 1)]
     rows_found = found(*stated, show="expense_ratio stated_expense_ratio problem")
     assert [row[0] for row in rows_found] == kept

@@ -114,6 +114,23 @@ def test_a_fee_counts_from_the_day_it_was_known() -> None:
     assert same.equals(found)
 
 
+@pytest.mark.parametrize(("day", "third"), [("2024-07-15", 50), ("2024-06-28", 10)])
+def test_a_fee_counts_from_the_day_it_is_in_force(day: str, third: float) -> None:
+    """Filed in June for a later day; what is filed after it for an earlier one counts until then.
+
+    Of 0.1 to 0.5 % the third's 0.3 % becomes 0.9 %.
+    """
+    metrics = [of("1Y", 0.1, n) for n in range(1, 6)]
+    fees = [fact(n, "2024-06-01", expense_ratio=n / 1000) for n in range(1, 6)]
+    filed = fact(3, "2024-06-10", expense_ratio=0.009) | {"effective_on": date.fromisoformat(day)}
+    since = fact(3, "2024-06-12", expense_ratio=0.0031)
+    # A correction of what was in force before: it changes nothing of today's.
+    before = fact(3, "2024-06-20", expense_ratio=0.0001) | {"effective_on": date(2024, 5, 1)}
+    year = scored(metrics, rows(FUND_FACTS, *fees, filed, since, before))
+    found = year.filter(pl.col("frame") == "1Y")["expense_ratio_percentile"]
+    assert found[2] == third
+
+
 def test_a_fee_in_the_wrong_unit_moves_no_score() -> None:
     """The cheapest fund's 0.001 comes as 0.1 the day after: percent and fraction mixed up."""
     metrics = [of("1Y", 0.1, n) for n in range(1, 6)]
