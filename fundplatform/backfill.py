@@ -8,11 +8,12 @@ do the same through native backfills. Which runs are needed stands in `fetch_pla
 
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
 import dagster as dg
+import polars as pl
 
 from fundplatform.assets.catalog import (
     ACTIONS,
@@ -33,11 +34,13 @@ from fundplatform.chain_plan import chain_chunks, chain_days
 from fundplatform.change_log import ChangeLog
 from fundplatform.chunks import Chunk, Outcome, run_chunk
 from fundplatform.clock import utc_now
+from fundplatform.errors import WarehouseError
 from fundplatform.fetch_plan import raw_chunks
 from fundplatform.lost_loads import lost_loads
 from fundplatform.sources.base import Kind, Source
 from fundplatform.staleness import JUDGED, LAST_OF_CHAIN, STAGES, Standing, latest
 from fundplatform.storage.base import Store
+from fundplatform.storage.catalog import reprioritised
 from fundplatform.storage.holding import Holding
 
 IDENTITIES = (INSTRUMENTS, LISTINGS, SOURCES)
@@ -48,6 +51,7 @@ AFTERWARDS = (TIERS, PAYMENT_FACTORS)
 FUNDS = Chunk("fund catalog", FUND_CATALOG)
 """What funds are, cost and hold, where a source says so."""
 _ROUNDS = 2 * len(STAGES)
+_PRIORITIES = "select name, priority from catalog.sources"
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,8 @@ class Backfill:
         flows downstream.
         """
         outcomes = self.execute(self.fetches(), on_start, on_done)
-        before = [*self.catalog(), *self.funds(), *self.caps()]
-        outcomes += self.execute(before, on_start, on_done)
+        outcomes += self.execute(self.catalog(), on_start, on_done)
+        outcomes += self.execute([*self.funds(), *self.caps()], on_start, on_done)
         # What a verdict or a tier changes is known only when it is there.
         for _ in range(_ROUNDS):
             done = self.execute(self.chain(), on_start, on_done)
@@ -147,15 +151,25 @@ class Backfill:
         return Standing(self.instance, self.job.asset_layer.asset_graph, log)
 
     def catalog(self) -> list[Chunk]:
-        """The run of identities and factors, where something came since or their code changed."""
+        """The run of identities and factors: something came, or code or a priority changed."""
         raw = [raw_key(s.spec.name, kind) for s in self.all_sources for kind in s.spec.kinds]
         if not latest(self.instance, raw):
             return []
         now, made = self.standing(), latest(self.instance, [FACTORS])
         due = made <= latest(self.instance, [DECISIONS])
-        due = due or now.log.is_older(ACTIONS.to_user_string(), [k.to_user_string() for k in raw])
-        due = due or now.is_outdated(ACTIONS) or now.is_outdated(FACTORS)
+        rests_on = [key.to_user_string() for key in (*raw, SOURCES)]
+        due = due or now.log.is_older(ACTIONS.to_user_string(), rests_on)
+        due = due or now.is_outdated(ACTIONS) or now.is_outdated(FACTORS) or self.is_reordered()
         return [Chunk("catalog", CATALOG)] if due else []
+
+    def is_reordered(self) -> bool:
+        """Whether a source declares another priority than the one that counted so far."""
+        known = pl.DataFrame()
+        # Before anything is published nothing has another one.
+        with suppress(WarehouseError):
+            known = self.store.query(_PRIORITIES) if self.store else known
+        specs = [source.spec for source in self.all_sources]
+        return known.height > 0 and reprioritised(known, specs).height > 0
 
     def funds(self) -> list[Chunk]:
         """The run of fund facts and holdings, where some came since or their code changed."""

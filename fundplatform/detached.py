@@ -74,7 +74,7 @@ def plan(job: Backfill) -> tuple[list[Chunk], list[Chunk]]:
     fetched = {key for chunk in fetches for key in chunk.keys}
     funds = [FUNDS] if fetched & {*fund_raw(job.all_sources)} else job.funds()
     # Factors older than their actions: a run was killed between the two.
-    late = bool(catalog) and now.is_older(FACTORS)
+    late = bool(catalog) and (now.is_older(FACTORS) or job.is_reordered())
     days = chain_days(job.sources, job.instance, job.first, job.last, fetches)
     if days is None:
         chain = []

@@ -29,6 +29,7 @@ from fundplatform.finance.profile_history import as_known
 from fundplatform.finance.tier_rules import TierRules, load_rules
 from fundplatform.sources.base import Kind, Source
 from fundplatform.storage.base import versions_of
+from fundplatform.storage.catalog import note_order, reprioritised
 from fundplatform.storage.outputs import Derived, Stored
 
 INSTRUMENTS = dg.AssetKey(["catalog", "instruments"])
@@ -66,7 +67,8 @@ def others(sources: Iterable[Source], kind: Kind) -> list[dg.AssetKey]:
 
 
 def identities(sources: Iterable[Source]) -> dg.AssetsDefinition:
-    """catalog/instruments, catalog/listings, catalog/sources."""
+    """catalog/instruments, catalog/listings, catalog/sources; of sources priorities as of now."""
+    sources = list(sources)
     loaded = [raw_key(s.spec.name, kind) for s in sources for kind in s.spec.kinds]
 
     @dg.multi_asset(
@@ -77,10 +79,14 @@ def identities(sources: Iterable[Source]) -> dg.AssetsDefinition:
             "sources": output(tables.SOURCES),
         },
         deps=loaded,
+        required_resource_keys={"io_manager"},
         pool="warehouse",
     )
-    def register() -> tuple[Stored, Stored, Stored]:
-        return Stored(), Stored(), Stored()
+    def register(context: dg.AssetExecutionContext) -> tuple[Stored, Stored, Stored | Derived]:
+        known = context.resources.io_manager.warehouse.store.read(tables.SOURCES)
+        moved = reprioritised(known, [s.spec for s in sources]).drop(tables.SOURCES.stamps)
+        order = Derived({tables.SOURCES: moved}, settle=lambda writer, _: note_order(writer))
+        return Stored(), Stored(), order if moved.height else Stored()
 
     return register
 

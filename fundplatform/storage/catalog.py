@@ -3,7 +3,7 @@
 The rules of identity stand in `fundplatform/identity.py`; here their results become rows.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import polars as pl
@@ -11,6 +11,7 @@ import polars as pl
 from fundplatform import identity, identity_statements, tables
 from fundplatform.errors import SchemaError
 from fundplatform.sources.base import Kind, SourceSpec
+from fundplatform.storage import change_record
 from fundplatform.storage.base import WHOLE, Slice, Writer
 
 _COLUMNS = ["source_id", *identity.OWN]
@@ -51,6 +52,23 @@ def source_id(writer: Writer, spec: SourceSpec, lock: Callable[[], None] | None 
     frame = pl.DataFrame([row], schema=types)
     writer.write(tables.SOURCES, frame, Slice({"source_id": number}))
     return int(number)
+
+
+def reprioritised(known: pl.DataFrame, specs: Iterable[SourceSpec]) -> pl.DataFrame:
+    """The rows of catalog.sources whose source declares another priority, with that one.
+
+    Args:
+        known: name, priority, and whatever else of the rows.
+        specs: Sources as they are declared now; new ones are in no row.
+    """
+    declared = {spec.name: spec.priority for spec in specs}
+    now = pl.col("name").replace_strict(declared, default=pl.col("priority")).cast(pl.Int32)
+    return known.filter(now != pl.col("priority")).with_columns(priority=now)
+
+
+def note_order(writer: Writer) -> None:
+    """Note that another source may go first: all that rests on the sources is to be made again."""
+    change_record.record(writer, "catalog/sources", [change_record.ALWAYS])
 
 
 def _source_ids(writer: Writer) -> dict[str, int]:

@@ -11,7 +11,7 @@ import polars as pl
 
 from fundplatform import tables
 from fundplatform.sources.base import Batch
-from fundplatform.storage import change_record
+from fundplatform.storage import catalog, change_record
 from fundplatform.storage.base import Counts, Slice, Writer
 from fundplatform.storage.early_bars import early_bars
 from fundplatform.storage.instruments_of_rows import attach_instruments
@@ -49,6 +49,7 @@ class Written:
 
 def write_load(writer: Writer, load: Load, target: Target) -> Written:
     """Register the listings, store the rows, the rejects and the payloads of one fetch."""
+    moved = catalog.reprioritised(writer.read(tables.SOURCES), [load.spec])
     source_id = writer.source_id(load.spec)
     listed = writer.read(tables.LISTINGS, Slice({"source_id": source_id}))
     stated = load.kind.states
@@ -71,6 +72,8 @@ def write_load(writer: Writer, load: Load, target: Target) -> Written:
     if load.first is None and load.kind.table.dated is None:
         touched = change_record.since(touched)
     change_record.record(writer, target.asset, touched)
+    if moved.height:
+        catalog.note_order(writer)
     return Written(rows, facts)
 
 
