@@ -22,7 +22,7 @@ from fundplatform.finance.cuts import cut_of
 from fundplatform.finance.measured import Measured, Terms
 from fundplatform.finance.panel import Carried, Days, Floats, Panel, row_before
 from fundplatform.finance.panel_blocks import panels
-from fundplatform.finance.recovery import recovered
+from fundplatform.finance.recovery import Highest, recovered
 from fundplatform.tables import CARRIED
 
 STATISTICS: dict[str, Statistic] = {
@@ -75,7 +75,8 @@ def kept(block: Measured, terms: Terms) -> pl.DataFrame:
     high, low, peak, trough = panel.sessions[[priced[0], rows[1], priced[2], rows[3]]].astype(int)
     located[_ROWS] = high, low, peak, trough
     end = np.array([at], np.int32)
-    again = recovered(panel.growth, rows[2:3].astype(float), rows[3:].astype(float), end)[0]
+    prices = Highest.of(panel.growth)
+    again = recovered(prices, rows[2:3].astype(float), rows[3:].astype(float), end)[0]
     found = []
     for c in columns.tolist():
         there = panel.has_return[: at + 1, c]

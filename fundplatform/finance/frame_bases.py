@@ -4,6 +4,7 @@ In: a panel and the rows to evaluate. Out: base rows, counts, growth, the first 
 no value. Dates of frames are `frames.py`'s; statistics within them `metrics.py`'s.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -18,6 +19,40 @@ REASONS = (
     "low_coverage", "zero_variance", "no_downside",
 )  # fmt: skip
 CODE = {name: code for code, name in enumerate(REASONS)}
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """Sessions to evaluate, and what follows from the calendar alone: made once for all series.
+
+    Attributes:
+        days: [N] ascending.
+        anchored: [N] True where it is its month's last session.
+        bases: Frame -> [N] its base dates; none for ALL.
+        month_ends: The last sessions of all months.
+    """
+
+    days: Days
+    anchored: Bools
+    bases: Mapping[str, Days]
+    month_ends: Days
+
+    @classmethod
+    def of(cls, sessions: Sequence[date], evaluate: Sequence[date]) -> "Evaluated":
+        """Of a calendar's sessions, reaching into the month after the last to evaluate."""
+        days = sorted(set(evaluate))
+        ends = frames.month_ends(sessions)
+        last = set(ends)
+        bases = {
+            name: _days([frames.base_date(day, name, day in last) for day in days])
+            for name in frames.FRAMES
+            if name != "ALL"
+        }
+        return cls(_days(days), np.array([d in last for d in days], np.bool_), bases, _days(ends))
+
+
+def _days(days: Sequence[date | None]) -> Days:
+    return np.array(days, dtype="datetime64[D]")
 
 
 @dataclass(frozen=True)
@@ -51,16 +86,16 @@ class Frame:
         return np.asarray(self.known & (self.reason == 0))
 
 
-def based(panel: Panel, rows: Ints, name: str, anchored: Bools) -> Frame:
+def based(panel: Panel, rows: Ints, name: str, wanted: Evaluated) -> Frame:
     """One frame with its base prices and reasons.
 
     Args:
         panel: The series.
         rows: [T] rows to evaluate.
         name: One of `frames.FRAMES`.
-        anchored: [T] True where the row is its month's last session.
+        wanted: Holds the sessions of these rows.
     """
-    window, base, reason = _base(panel, rows, name, anchored)
+    window, base, reason = _base(panel, rows, name, wanted)
     known = panel.priced[rows] & (reason == 0)
     own = np.maximum(base, 0)
     n, positive = panel.count(own, rows), panel.always_positive(own, rows)
@@ -82,13 +117,14 @@ def based(panel: Panel, rows: Ints, name: str, anchored: Bools) -> Frame:
     return Frame(name, rows, window, base, reason, n.astype(np.int32), total, known)
 
 
-def _base(panel: Panel, rows: Ints, name: str, anchored: Bools) -> tuple[Ints | None, Ints, Ints]:
+def _base(panel: Panel, rows: Ints, name: str, wanted: Evaluated) -> tuple[Ints | None, Ints, Ints]:
     """The rows of the base dates (None: each series' start), of base prices, and the reasons."""
     if name == "ALL":
         base = np.broadcast_to(panel.first, (len(rows), len(panel.first))).astype(np.int32)
         missing = base >= rows[:, None]
         return None, base, np.where(missing, CODE["insufficient_history"], 0).astype(np.int32)
-    days = _dates(panel.sessions[rows], name, anchored)
+    at = np.searchsorted(wanted.days, panel.sessions[rows])
+    days, anchored = wanted.bases[name][at], wanted.anchored[at]
     window = row_on_or_before(panel.sessions, days)
     base = panel.last_priced(window)
     reason = np.where(base < 0, CODE["insufficient_history"], 0).astype(np.int32)
@@ -98,14 +134,6 @@ def _base(panel: Panel, rows: Ints, name: str, anchored: Bools) -> tuple[Ints | 
     age = (snapped[:, None] - panel.sessions[np.maximum(base, 0)]).astype(np.int64)
     reason[(reason == 0) & (age > frames.STALE_AFTER_DAYS)] = CODE["stale_base"]
     return window, base, reason
-
-
-def _dates(sessions: Days, name: str, anchored: Bools) -> Days:
-    found = []
-    for day, is_last in zip(sessions.tolist(), anchored.tolist(), strict=True):
-        wanted: date | None = frames.base_date(day, name, is_last)
-        found.append(wanted)
-    return np.array(found, dtype="datetime64[D]")
 
 
 def days_held(frame: Frame, panel: Panel) -> Floats:

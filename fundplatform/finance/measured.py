@@ -163,10 +163,17 @@ def rows_of(
     }
     for name, by_frame in columns.items():
         if name in schema:
-            values = np.stack([v.T for v in by_frame], axis=-1)[priced].ravel()
-            data[name] = _series(values, reasons.get(name))
+            data[name] = _series(_flat(by_frame, priced), reasons.get(name))
     found = pl.DataFrame(data)
     return found.select(pl.col(n).cast(t) for n, t in schema.items() if n in found.columns)
+
+
+def _flat(by_frame: Sequence[NDArray[np.generic]], priced: Bools) -> NDArray[np.generic]:
+    """Values [T, C] of each frame by series, session and frame; np.stack takes thrice the time."""
+    found = np.empty((*priced.shape, len(by_frame)), np.result_type(*by_frame))
+    for number, values in enumerate(by_frame):
+        found[:, :, number] = values.T
+    return found.ravel() if priced.all() else found[priced].ravel()
 
 
 def _series(values: NDArray[np.generic], codes: Sequence[str | None] | None) -> pl.Series:

@@ -19,9 +19,9 @@ import polars as pl
 from fundplatform.finance import folds, frames, risk
 from fundplatform.finance.blocks import Combine, Part
 from fundplatform.finance.carried import kept, panels_behind
-from fundplatform.finance.frame_bases import CODE, REASONS, annualized, based
+from fundplatform.finance.frame_bases import CODE, REASONS, Evaluated, annualized, based
 from fundplatform.finance.measured import Columns, Measured, Terms, rows_of
-from fundplatform.finance.panel import Bools, Days, Floats, Panel
+from fundplatform.finance.panel import Bools, Floats, Panel
 from fundplatform.finance.panel_blocks import panels, series_per_panel
 from fundplatform.finance.risk_free import RiskFree, per_period
 from fundplatform.tables import METRICS, RISK
@@ -167,7 +167,7 @@ def measure(
     if unknown := sorted(set(evaluate) - set(sessions)):
         raise ValueError(f"not sessions of this calendar: {unknown[:5]}")
     last, width = max(evaluate, default=date.min), series_per_panel(len(set(evaluate)))
-    wanted = _Wanted.of(sessions, evaluate)
+    wanted = Evaluated.of(sessions, evaluate)
     for panel in panels(returns, sessions, last, width):
         yield from _panel_rows(panel, wanted, terms, further, keep)
 
@@ -188,27 +188,14 @@ def measure_behind(
         evaluate: Fewer than `tails.MANY` sessions of one year.
         terms: The benchmarks' series from their beginning on.
     """
-    wanted = _Wanted.of(sessions, evaluate)
+    wanted = Evaluated.of(sessions, evaluate)
     for panel in panels_behind(returns, rows, sessions, max(evaluate)):
         yield from _panel_rows(panel, wanted, terms)
 
 
-@dataclass(frozen=True)
-class _Wanted:
-    """The sessions to evaluate, and the last ones of all months."""
-
-    days: Days
-    month_ends: Days
-
-    @classmethod
-    def of(cls, sessions: Sequence[date], evaluate: Sequence[date]) -> "_Wanted":
-        ends = np.array(frames.month_ends(sessions), dtype="datetime64[D]")
-        return cls(np.array(evaluate, dtype="datetime64[D]"), ends)
-
-
 def _panel_rows(
     panel: Panel,
-    wanted: _Wanted,
+    wanted: Evaluated,
     terms: Terms,
     further: bool = True,
     keep: Callable[[pl.DataFrame], None] | None = None,
@@ -218,9 +205,7 @@ def _panel_rows(
     rows = rows[panel.priced[rows].any(axis=1)]
     if not len(rows):
         return
-    month_ends = np.isin(panel.sessions, wanted.month_ends)
-    anchored = month_ends[rows]
-    every = [based(panel, rows, name, anchored) for name in frames.FRAMES]
+    every = [based(panel, rows, name, wanted) for name in frames.FRAMES]
     block = Measured.of(panel, rows, every)
     columns = _metrics(block, terms, further)
     basis = pl.lit(terms.return_basis).alias("return_basis")
@@ -228,7 +213,7 @@ def _panel_rows(
     if not further:
         yield found.select(_METRICS), _NO_RISK
         return
-    ends = np.flatnonzero(month_ends).astype(np.int32)
+    ends = np.flatnonzero(np.isin(panel.sessions, wanted.month_ends)).astype(np.int32)
     more = rows_of(
         block,
         risk.further(block, columns, ends, terms),

@@ -15,7 +15,7 @@ from fundplatform.finance.frame_bases import REASONS as BASE_REASONS
 from fundplatform.finance.frame_bases import Frame, days_held
 from fundplatform.finance.measured import Columns, Measured, Terms
 from fundplatform.finance.panel import Bools, Floats, Ints, Panel
-from fundplatform.finance.recovery import recovered, recovered_since
+from fundplatform.finance.recovery import Highest, recovered, recovered_since
 from fundplatform.finance.risk_free import per_period
 
 REASONS = (*BASE_REASONS, "too_few_for_tails")
@@ -51,6 +51,7 @@ def _drawdown(block: Measured, basic: Columns) -> Columns:
     """Calmar and the dates of the deepest drawdown; NULL where there is none."""
     found: Columns = {n: [] for n in ("calmar", "peak", "trough", "recovery")}
     panel = block.panel
+    prices = Highest.of(panel.growth)
     for number, frame in enumerate(block.frames):
         deepest = np.asarray(basic["max_drawdown"][number], dtype=np.float64)
         fell = frame.sound & (deepest < -folds.NOISE)
@@ -64,7 +65,7 @@ def _drawdown(block: Measured, basic: Columns) -> Columns:
         # A price is carried over sessions without one: its own session is the peak's.
         found["peak"].append(block.days_of(_priced(block, peak)))
         found["trough"].append(block.days_of(trough))
-        found["recovery"].append(block.days_of(_recovered(panel, peak, trough, frame.rows)))
+        found["recovery"].append(block.days_of(_recovered(prices, panel, peak, trough, frame.rows)))
     return {
         "calmar": found["calmar"],
         "peak_session": found["peak"],
@@ -81,13 +82,13 @@ def _priced(block: Measured, rows: Floats) -> Floats:
     return np.where(there, np.where(rows < 0, rows, own), np.nan)
 
 
-def _recovered(panel: Panel, peak: Floats, trough: Floats, rows: Ints) -> Floats:
+def _recovered(prices: Highest, panel: Panel, peak: Floats, trough: Floats, rows: Ints) -> Floats:
     """The rows on which falls were made good, also of those from a peak before the panel."""
     if panel.carried is None:
-        return recovered(panel.growth, peak, trough, rows)
+        return recovered(prices, peak, trough, rows)
     before = peak <= 0
-    found = recovered(panel.growth, np.where(before, np.nan, peak), trough, rows)
-    since = recovered_since(panel, panel.carried, np.where(before, trough, np.nan), rows)
+    found = recovered(prices, np.where(before, np.nan, peak), trough, rows)
+    since = recovered_since(prices, panel.carried, np.where(before, trough, np.nan), rows)
     return np.where(before, since, found)
 
 

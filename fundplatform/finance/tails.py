@@ -70,13 +70,13 @@ def tails(
     index, counts = observed.index, observed.counts
     if index is None:
         return _one_by_one(observed, first, last, wanted, before)
-    at, column = np.nonzero(wanted)
+    column, at = np.nonzero(wanted.T)
     begin, end = first[at].astype(np.int64), last[at].astype(np.int64) + 1
     n = counts[end, column] - counts[begin, column]
     place = (n - 1) * QUANTILE
     low = np.floor(place).astype(np.int64)
     found = index.kth(column, begin, end, low)
-    above = index.kth(column, begin, end, np.minimum(low + 1, n - 1)).values
+    above = index.value(column, begin, end, np.minimum(low + 1, n - 1))
     var, shortfall = np.full(wanted.shape, np.nan), np.full(wanted.shape, np.nan)
     var[at, column] = -(found.values + (place - low) * (above - found.values))
     shortfall[at, column] = -(found.units / _UNIT / found.counts)

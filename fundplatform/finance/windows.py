@@ -132,28 +132,21 @@ class _Scan:
             own = blocks.of(self._blocks)
         combine = blocks.statistic.combine
         order = range(own.width - 1, -1, -1) if backward else range(own.width)
-        self._by_slot: dict[int, Part] = {}
         found: Part | None = None
+        by_slot: list[Part] = []
         for slot in order:
             here = own.at(slot)
             if found is None:
                 found = here
             else:
                 found = combine(here, found) if backward else combine(found, here)
-            self._by_slot[slot] = found
+            by_slot.append(found)
+        self._fields = tuple(np.concatenate(f) for f in zip(*by_slot[:: order.step], strict=True))
 
     def at(self, block: Ints, slot: Ints) -> Part:
         """The fields of (block, slot) pairs."""
-        row = np.searchsorted(self._blocks, block)
-        if len(self._by_slot) == 1:
-            return tuple(f[row] for f in self._by_slot[0])
-        fields = self._by_slot[0]
-        out = tuple(np.empty((len(row), f.shape[1]), f.dtype) for f in fields)
-        for number, part in self._by_slot.items():
-            here = np.flatnonzero(slot == number)
-            for target, field in zip(out, part, strict=True):
-                target[here] = field[row[here]]
-        return out
+        row = np.searchsorted(self._blocks, block) + slot * len(self._blocks)
+        return tuple(f.take(row, axis=0) for f in self._fields)
 
 
 class _Nodes:

@@ -7,7 +7,7 @@ import pytest
 
 from fundplatform.finance import folds, tails
 from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
-from fundplatform.finance.recovery import recovered
+from fundplatform.finance.recovery import Highest, recovered
 from fundplatform.finance.windows import fold
 
 R = np.array([0.02, -0.02, 0.05, -0.01, 0.0])
@@ -82,8 +82,21 @@ def test_drawdown_dates_and_recovery() -> None:
     # -25 % from row 1 to row 2 stays the deepest; -20 % from row 4 to 5 is not.
     assert [(s[2], s[5], s[6]) for s in seen] == [(pytest.approx(-0.25), 1.0, 2.0)] * 2
     peak, trough = np.array([[1.0], [1.0], [4.0]]), np.array([[2.0], [2.0], [5.0]])
-    found = recovered(growth[:, None], peak, trough, np.array([2, 3, 7]))
+    found = recovered(Highest.of(growth[:, None]), peak, trough, np.array([2, 3, 7]))
     np.testing.assert_equal(found, [[np.nan], [3.0], [7.0]])
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 8, 13, 64, 100])
+def test_the_first_row_at_a_price_is_found_as_by_looking_at_every_row(length: int) -> None:
+    rng = np.random.default_rng(length)
+    prices = rng.normal(0.0, 1.0, (length, 3)).cumsum(axis=0).round(1)
+    column, begin = rng.integers(0, 3, 300), rng.integers(0, length + 1, 300)
+    level = rng.normal(0.0, 3.0, 300).round(1)
+    expected = [
+        next((row for row in range(b, length) if prices[row, c] >= price), np.inf)
+        for c, b, price in zip(column, begin, level, strict=True)
+    ]
+    np.testing.assert_array_equal(Highest.of(prices).first(column, begin, level), expected)
 
 
 def test_the_latest_of_equal_peaks_counts() -> None:
