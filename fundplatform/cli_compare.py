@@ -25,7 +25,8 @@ def compare_funds(tickers: Sequence[str], as_json: bool, html: Path | None) -> N
     """
     from fundplatform.compare_data import load
 
-    found = compare(load(quiet_store(Settings.from_env()), tickers))
+    with quiet_store(Settings.from_env()).snapshot() as seen:
+        found = compare(load(seen, tickers))
     if html:
         from fundplatform.reports.comparison import render
 

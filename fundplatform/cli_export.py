@@ -23,7 +23,9 @@ from fundplatform.settings import Settings
 @click.option("--to", "last", type=DAY, help="Last session (default: the newest).")
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="Default: the ending of --out.")
 @click.option("--fields", help="Columns, comma-separated and in this order (default: all).")
-@click.option("--out", type=click.Path(path_type=Path), help="File (default: standard output).")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File (default, or -: standard output)."
+)
 def export(
     dataset: str,
     names: Sequence[str],
@@ -38,17 +40,19 @@ def export(
     Streamed in batches of whole sessions. CSV begins with # lines that state the data's dates and
     basis, JSON has them in `about`; beside Parquet and XLSX stands FILE.about.json.
     """
+    out = None if out == Path("-") else out
     kind = kind or _ending(out)
     check_order(first, last)
     if out is None and kind in BINARY:
         raise click.UsageError(f"--format {kind} needs --out FILE")
     chosen = [f.strip() for f in fields.split(",")] if fields else []
-    wanted = Export(quiet_store(Settings.from_env()), dataset, first, last, names, chosen)
-    if out is None:
-        write(wanted, kind, sys.stdout.buffer)
-        return
-    with whole(out) as into:
-        about = write(wanted, kind, into)
+    with quiet_store(Settings.from_env()).snapshot() as seen:
+        wanted = Export(seen, dataset, first, last, names, chosen)
+        if out is None:
+            write(wanted, kind, sys.stdout.buffer)
+            return
+        with whole(out) as into:
+            about = write(wanted, kind, into)
     if kind in BINARY:
         beside(out, about)
     click.echo(

@@ -1,6 +1,6 @@
 """What a comparison of funds needs from the warehouse: who is meant, and their series and facts.
 
-In: a store (its published state) and two to ten tickers. Out: `compare.Inputs`. Nothing is computed
+In: a published state and two to ten tickers. Out: `compare.Inputs`. Nothing is computed
 here beyond choosing the newest of what is stored.
 """
 
@@ -12,7 +12,7 @@ import polars as pl
 from fundplatform.compare import MOST, Inputs
 from fundplatform.errors import ConfigError
 from fundplatform.finance import positions
-from fundplatform.storage.base import Store
+from fundplatform.storage.base import Reader
 
 BASES = ("gross_total", "net_total", "price")
 # A merged identity has no prices of its own any more.
@@ -62,7 +62,7 @@ FROM marts.fund_exposures WHERE instrument_id IN ({ids}) AND is_latest
 """
 
 
-def load(store: Store, tickers: Sequence[str]) -> Inputs:
+def load(store: Reader, tickers: Sequence[str]) -> Inputs:
     """Everything stored about these funds that a comparison shows.
 
     Raises:
@@ -71,12 +71,12 @@ def load(store: Store, tickers: Sequence[str]) -> Inputs:
     return read(store, resolved(instruments(store), tickers))
 
 
-def instruments(store: Store) -> pl.DataFrame:
+def instruments(store: Reader) -> pl.DataFrame:
     """What a ticker can mean."""
     return store.query(_INSTRUMENTS)
 
 
-def read(store: Store, funds: pl.DataFrame) -> Inputs:
+def read(store: Reader, funds: pl.DataFrame) -> Inputs:
     """Everything stored about the funds of `resolved`, one or more."""
     ids = ", ".join(str(i) for i in funds["instrument_id"])
     names = funds.select("instrument_id", "fund")

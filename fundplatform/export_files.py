@@ -5,6 +5,7 @@ begins with `#` lines, JSON has the key `about`; beside Parquet and XLSX stands 
 """
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -87,6 +88,10 @@ class ParquetSink:
         self._schema = own.with_metadata({"fundplatform": _json(about)})
         self._writer = pq.ParquetWriter(into, self._schema, compression="zstd")
 
+    def __del__(self) -> None:
+        """One that was not closed is thrown away with its file: nothing is written into it."""
+        self._writer.is_open = False
+
     def add(self, frame: pl.DataFrame) -> None:
         """Write a batch."""
         self._writer.write_table(frame.to_arrow().cast(self._schema))
@@ -115,18 +120,31 @@ def sink(kind: str, into: IO[bytes], schema: pl.Schema, about: About) -> Sink:
 def whole(path: Path) -> Iterator[IO[bytes]]:
     """A file to write that takes its name once it is complete; else it is gone.
 
+    A link is followed. A pipe or device is written as it comes: it has no other name to wait under.
+
     Raises:
-        ConfigError: The folder is not there.
+        ConfigError: No folder to write into, a folder itself, or it cannot be written.
     """
-    if not path.parent.is_dir():
+    target = path.resolve()
+    if not target.parent.is_dir():
         raise ConfigError("--out", str(path), "its folder does not exist", "Make it first")
-    part = path.with_name(f"{path.name}.part")
+    if target.is_dir():
+        raise ConfigError("--out", str(path), "it is a folder", "Name a file in it")
+    plain = target.is_file() or not target.exists()
+    # One of its own for each process: two that write the same file would mix.
+    part = target.with_name(f"{target.name}.{os.getpid()}.part") if plain else target
     try:
         with part.open("wb") as into:
             yield into
-        part.replace(path)
+        if plain:
+            part.replace(target)
+    except OSError as error:
+        problem = error.strerror or str(error)
+        remedy = "Check that the disk has space and that you may write there"
+        raise ConfigError("--out", str(path), problem, remedy) from error
     finally:
-        part.unlink(missing_ok=True)
+        if plain:
+            part.unlink(missing_ok=True)
 
 
 def beside(path: Path, about: About) -> Path:

@@ -70,6 +70,11 @@ _FILES = {
 }
 
 
+class _Zip(zipfile.ZipFile):
+    def __del__(self) -> None:
+        """One that was not closed is thrown away with its file: nothing is written into it."""
+
+
 class XlsxSink:
     """Rows in the sheet `data`, what they are in the sheet `about`."""
 
@@ -88,7 +93,7 @@ class XlsxSink:
                 "Take --format parquet or csv, or fewer sessions",
             )
         self._about = about
-        self._zip = zipfile.ZipFile(into, "w", zipfile.ZIP_DEFLATED)
+        self._zip = _Zip(into, "w", zipfile.ZIP_DEFLATED)
         for name, text in _FILES.items():
             self._zip.writestr(name, _HEAD + text)
         self._sheet = self._zip.open("xl/worksheets/sheet1.xml", "w")

@@ -1,6 +1,6 @@
 """What a fund's report needs from the warehouse: everything stored about one instrument.
 
-In: a store (its published state) and a ticker. Out: a `Known`. Nothing is computed here beyond
+In: a published state and a ticker. Out: a `Known`. Nothing is computed here beyond
 choosing the newest of what is stored.
 """
 
@@ -12,7 +12,7 @@ import polars as pl
 from fundplatform.compare import Inputs
 from fundplatform.compare_data import BASES, instruments, meant, read
 from fundplatform.errors import ConfigError
-from fundplatform.storage.base import Store
+from fundplatform.storage.base import Reader
 
 _HISTORY = """
 SELECT session, frame, return_basis, total_return FROM funds.metrics
@@ -79,7 +79,7 @@ class Known:
     namesakes: int
 
 
-def load(store: Store, ticker: str) -> Known:
+def load(store: Reader, ticker: str) -> Known:
     """Everything stored about the fund.
 
     Raises:

@@ -31,7 +31,8 @@ def write(store: Store, folder: Path, ticker: str, now: datetime) -> tuple[Path,
     Raises:
         ConfigError: As `fund_data.load`.
     """
-    known = load(store, ticker)
+    with store.snapshot() as seen:
+        known = load(seen, ticker)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / file_name(known)
     with whole(path) as into:

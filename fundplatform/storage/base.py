@@ -122,7 +122,15 @@ class Writer(Protocol):
         ...
 
 
-class Store(Protocol):
+class Reader(Protocol):
+    """Something that can be asked."""
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+        """A read-only query on the newest published state (DuckDB: the read-only copy)."""
+        ...
+
+
+class Store(Reader, Protocol):
     """One warehouse."""
 
     def migrate(self) -> list[str]:
@@ -152,8 +160,8 @@ class Store(Protocol):
         """Number of committed rows in the slice."""
         ...
 
-    def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
-        """A read-only query on the newest published state (DuckDB: the read-only copy)."""
+    def snapshot(self) -> AbstractContextManager[Reader]:
+        """One published state for several queries, whatever is published meanwhile."""
         ...
 
     def publish(self) -> Path | None:

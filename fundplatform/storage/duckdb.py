@@ -7,6 +7,7 @@ frame is written stands in `duckdb_write.py`, how the file is opened in `duckdb_
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -27,6 +28,18 @@ CREATE TABLE IF NOT EXISTS ops.migrations (
   "name" VARCHAR NOT NULL, "sha256" VARCHAR NOT NULL, "applied_at" TIMESTAMPTZ NOT NULL
 );
 """
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A published copy that is open (implements `base.Reader`)."""
+
+    connection: duckdb.DuckDBPyConnection
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+        """A read-only query on it."""
+        frame: pl.DataFrame = self.connection.sql(sql, params=list(parameters)).pl()
+        return frame
 
 
 class DuckDBStore:
@@ -144,6 +157,16 @@ class DuckDBStore:
         Raises:
             WarehouseError: Nothing is published yet, or the query is wrong.
         """
+        with self.snapshot() as seen:
+            return seen.query(sql, parameters)
+
+    @contextmanager
+    def snapshot(self) -> Iterator["Snapshot"]:
+        """The published copy as it is now: an open file stays as it was when it is replaced.
+
+        Raises:
+            WarehouseError: Nothing is published yet.
+        """
         if not self.copy.exists():
             raise WarehouseError(
                 str(self.copy),
@@ -151,8 +174,7 @@ class DuckDBStore:
                 "Run the pipeline (`make demo`, `fundplatform backfill`): every run publishes",
             )
         with opened(self.copy, read_only=True) as connection:
-            frame: pl.DataFrame = connection.sql(sql, params=list(parameters)).pl()
-            return frame
+            yield Snapshot(connection)
 
     def publish(self) -> Path | None:
         """Bring out a copy of the committed state, atomically; see `duckdb_publish.publish`.

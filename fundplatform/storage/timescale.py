@@ -4,8 +4,9 @@ Connections are opened per use (5 ms). How a frame is written stands in `timesca
 the server is reached in `timescale_connect.py`.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import polars as pl
 from fundplatform.errors import WarehouseError
 from fundplatform.storage import migrations, sql_text, timescale_locks
 from fundplatform.storage.base import WHOLE, Slice, Stamp
-from fundplatform.storage.timescale_connect import Address, Connection, connected, fetch
+from fundplatform.storage.timescale_connect import Address, Connection, connected, fetch, reading
 from fundplatform.storage.timescale_locks import Notify
 from fundplatform.storage.timescale_write import TimescaleWriter
 from fundplatform.tables import Table
@@ -48,6 +49,17 @@ _FOR_WRITES = (
     "SET LOCAL timescaledb.max_tuples_decompressed_per_dml_transaction = 0; "
     "SET LOCAL enable_nestloop = off"
 )
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A read-only transaction that is open (implements `base.Reader`)."""
+
+    fetched: Callable[[str], pl.DataFrame]
+
+    def query(self, sql: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+        """One SELECT in it; each `?` outside quotes takes a parameter."""
+        return self.fetched(sql_text.bind(sql, parameters) if parameters else sql)
 
 
 class TimescaleStore:
@@ -156,7 +168,18 @@ class TimescaleStore:
             WarehouseError: The server cannot be reached, or the query is wrong or writes.
             ValueError: Parameters and `?` do not match.
         """
-        return fetch(self._address, sql_text.bind(sql, parameters) if parameters else sql)
+        with self.snapshot() as seen:
+            return seen.query(sql, parameters)
+
+    @contextmanager
+    def snapshot(self) -> Iterator["Snapshot"]:
+        """What is committed now, in one transaction.
+
+        Raises:
+            WarehouseError: The server cannot be reached.
+        """
+        with reading(self._address) as fetched:
+            yield Snapshot(fetched)
 
     def publish(self) -> Path | None:
         """None: readers see what is committed.

@@ -5,7 +5,7 @@ decided here; what goes wrong is put into words in `timescale_errors.py`.
 """
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -76,6 +76,7 @@ class Address:
         own = f"-c timezone=UTC -c jit=off {wait}"
         if read_only:
             own += " -c default_transaction_read_only=on"
+            own += " -c default_transaction_isolation=repeatable\\ read"
         # The URL's own options come last and win.
         options = f"{own} {self.parameters.get('options', '')}".strip()
         defaults = {"connect_timeout": str(_CONNECT_SECONDS), "application_name": program}
@@ -113,27 +114,38 @@ def _connected(conninfo: str) -> Connection:
         time.sleep(_RETRY_SECONDS)
 
 
-def fetch(address: Address, sql: str) -> pl.DataFrame:
-    """The rows of one SELECT, in a read-only transaction of its own. NUMERIC becomes Float64.
+@contextmanager
+def reading(address: Address) -> Iterator[Callable[[str], pl.DataFrame]]:
+    """What gives the rows of a SELECT: all in one read-only transaction, of what is there now.
+
+    NUMERIC becomes Float64.
 
     Raises:
         WarehouseError: See `timescale_errors.translated`.
     """
-    with (
-        translated(address.name),
-        _reading(address.conninfo("fundplatform reads", read_only=True)) as connection,
-        connection.cursor() as cursor,
-    ):
-        # It is wrapped into COPY (...): no semicolon, and no comment that eats the bracket.
-        cursor.execute(sql.rstrip().rstrip(";") + "\n")
-        found = cursor.fetch_arrow_table()
-    frame = pl.from_arrow(_plain(found))
-    if not isinstance(frame, pl.DataFrame):
-        raise TypeError(f"a table became {type(frame).__name__}")
-    return frame
+    conninfo = address.conninfo("fundplatform reads", read_only=True)
+    with translated(address.name), _connection(conninfo) as connection:
+
+        def fetched(sql: str) -> pl.DataFrame:
+            with connection.cursor() as cursor:
+                # It is wrapped into COPY (...): no semicolon, and no comment that eats the bracket.
+                cursor.execute(sql.rstrip().rstrip(";") + "\n")
+                found = cursor.fetch_arrow_table()
+            frame = pl.from_arrow(_plain(found))
+            if not isinstance(frame, pl.DataFrame):
+                raise TypeError(f"a table became {type(frame).__name__}")
+            return frame
+
+        yield fetched
 
 
-def _reading(conninfo: str) -> "ReadConnection":
+def fetch(address: Address, sql: str) -> pl.DataFrame:
+    """The rows of one SELECT; see `reading`."""
+    with reading(address) as fetched:
+        return fetched(sql)
+
+
+def _connection(conninfo: str) -> "ReadConnection":
     """A connection of its own; what ADBC knows of the server's types is kept for the next one."""
     # 0.1 s, and a process that only writes never needs it.
     from adbc_driver_manager import AdbcConnection, AdbcDatabase, dbapi
