@@ -30,7 +30,8 @@ RANGE_START = "dagster/asset_partition_range_start"
 RANGE_END = "dagster/asset_partition_range_end"
 PARTITION = "dagster/partition"
 PATIENCE = 1800.0
-"""Seconds a fetch waits to be stored while other runs write: its calls shall not be in vain."""
+"""Seconds a fetch waits to be stored while other runs write: its calls shall not be in vain. What a
+run wrote waits as long to be published: who plans what follows reads the published copy."""
 
 
 def table_of(key: dg.AssetKey) -> Table:
@@ -207,7 +208,8 @@ class WarehouseIOManager(dg.ConfigurableIOManager):
             self._held.close()
             self._held = None
         if self.publish_after_run and self._wrote:
-            self.warehouse.store.publish()
+            with self.warehouse.opened(PATIENCE):
+                self.warehouse.store.publish()
         elif self.publish_after_run and _has_failed(context):
             # What made the run fail may be the warehouse itself; the run says why.
             with suppress(WarehouseError):

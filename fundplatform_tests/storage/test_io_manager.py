@@ -1,5 +1,7 @@
 """The IO manager inside real Dagster runs: slices, per-partition counts, held sessions."""
 
+import threading
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from fundplatform.storage.base import Slice, Stamp
 from fundplatform.storage.duckdb import DuckDBStore
 from fundplatform.storage.io_manager import Warehouse, WarehouseIOManager, input_slice
 from fundplatform.storage.outputs import Derived
+from fundplatform_tests.storage.processes import child, holding
 
 DAYS = dg.DailyPartitionsDefinition("2024-01-01", end_date="2024-02-01")
 GATES = dg.AssetKey(["ops", "gates"])
@@ -211,6 +214,36 @@ def test_the_copy_for_readers_is_published_at_the_end_of_the_run(
     run(store, [producer(derived)], "2024-01-02", "2024-01-02")
     published: Path = settings.published / settings.warehouse.name
     assert published.exists()
+    assert store.query("select count(*) from ops.gates").item() == 1
+
+
+def test_publishing_waits_for_a_run_that_took_the_warehouse_meanwhile(settings: Settings) -> None:
+    """Nobody else would publish: what follows is planned by the published copy."""
+    store = DuckDBStore(settings.warehouse, settings.published, lock_timeout=0.2)
+    store.migrate()
+    with ExitStack() as stack:
+
+        @dg.asset(
+            deps=[GATES],
+            io_manager_key="unused",
+            partitions_def=DAYS,
+            backfill_policy=dg.BackfillPolicy.single_run(),
+        )
+        def taken() -> None:
+            other = stack.enter_context(child(holding(store.path)))
+            free = threading.Timer(1.0, other.communicate, ("\n",))
+            stack.callback(free.join)
+            free.start()
+
+        written = producer(Derived({tables.GATES: gates(date(2024, 1, 2))}))
+        dg.materialize(
+            [written, taken],
+            resources={
+                "io_manager": WarehouseIOManager(warehouse=Warehouse(store, lambda: NOW)),
+                "unused": dg.InMemoryIOManager(),
+            },
+            partition_key="2024-01-02",
+        )
     assert store.query("select count(*) from ops.gates").item() == 1
 
 
