@@ -30,6 +30,7 @@ from fundplatform.assets.series import TOTAL, Bases, returns_by_basis, with_cale
 from fundplatform.clock import Clock
 from fundplatform.finance import fund_history, refused_levels
 from fundplatform.finance.fund_scores import fund_scores
+from fundplatform.finance.joined_returns import joined
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.metrics import METHOD_VERSION
 from fundplatform.sources.base import Kind, Source
@@ -179,11 +180,11 @@ def price_series(
         prices, returns, actions, factors, instruments, sources, today, known
     )
     # Where a source's prices carry its dividends, they are the total return.
-    stated = returns.filter(pl.col("return_basis") == TOTAL)
-    paid = paid.join(stated, on="instrument_id", how="anti").select(returns.columns)
+    stated = pl.col("return_basis") == TOTAL
+    bases = [returns.filter(~stated), joined(returns.filter(stated), paid)]
     if rejected is not None:
-        returns, paid = (refused_levels.restarted(r, rejected) for r in (returns, paid))
-    return pl.concat([with_calendar(r, sources).select(*_SERIES) for r in (returns, paid)])
+        bases = [refused_levels.restarted(r, rejected) for r in bases]
+    return pl.concat([with_calendar(r, sources).select(*_SERIES) for r in bases])
 
 
 def level_returns(levels: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:

@@ -140,7 +140,7 @@ def rates_of(first: date, instrument: int, value: float) -> list[dict[str, objec
 
 
 def test_a_series_of_rates_that_begins_later(tmp_path: Path) -> None:
-    """The first declared series that has rates counts, on all sessions."""
+    """From then on the first declared counts, and before that the other."""
     home = home_of(tmp_path, walk(1, TRADED))
     named = [
         {"instrument_id": n, "symbol": symbol, "asset_class": "rate"}

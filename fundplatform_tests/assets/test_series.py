@@ -2,7 +2,9 @@
 
 from datetime import date
 
+import numpy as np
 import polars as pl
+import pytest
 
 from fundplatform import tables
 from fundplatform.assets.funds import price_series
@@ -156,3 +158,65 @@ def test_total_returns_stand_beside_the_price_returns_of_who_paid() -> None:
         (7, "price"): [None, -0.01], (8, "price"): [None, -0.01],
         (7, "gross_total"): [None, 0.01],
     }  # fmt: skip
+
+
+def test_where_prices_that_carry_dividends_have_no_bar_total_returns_are_of_what_was_paid() -> None:
+    """Source 3 carries dividends from the 2nd on, without the 4th and 8th; source 1 pays twice.
+
+    2nd: 100 / 80. 4th: 121 / 110. 5th: (119 + 2) / 121. 9th: source 3 makes 20 % since the 5th, of
+    which the 8th, (119 + 2.38) / 119, has earned 2 %.
+    """
+    own = [
+        bar(1, 7, day, close, "none", day in (1, 4, 8))
+        for day, close in ((1, 80), (2, 100), (3, 110), (4, 121), (5, 119), (8, 119))
+    ]
+    carried = [
+        bar(3, 7, d, c, "split_div", True) for d, c in ((2, 50.0), (3, 55.0), (5, 60.5), (9, 72.6))
+    ]
+    _, instruments = table_rows(tables.INSTRUMENTS, {"instrument_id": 7, "quote": "USD"})
+    told = {"instrument_id": 7, "action": "dividend", "currency": "USD"}
+    _, actions = table_rows(
+        tables.ACTIONS,
+        told | {"ex_date": date(2024, 1, 5), "amount": 2.0},
+        told | {"ex_date": date(2024, 1, 8), "amount": 2.38},
+    )
+    known = SOURCES.with_columns(calendar=pl.lit("XNYS"))
+    prices = frame(*own, *carried).select(RETURN_COLUMNS)
+    series = price_series(prices, NO_SPLITS, actions, instruments, known, date(2024, 1, 10))
+    total = series.filter(return_basis="gross_total").sort("session")
+    assert total["session"].dt.day().to_list() == [1, 2, 3, 4, 5, 8, 9]
+    expected = (0.25, 0.1, 0.1, 0.0, 0.02, 1.2 / 1.02 - 1)
+    assert total["ret"].to_list() == [None, *map(pytest.approx, expected)]
+    assert total["growth"][-1] == pytest.approx(1.25 * 1.1 * 1.1 * 1.2)
+    price = series.filter(return_basis="price").sort("session")["ret"].to_list()
+    assert price[1:] == pytest.approx([0.25, 0.1, 0.1, 119 / 121 - 1, 0.0])
+
+
+def test_a_day_of_total_returns_depends_on_no_later_day() -> None:
+    dice = np.random.default_rng(4)
+    days = {1: range(1, 31), 3: range(6, 25)}
+    own, other = (
+        [bar(n, 7, d, dice.uniform(90, 110), kind, False) for d in days[n] if dice.random() < 0.7]
+        for n, kind in ((1, "none"), (3, "split_div"))
+    )
+    _, instruments = table_rows(tables.INSTRUMENTS, {"instrument_id": 7, "quote": "USD"})
+    paid = {"instrument_id": 7, "action": "dividend", "currency": "USD", "amount": 1.0}
+    _, actions = table_rows(
+        tables.ACTIONS, *(paid | {"ex_date": date(2024, 1, d)} for d in (9, 17))
+    )
+    known = SOURCES.with_columns(calendar=pl.lit("XNYS"))
+    # Source 1 is selected where both have a bar, as its priority says.
+    both = frame(*own, *other).with_columns(
+        selected=pl.col("source_id") == pl.col("source_id").min().over("session")
+    )
+
+    def until(day: int) -> dict[int, float | None]:
+        prices = both.filter(pl.col("session") <= date(2024, 1, day)).select(RETURN_COLUMNS)
+        series = price_series(prices, NO_SPLITS, actions, instruments, known, date(2024, 2, 1))
+        total = series.filter(return_basis="gross_total")
+        return dict(zip(total["session"].dt.day(), total["ret"], strict=True))
+
+    whole = until(31)
+    assert len(whole) == both["session"].n_unique()
+    for day in range(2, 31):
+        assert until(day) == {d: r for d, r in whole.items() if d <= day}
