@@ -21,6 +21,7 @@ from fundplatform.storage.base import Store
 from fundplatform.storage.syncs import Attempt, Syncs
 
 _YEAR = timedelta(days=365)
+_NAMED = 10
 _NO_CALL = "nothing cheap to ask: the first fetch will tell"
 
 
@@ -120,9 +121,17 @@ def track(symbols: Sequence[str], name: str | None, since: date | None) -> None:
     """Ask for AAPL, BTC/USD, ... from now on; the next `backfill` brings their history."""
     first = since or utc_now().date() - _YEAR
 
-    def added(entries: Sequence[Entry]) -> list[Entry]:
-        known = {e.symbol: e for e in entries}
-        return [*known.values(), *(Entry(s, since=first) for s in symbols if s not in known)]
+    def added(entries: Sequence[Entry], own: str) -> list[Entry]:
+        known = {e.symbol for e in entries}
+        for symbol in symbols:
+            if not symbol.strip():
+                raise ConfigError("command line", symbol, "it is no symbol", "Name one, like AAPL")
+            if symbol in known:
+                click.echo(f"{own}: {symbol} was tracked already; other days: edit tracked.yaml")
+        return [
+            *entries,
+            *(Entry(s, since=first) for s in dict.fromkeys(symbols) if s not in known),
+        ]
 
     _edit(name, added, f"tracked since {first}; `fundplatform backfill` fetches them")
 
@@ -133,18 +142,27 @@ def track(symbols: Sequence[str], name: str | None, since: date | None) -> None:
 def untrack(symbols: Sequence[str], name: str | None) -> None:
     """Ask for these no more; their data stays."""
 
-    def rest(entries: Sequence[Entry]) -> list[Entry]:
+    def rest(entries: Sequence[Entry], own: str) -> list[Entry]:
+        known = list(dict.fromkeys(e.symbol for e in entries))
+        for symbol in symbols:
+            if symbol not in known:
+                there = f"It tracks {', '.join(known[:_NAMED])}" if known else "It tracks nothing"
+                more = f" and {len(known) - _NAMED} more: tracked.yaml" if known[_NAMED:] else ""
+                problem = f"{own} does not track it"
+                raise ConfigError("command line", symbol, problem, f"{there}{more}")
         return [e for e in entries if e.symbol not in symbols]
 
     _edit(name, rest, "no longer asked for; what is there stays")
 
 
-def _edit(name: str | None, change: Callable[[Sequence[Entry]], list[Entry]], words: str) -> None:
+def _edit(
+    name: str | None, change: Callable[[Sequence[Entry], str], list[Entry]], words: str
+) -> None:
     settings = Settings.from_env()
     vendor = register.vendors()[_named(settings, name)]
     own = vendor.profile.name
     every = tracked.read(settings.tracked)
-    after = change(every.get(own, ()))
+    after = change(every.get(own, ()), own)
     # Judged before it is written: a symbol that the vendor's rule does not know is refused.
     register.vendor_source(settings, vendor, utc_now, after)
     tracked.write(settings.tracked, {**every, own: after})

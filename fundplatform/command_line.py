@@ -239,9 +239,9 @@ def chosen(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:
         ConfigError: No such source.
     """
     known = {s.spec.name: s for s in sources}
+    there = ", ".join(sorted(known))
+    hint = f"Choose from: {there}" if there else "None takes part: see `fundplatform sources`"
     for name in names:
         if name not in known:
-            raise ConfigError(
-                "command line", name, "no such source", f"Choose from: {', '.join(sorted(known))}"
-            )
+            raise ConfigError("command line", name, "no such source", hint)
     return [known[n] for n in names] or list(sources)

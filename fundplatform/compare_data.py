@@ -5,7 +5,6 @@ here beyond choosing the newest of what is stored.
 """
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 
 import polars as pl
 
@@ -13,6 +12,7 @@ from fundplatform.compare import MOST, Inputs
 from fundplatform.errors import ConfigError
 from fundplatform.finance import positions
 from fundplatform.storage.base import Reader
+from fundplatform.symbols import suggestion
 
 BASES = ("gross_total", "net_total", "price")
 # A merged identity has no prices of its own any more.
@@ -140,9 +140,7 @@ def meant(instruments: pl.DataFrame, ticker: str, where: str = "compare") -> dic
     if asset_class:
         found = found.filter(pl.col("asset_class") == asset_class.lower())
     if found.is_empty():
-        known = instruments["symbol"].unique().to_list()
-        near = get_close_matches(symbol.upper(), known, 3, 0.6)
-        hint = f"Did you mean {' or '.join(near)}?" if near else "See catalog.instruments"
+        hint = suggestion(symbol, instruments["symbol"].unique().to_list())
         raise ConfigError(where, ticker, "no such instrument", hint)
     if found.height > 1:
         forms = found.select("asset_class", "symbol", "instrument_id", "valid_from", "valid_to")

@@ -15,7 +15,7 @@ class ConfigError(FundplatformError):
     def __init__(self, where: str, key: str | None, problem: str, remedy: str) -> None:
         """Name the file (`where`), the `key` in it, the `problem` and the line to write."""
         self.where, self.key, self.problem, self.remedy = where, key, problem, remedy
-        at = f"{where}: {key}: " if key else f"{where}: "
+        at = f"{where}: " if key is None else f"{where}: {key or repr(key)}: "
         super().__init__(f"{at}{problem}. {remedy}")
 
 

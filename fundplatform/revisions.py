@@ -12,6 +12,7 @@ from fundplatform import tables
 from fundplatform.errors import ConfigError
 from fundplatform.storage.base import Store
 from fundplatform.storage.sql_text import literal, names
+from fundplatform.symbols import suggestion
 from fundplatform.tables import Table
 
 CHANGES = pl.Schema(
@@ -44,9 +45,9 @@ def instruments(store: Store, symbol: str) -> list[int]:
     """
     found = store.query("SELECT instrument_id FROM catalog.instruments WHERE symbol = ?", [symbol])
     if found.is_empty():
-        raise ConfigError(
-            "command line", symbol, "no instrument has this symbol", "See catalog.instruments"
-        )
+        known = store.query("SELECT DISTINCT symbol FROM catalog.instruments")["symbol"].to_list()
+        hint = suggestion(symbol, known)
+        raise ConfigError("command line", symbol, "no instrument has this symbol", hint)
     return sorted(found["instrument_id"].to_list())
 
 

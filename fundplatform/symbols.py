@@ -4,6 +4,8 @@ Text in, text out; what a symbol means at a given time is the catalog's. A manua
 `symbols`) goes before these rules.
 """
 
+from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import NamedTuple
 
 from fundplatform.errors import ConfigError
@@ -103,6 +105,14 @@ def fx(vendor_symbol: str) -> Symbol:
     if len(letters) != 6 or not letters.isalpha():
         raise _unreadable(vendor_symbol, "a currency pair is two codes of three letters")
     return Symbol(letters[:3], letters[3:])
+
+
+def suggestion(symbol: str, known: Sequence[str]) -> str:
+    """What to write in place of a symbol that nobody has: the nearest of those known."""
+    if not symbol:
+        return "Name one, like AAPL"
+    near = get_close_matches(symbol.upper(), known, 3, 0.6)
+    return f"Did you mean {' or '.join(near)}?" if near else "See catalog.instruments"
 
 
 def _crypto(vendor_symbol: str) -> Symbol | None:

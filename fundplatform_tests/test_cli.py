@@ -180,6 +180,7 @@ def test_sources_lists_the_good_and_the_bad(command: Command, home: Settings) ->
     ("arguments", "code", "said"),
     [
         (("mien",), 1, "error: command line: mien: no such source. Choose from: mine, other"),
+        (("",), 1, "error: command line: '': no such source. Choose from: mine, other"),
         (("--from", "2024-13-01"), 2, "'2024-13-01' does not match the format '%Y-%m-%d'"),
         (("--to", "yesterday"), 2, "'yesterday' does not match the format"),
         (("--from", "2024-02-01", "--to", "2024-01-01"), 2, "2024-02-01 is after --to 2024-01-01"),

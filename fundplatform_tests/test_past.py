@@ -136,6 +136,8 @@ def test_who_changed_it(changed: tuple[Settings, DuckDBStore]) -> None:
     assert revisions.changes(store, "BBB").is_empty()
     with pytest.raises(ConfigError, match="no instrument has this symbol"):
         revisions.changes(store, "NONE")
+    with pytest.raises(ConfigError, match="'': no instrument has this symbol"):
+        revisions.changes(store, "")
 
 
 def test_commands(changed: tuple[Settings, DuckDBStore], tmp_path: Path) -> None:

@@ -93,3 +93,15 @@ def test_canonical(vendor: str, asset_class: str, expected: tuple[str, str]) -> 
 def test_an_empty_symbol_is_an_error() -> None:
     with pytest.raises(ConfigError, match="empty"):
         symbols.equity("  ")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "said"),
+    [
+        ("", "Name one, like AAPL"),
+        ("aapl", "Did you mean AAPL?"),
+        ("QQQQQ", "See catalog.instruments"),
+    ],
+)
+def test_what_is_said_of_an_unknown_symbol(symbol: str, said: str) -> None:
+    assert symbols.suggestion(symbol, ["AAPL", "MSFT"]) == said

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from fundplatform import cli
 from fundplatform.cli_vendors import states
 from fundplatform.settings import Settings
-from fundplatform.sources import register
+from fundplatform.sources import register, tracked
 from fundplatform.sources.register import Vendor as Entry
 from fundplatform.sources.sample import Sample
 from fundplatform.sources.web import client
@@ -253,7 +253,7 @@ def test_a_check_that_succeeds_ends_the_pause(
 
 def test_track_and_untrack(command: CliRunner, asked: Settings, vendor: Vendor) -> None:
     done = command.invoke(cli.cli, ["track", "CCC", "A", "--since", "2024-01-31"])
-    assert done.output.startswith("acme: 3 symbols tracked"), done.output
+    assert "\nacme: 3 symbols tracked" in done.output
     (source,) = register.load(asked).sources
     assert isinstance(source, acme.Acme)
     new = Tracked("CCC", "CCC", date(2024, 1, 31), "equity", "USD")
@@ -263,6 +263,35 @@ def test_track_and_untrack(command: CliRunner, asked: Settings, vendor: Vendor) 
     (source,) = register.load(asked).sources
     assert source.spec.tracked == ("BB",)
     assert vendor.asked == [], "nothing is asked for it"
+
+
+def test_tracking_keeps_every_line_of_a_symbol(command: CliRunner, asked: Settings) -> None:
+    """META was FB: two lines of one symbol."""
+    was = tracked.Entry("META", "FB", date(2015, 1, 1), date(2022, 6, 8))
+    now = tracked.Entry("META", since=date(2022, 6, 9))
+    tracked.write(asked.tracked, {"acme": [was, now]})
+    assert command.invoke(cli.cli, ["track", "A", "A", "--since", "2024-01-31"]).exit_code == 0
+    new = tracked.Entry("A", since=date(2024, 1, 31))
+    assert tracked.read(asked.tracked) == {"acme": (was, now, new)}
+    again = command.invoke(cli.cli, ["track", "META"])
+    assert "acme: META was tracked already; other days: edit tracked.yaml" in again.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["untrack", "ZZZ"], "command line: ZZZ: acme does not track it. It tracks A, BB"),
+        (["untrack", "A", ""], "command line: '': acme does not track it. It tracks A, BB"),
+        (["track", ""], "command line: '': it is no symbol. Name one, like AAPL"),
+    ],
+)
+def test_what_cannot_be_tracked_changes_nothing(
+    command: CliRunner, asked: Settings, arguments: list[str], said: str
+) -> None:
+    before = asked.tracked.read_text()
+    done = command.invoke(cli.cli, arguments)
+    assert str(done.exception) == said
+    assert asked.tracked.read_text() == before
 
 
 def test_sources_lists_what_a_vendor_needs(command: CliRunner, asked: Settings) -> None:
