@@ -26,8 +26,13 @@ _NO_CALL = "nothing cheap to ask: the first fetch will tell"
 
 
 def states(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Vendors that take no part: name, and the line that would make them."""
-    for name, vendor in register.vendors().items():
+    """Built-in sources that take no part: name, and what would make them."""
+    off = "off: add it to FUNDPLATFORM_SOURCES"
+    for name, vendor in register.BUILT_IN.items():
+        if not isinstance(vendor, Vendor):
+            if name not in settings.sources:
+                yield name, off
+            continue
         try:
             lacking = missing(settings, vendor.profile)
         except ConfigError as error:
@@ -36,7 +41,7 @@ def states(settings: Settings) -> Iterator[tuple[str, str]]:
         if lacking:
             yield name, f"needs {lacking}"
         elif name not in settings.sources:
-            yield name, "off: add it to FUNDPLATFORM_SOURCES"
+            yield name, off
 
 
 @click.command()

@@ -169,7 +169,8 @@ def test_sources_lists_the_good_and_the_bad(command: Command, home: Settings) ->
     table, vendors = answer.out.splitlines()[:3], answer.out.splitlines()[3:]
     assert [line.split()[0] for line in table] == ["source", "mine", "other"]
     assert "massive: needs MASSIVE_API_KEY" in vendors
-    assert "ecb: off: add it to FUNDPLATFORM_SOURCES" in vendors
+    for name in ("ecb", "sample", "synthetic"):
+        assert f"{name}: off: add it to FUNDPLATFORM_SOURCES" in vendors
     assert answer.error.startswith("left out: wrong: ")
     assert "source.yaml: start: 'soon' is no date. Write it like 2015-01-02" in answer.error
     (home.drop / "wrong" / "source.yaml").unlink()
