@@ -58,8 +58,7 @@ def fund_scores(
         ),
     )
     scored = score.scores(rows.drop("reason"), rules.weights, group="group").with_columns(
-        reason=pl.when(pl.col("group").is_null()).then("why").otherwise("reason"),
-        peer_count=pl.when(pl.col("group").is_not_null()).then("peer_count").otherwise(0),
+        reason=pl.when(pl.col("group").is_null()).then("why").otherwise("reason")
     )
     scored = _by_length(scored)
     return _shaped(pl.concat([_shaped(scored), _headline(scored, rules)])).sort(

@@ -75,9 +75,10 @@ DEFAULT = Weights(
 def percentile(name: str, group: str) -> pl.Expr:
     """Mid-rank percentile 100 * (average rank - 0.5) / n within the group, 100 = best.
 
-    n counts the funds of the group that have the value; NULL and NaN have none.
+    n counts the funds of the group that have the value; NULL and NaN have none, nor has who is in
+    no group.
     """
-    value = pl.when(pl.col(name).is_finite()).then(pl.col(name))
+    value = pl.when(pl.col(name).is_finite(), pl.col(group).is_not_null()).then(pl.col(name))
     rank = value.rank("average", descending=not HIGHER_IS_BETTER[name])
     return (100 * (rank - 0.5) / value.count()).over(group)
 
@@ -101,7 +102,7 @@ def scores(
     names = list(weights.shares)
     ranked = funds.with_columns(
         *(percentile(n, group).alias(f"{n}_percentile") for n in names),
-        peer_count=pl.len().over(group).cast(pl.Int32),
+        peer_count=pl.col(group).count().over(group).cast(pl.Int32),
     )
     there = {n: pl.col(f"{n}_percentile").is_not_null() for n in names}
     weight = pl.sum_horizontal(

@@ -77,8 +77,12 @@ def test_below_a_year_the_total_return_counts() -> None:
 
 def test_a_fund_without_the_frame_is_no_peer_in_it() -> None:
     short = of("1Y", None, 6, sharpe=None, volatility=None, reason="insufficient_history")
-    found = scored([*(of("1Y", r, n) for n, r in enumerate(RETURNS, 1)), short])
+    stated = rows(FUND_FACTS, fact(6, "2024-06-01", expense_ratio=0.01))
+    found = scored([*(of("1Y", r, n) for n, r in enumerate(RETURNS, 1)), short], stated)
     assert score_of(found, 6, "1Y") == (None, "insufficient_history")
+    (alone,) = found.filter(instrument_id=6, frame="1Y").iter_rows(named=True)
+    # Its fee has no place among those that have no return either.
+    assert (alone["expense_ratio_percentile"], alone["peer_count"]) == (None, 0)
     assert score_of(found, 1, "1Y") == (75, None)
     four = scored([*(of("1Y", r, n) for n, r in enumerate(RETURNS[:4], 1)), short])
     assert score_of(four, 1, "1Y") == (None, "too_few_peers")

@@ -43,6 +43,9 @@ def test_no_peer_group() -> None:
     got = _alone("sharpe", [1.0, 2.0, 3.0, 4.0, 5.0], group=None)
     assert got["reason"].to_list() == ["no_peer_group"] * 5
     assert got["score"].to_list() == [None] * 5
+    # Those without a group are no group: none of them is better than another.
+    assert got["sharpe_percentile"].to_list() == [None] * 5
+    assert got["peer_count"].to_list() == [0] * 5
 
 
 def test_missing_inputs_are_reweighted_down_to_sixty_percent() -> None:
