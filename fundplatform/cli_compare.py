@@ -6,6 +6,8 @@ from datetime import date
 from pathlib import Path
 
 import click
+import polars as pl
+import polars.selectors as cs
 
 from fundplatform import summary
 from fundplatform.command_line import console, quiet_store
@@ -51,7 +53,8 @@ def as_dict(found: Comparison) -> dict[str, object]:
 
 
 def _print(found: Comparison) -> None:
-    from fundplatform.reports.comparison import TITLES
+    from fundplatform.reports.comparison import TITLES, measured_on
+    from fundplatform.reports.page import fee
 
     facts = found.facts
     click.echo(
@@ -59,13 +62,13 @@ def _print(found: Comparison) -> None:
         f"series: {facts['series_basis']}"
     )
     if facts["metrics_session"]:
-        click.echo(
-            f"Frames and risk: session {facts['metrics_session']}, {facts['metrics_basis']} returns"
-        )
+        click.echo(f"Frames and risk: {measured_on(facts)}")
     for name, table in found.tables.items():
         if not table.is_empty():
             click.echo()
-            console.print(summary.frame_table(table, TITLES[name]))
+            # Four places of a decimal are too few: 0.0945 % a year.
+            ratios = cs.matches("expense_ratio").map_elements(fee, return_dtype=pl.String)
+            console.print(summary.frame_table(table.with_columns(ratios), TITLES[name]))
     click.echo()
     for note in found.notes:
         click.echo(f"note: {note}")

@@ -5,7 +5,7 @@ what cannot be had is NULL or left out, and a note says why. How it is shown is 
 the report's.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -13,8 +13,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from fundplatform.compare_holdings import holdings
 from fundplatform.errors import ConfigError
-from fundplatform.finance import fees, overlap
+from fundplatform.finance import fees
 from fundplatform.finance.frames import FRAMES
 
 MOST = 10
@@ -23,6 +24,8 @@ LONG = ("10Y", "5Y", "3Y", "1Y")
 LEAST_RETURNS = 20
 """Fewer returns in common say nothing of how two funds move together."""
 DRAG_YEARS = 30
+_MOSTLY = 0.95
+_ROUND_THE_CLOCK = ("crypto", "fx")
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,9 @@ class Inputs:
     Attributes:
         funds: fund, name, asset_class, quote; in the order asked.
         series: fund, session, value (adjusted price or level), basis (one of each fund).
-        metrics: fund, frame and columns of funds.metrics and funds.risk, of one session and basis.
+        metrics: fund, frame and columns of funds.metrics and funds.risk, of one session; of each
+            fund one return_basis.
         session: Session of the metrics, or None.
-        basis: Return basis of the metrics, or None.
         ratios: fund, expense_ratio (decimal a year), known_on; funds without one are absent.
         holdings: fund, as_of, holding, name, weight; funds without them are absent.
         exposures: fund, as_of, kind (sector, country), name, weight, through.
@@ -44,7 +47,6 @@ class Inputs:
     series: pl.DataFrame
     metrics: pl.DataFrame
     session: date | None
-    basis: str | None
     ratios: pl.DataFrame
     holdings: pl.DataFrame
     exposures: pl.DataFrame
@@ -53,6 +55,20 @@ class Inputs:
     def names(self) -> list[str]:
         """The funds in order."""
         return [str(n) for n in self.funds["fund"]]
+
+    @property
+    def bases(self) -> Mapping[str, str]:
+        """Return basis of each fund's metrics; empty where none are common."""
+        if self.metrics.is_empty():
+            return {}
+        return dict(self.metrics.select("fund", "return_basis").iter_rows())
+
+    @property
+    def basis(self) -> str | None:
+        """Return basis of the metrics: one of all, or that of each."""
+        if len(set(self.bases.values())) > 1:
+            return ", ".join(f"{n} {self.bases[n]}" for n in self.names)
+        return next(iter(self.bases.values()), None)
 
 
 @dataclass(frozen=True)
@@ -89,7 +105,7 @@ def compare(given: Inputs) -> Comparison:
         "common_history": common_performance(shared, given.names),
         "correlation": correlation(shared, given.names, notes),
         "cost": cost(given, notes),
-        **holdings(given, notes),
+        **holdings(given.names, given.holdings, given.exposures, given.ratios, notes),
     }
     bases = dict(given.series.group_by("fund").agg(pl.col("basis").last()).iter_rows())
     facts = {
@@ -101,8 +117,7 @@ def compare(given: Inputs) -> Comparison:
         "metrics_basis": given.basis,
     }
     growth = shared.select("session", *(pl.col(n) / pl.col(n).first() * START for n in given.names))
-    if given.funds["quote"].n_unique() > 1:
-        notes.append("The funds are quoted in different currencies; nothing is converted.")
+    notes += _unlike(given, shared)
     return Comparison(given.names, facts, tables, growth, notes)
 
 
@@ -135,6 +150,30 @@ def common_history(given: Inputs) -> pl.DataFrame:
                 "compare", name, "prices at or below 0 have no returns", "Leave it out"
             )
     return shared.select("session", *given.names)
+
+
+def _unlike(given: Inputs, shared: pl.DataFrame) -> Iterator[str]:
+    """In what these funds are not measured alike, a sentence each."""
+    if given.funds["quote"].n_unique() > 1:
+        yield "The funds are quoted in different currencies; nothing is converted."
+    priced = [n for n in given.names if given.bases.get(n) == "price"]
+    if 0 < len(priced) < len(given.names):
+        yield (
+            f"Frames and risk are price returns for {', '.join(priced)}, total returns for the "
+            "others: no payments of the former are loaded, or there are none."
+        )
+    classes = given.funds["asset_class"].is_in(_ROUND_THE_CLOCK)
+    if classes.any() and not classes.all():
+        yield "Closes are of different hours of the day, which lowers correlations."
+    span = pl.col("session").is_between(shared["session"][0], shared["session"][-1])
+    own = given.series.filter(span).drop_nulls("value")
+    counts = dict(own.group_by("fund").len().iter_rows())
+    more = [f"{n} {counts[n]}" for n in given.names if shared.height < _MOSTLY * counts[n]]
+    if more:
+        yield (
+            f"Only {shared.height} sessions are common to all in that time ({', '.join(more)}): "
+            "growth, falls and correlation go from one of them to the next."
+        )
 
 
 def returns_by_frame(given: Inputs, notes: list[str]) -> pl.DataFrame:
@@ -238,55 +277,6 @@ def cost(given: Inputs, notes: list[str]) -> pl.DataFrame:
             | {f"drag_{DRAG_YEARS}y": fees.terminal_drag(ratio, DRAG_YEARS)}
         )
     return pl.DataFrame(rows) if rows else pl.DataFrame(schema={"fund": pl.String()})
-
-
-def holdings(given: Inputs, notes: list[str]) -> dict[str, pl.DataFrame]:
-    """Overlap of each pair, dearer funds of the same holdings, common holdings, sector tilts."""
-    held = given.holdings
-    with_them = [n for n in given.names if n in set(held["fund"])]
-    lacking = [n for n in given.names if n not in with_them]
-    if lacking:
-        notes.append(f"No holdings are loaded of {', '.join(lacking)}.")
-    if not with_them:
-        return {}
-    for row in overlap.weight_sums(held).filter(~pl.col("complete")).iter_rows(named=True):
-        notes.append(
-            f"{row['fund']}: its weights add up to {row['weight_sum']:.4f}: incomplete, leveraged "
-            "or in the wrong unit."
-        )
-    dates = held.group_by("fund").agg(pl.col("as_of").first())
-    keyed = held.select("fund", "holding", "weight")
-    found = {
-        "holdings": overlap.weight_sums(held).join(dates, on="fund").select(
-            "fund", "as_of", positions="n", weight_sum="weight_sum"
-        ),
-        "sectors": tilts(given.exposures, "sector", with_them),
-        "countries": tilts(given.exposures, "country", with_them),
-    }  # fmt: skip
-    if len(with_them) < 2:
-        return found
-    pairs = overlap.overlaps(keyed)
-    named = held.group_by("holding").agg(pl.col("name").drop_nulls().first())
-    common = overlap.common_holdings(keyed).join(
-        named, on="holding", how="left", maintain_order="left"
-    )
-    return found | {
-        "overlap": pairs,
-        "same_holdings_higher_fee": overlap.same_holdings_higher_fee(pairs, given.ratios),
-        "common_holdings": common.select("holding", "name", "smallest", *with_them),
-    }
-
-
-def tilts(exposures: pl.DataFrame, kind: str, names: Sequence[str]) -> pl.DataFrame:
-    """kind, a weight and a tilt (weight less the funds' mean) a fund; largest mean first."""
-    wide = exposures.filter(kind=kind).pivot(
-        "fund", on_columns=names, index="name", values="weight", aggregate_function="sum"
-    ).with_columns(pl.col(n).fill_null(0.0) for n in names)  # fmt: skip
-    wide = wide.with_columns(mean=pl.mean_horizontal(names))
-    return wide.sort("mean", "name", descending=[True, False]).select(
-        pl.col("name").alias(kind), *names,
-        *((pl.col(n) - pl.col("mean")).alias(f"{n} tilt") for n in names),
-    )  # fmt: skip
 
 
 def _spans(given: Inputs) -> pl.DataFrame:

@@ -32,16 +32,20 @@ JOIN catalog.instruments AS i ON i.symbol = l.index_name AND i.asset_class = 'in
 WHERE i.instrument_id IN ({ids})
 """
 _COMMON = """
-SELECT session, return_basis FROM funds.metrics WHERE instrument_id IN ({ids})
-GROUP BY session, return_basis HAVING count(DISTINCT instrument_id) = ?
+SELECT DISTINCT instrument_id, session, return_basis FROM funds.metrics
+WHERE instrument_id IN ({ids}) AND session = (
+  SELECT max(session) FROM (
+    SELECT session FROM funds.metrics WHERE instrument_id IN ({ids})
+    GROUP BY session HAVING count(DISTINCT instrument_id) = ?) AS common)
 """
 _METRICS = """
-SELECT m.instrument_id, m.frame, m.base_session, m.total_return, m.annualized_return, m.volatility,
-       m.sharpe, m.sortino, m.max_drawdown, r.calmar, r.beta, m.reason
+SELECT m.instrument_id, m.return_basis, m.frame, m.base_session, m.total_return,
+       m.annualized_return, m.volatility, m.sharpe, m.sortino, m.max_drawdown, r.calmar, r.beta,
+       m.reason
 FROM funds.metrics AS m
 LEFT JOIN funds.risk AS r ON r.instrument_id = m.instrument_id AND r.session = m.session
   AND r.frame = m.frame AND r.return_basis = m.return_basis
-WHERE m.instrument_id IN ({ids}) AND m.session = ? AND m.return_basis = ?
+WHERE m.instrument_id IN ({ids}) AND m.session = ?
 """
 # What is stored there is trusted: a fee in percent where a fraction belongs is not. One that is
 # filed for a later day is not yet paid, as in marts.fund_facts.
@@ -84,21 +88,17 @@ def read(store: Reader, funds: pl.DataFrame) -> Inputs:
     def ask(sql: str, *given: object) -> pl.DataFrame:
         return store.query(sql.format(ids=ids), given).join(names, on="instrument_id")
 
-    common = store.query(_COMMON.format(ids=ids), [funds.height])
-    session, basis = None, None
+    common = ask(_COMMON, funds.height)
+    session = common["session"][0] if common.height else None
     metrics = pl.DataFrame()
-    if common.height:
-        session = common.sort("session")["session"][-1]
-        known = common.filter(pl.col("session") == session)["return_basis"]
-        basis = next(b for b in BASES if b in known)
-        metrics = ask(_METRICS, session, basis)
+    if session:
+        metrics = ask(_METRICS, session).join(_bases(common), on=["fund", "return_basis"])
     ratios = ask(_RATIOS).sort("valid_from", "known_at").group_by("fund").last()
     return Inputs(
         funds,
         _one_basis(ask(_SERIES)),
         metrics,
         session,
-        basis,
         ratios.select("fund", "expense_ratio", known_on=_day("known_at")),
         _newest(ask(_HOLDINGS), store.query(_PRIORITIES)),
         ask(_EXPOSURES).select("fund", "as_of", "kind", "name", "weight", "through"),
@@ -154,6 +154,21 @@ def meant(instruments: pl.DataFrame, ticker: str, where: str = "compare") -> dic
 
 def _day(instant: str) -> pl.Expr:
     return pl.col(instant).dt.convert_time_zone("UTC").dt.date()
+
+
+def _bases(common: pl.DataFrame) -> pl.DataFrame:
+    """fund, return_basis: the best one that all of them have; else the best that each has."""
+    for basis in BASES:
+        of = common.filter(return_basis=basis)
+        if of["fund"].n_unique() == common["fund"].n_unique():
+            return of.select("fund", "return_basis")
+    places = pl.col("return_basis").replace_strict(dict(zip(BASES, range(3), strict=True)))
+    return (
+        common.sort(places)
+        .group_by("fund", maintain_order=True)
+        .first()
+        .select("fund", "return_basis")
+    )
 
 
 def _one_basis(series: pl.DataFrame) -> pl.DataFrame:

@@ -13,8 +13,9 @@ from fundplatform.errors import ConfigError
 from fundplatform.reports.comparison import render
 
 D = date.fromisoformat
-METRICS = ("fund", "frame", "base_session", "total_return", "annualized_return", "volatility",
-           "sharpe", "sortino", "max_drawdown", "calmar", "beta", "reason")  # fmt: skip
+METRICS = ("fund", "return_basis", "frame", "base_session", "total_return", "annualized_return",
+           "volatility", "sharpe", "sortino", "max_drawdown", "calmar", "beta",
+           "reason")  # fmt: skip
 HOLDINGS = pl.Schema(
     {"fund": pl.String(), "as_of": pl.Date(), "holding": pl.String(), "name": pl.String()}
     | {"weight": pl.Float64()}
@@ -42,21 +43,24 @@ def inputs(
     ratios: dict[str, float] | None = None,
     held: list[tuple[str, str, str | None, float]] | None = None,
     quotes: dict[str, str] | None = None,
+    classes: dict[str, str] | None = None,
+    reported: dict[str, str] | None = None,
 ) -> Inputs:
     """Funds with these values by session."""
     days = [(f, D(d), v, "split") for f, own in values.items() for d, v in own.items()]
     return Inputs(
         pl.DataFrame(
-            {"fund": list(values), "name": list(values), "asset_class": "etf",
+            {"fund": list(values), "name": list(values),
+             "asset_class": [(classes or {}).get(f, "etf") for f in values],
              "quote": [(quotes or {}).get(f, "USD") for f in values]}
         ),
         pl.DataFrame(days, schema=["fund", "session", "value", "basis"], orient="row"),
         pl.DataFrame(metrics or [], schema=METRICS if metrics else None, orient="row"),
         D("2024-12-31") if metrics else None,
-        "gross_total" if metrics else None,
         pl.DataFrame([(f, r, D("2024-01-01")) for f, r in (ratios or {}).items()],
                      schema=RATIOS, orient="row"),
-        pl.DataFrame([(f, D("2024-06-30"), h, h.title(), w) for f, h, _, w in held or []],
+        pl.DataFrame([(f, D((reported or {}).get(f, "2024-06-30")), h, h.title(), w)
+                      for f, h, _, w in held or []],
                      schema=HOLDINGS, orient="row"),
         pl.DataFrame([(f, D("2024-06-30"), "sector", s or "(unknown)", w, 0.0)
                       for f, _, s, w in held or []], schema=EXPOSURES, orient="row"),
@@ -68,8 +72,24 @@ B = {"2022-01-03": 7.0, "2023-01-02": 50.0, "2023-06-01": 60.0, "2024-01-02": 45
      "2024-02-01": 1.0, "2025-01-01": 55.0}  # fmt: skip
 
 
-def metric(fund: str, frame: str, value: float | None) -> tuple[object, ...]:
-    return (fund, frame, D("2023-12-31"), value, value, value, 1.0, 1.0, -0.1, 1.0, 1.0, None)
+def metric(
+    fund: str, frame: str, value: float | None, basis: str = "gross_total"
+) -> tuple[object, ...]:
+    return (
+        fund,
+        basis,
+        frame,
+        D("2023-12-31"),
+        value,
+        value,
+        value,
+        1.0,
+        1.0,
+        -0.1,
+        1.0,
+        1.0,
+        None,
+    )
 
 
 def test_growth_drawdown_and_dates_are_of_the_sessions_all_have() -> None:
@@ -159,6 +179,41 @@ def test_holdings_overlap_common_names_tilts_and_the_dearer_twin() -> None:
     assert (dearer["dearer"], dearer["cost_per_year"]) == ("A", pytest.approx(80))
 
 
+def test_twins_are_told_of_complete_reports_of_one_time_alone() -> None:
+    """As in catalog.fund_overlaps; the overlap stands there, with what is wrong with it."""
+    twin = [(f, h, s, w) for f in "AB" for _, h, s, w in HELD[:3]]
+    ratios = {"A": 0.01, "B": 0.002}
+    held = dict(held=twin, ratios=ratios)
+    day = compare(inputs({"A": A, "B": B}, **held, reported={"A": "2024-03-22"}))  # 100 days
+    assert day.tables["same_holdings_higher_fee"].height == 1
+    assert not any("days apart" in note for note in day.notes)
+    old = compare(inputs({"A": A, "B": B}, **held, reported={"A": "2011-03-30"}))
+    said = "more than 100 days apart (A 2011-03-30, B 2024-06-30): such overlaps say little"
+    assert any(said in note for note in old.notes)
+    twice = [(f, h, s, 2 * w) for f, h, s, w in twin]
+    geared = compare(inputs({"A": A, "B": B}, held=twice, ratios=ratios))
+    for found, overlap in ((old, 1.0), (geared, 2.0)):
+        assert found.tables["overlap"]["overlap"].to_list() == [overlap]
+        assert found.tables["same_holdings_higher_fee"].is_empty()
+
+
+def test_what_is_not_measured_alike_is_told() -> None:
+    """A coin beside a fund: no payments, other hours, sessions that the fund lacks."""
+    coin = {**B, "2023-06-03": 60.0, "2023-06-04": 60.0}
+    stored = [metric("A", "1Y", 0.1), metric("B", "1Y", 0.2, "price")]
+    found = compare(inputs({"A": A, "B": coin}, metrics=stored, classes={"B": "crypto"}))
+    assert found.facts["metrics_basis"] == "A gross_total, B price"
+    assert found.notes[-3:] == [
+        "Frames and risk are price returns for B, total returns for the others: no payments of the "
+        "former are loaded, or there are none.",
+        "Closes are of different hours of the day, which lowers correlations.",
+        # Three of them are not A's; the eighth, of 2022, is not of that time.
+        "Only 4 sessions are common to all in that time (B 7): growth, falls and correlation go "
+        "from one of them to the next.",
+    ]
+    assert found.tables["returns"].rows() == [("1Y", 0.1, 0.2)]
+
+
 def test_weights_that_do_not_add_up_are_told() -> None:
     found = compare(inputs({"A": A, "B": B}, held=HELD[:2]))
     assert any(n.startswith("A: its weights add up to 0.5000") for n in found.notes)
@@ -192,6 +247,7 @@ def test_other_currencies_are_told_and_the_answer_is_json_and_a_page() -> None:
     assert "src=" not in page
     assert "http" not in page
     assert "2023-01-02 to 2025-01-01, 4 sessions" in page
+    assert "None" not in page
 
 
 INSTRUMENTS = pl.DataFrame(

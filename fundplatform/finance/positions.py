@@ -18,8 +18,8 @@ VERSION = 3
 REPORT = ("source_id", "instrument_id", "as_of", "known_at")
 LEAST_OVERLAP = 0.1
 """Pairs less alike are not kept."""
-# Reports further apart say little of whether two funds hold the same.
-_APART = timedelta(days=100)
+APART = timedelta(days=100)
+"""Reports further apart say little of whether two funds hold the same."""
 _SHARES = r"(?i)^ec$|equity|stock|fund|etf"
 _CLASSES = ("equity", "etf", "fund")
 
@@ -127,7 +127,7 @@ def alike(held: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
         )
         .join(days, on="instrument_id")
         .join(days.rename({"instrument_id": "other_id", "as_of": "other_as_of"}), on="other_id")
-        .filter((pl.col("as_of") - pl.col("other_as_of")).abs() <= _APART)
+        .filter((pl.col("as_of") - pl.col("other_as_of")).abs() <= APART)
         .select(pl.col(n).cast(OVERLAPS.polars_schema[n]) for n in OVERLAPS.column_names
                 if n not in OVERLAPS.stamps)
         .sort(OVERLAPS.key)

@@ -3,6 +3,8 @@
 In: a `compare.Comparison`. Out: text. No number is made here but the drawdown of a line drawn.
 """
 
+from collections.abc import Mapping
+
 import polars as pl
 import polars.selectors as cs
 
@@ -12,7 +14,7 @@ from fundplatform.reports.lines import lines
 
 TITLES = {
     "funds": "Funds and their own histories",
-    "returns": "Total return by frame",
+    "returns": "Return by frame",
     "risk": "Risk over the longest frame that all have",
     "common_history": "Over the history in common",
     "correlation": "Correlation of returns on common sessions",
@@ -34,6 +36,11 @@ def _rounded(values: pl.Expr) -> pl.Expr:
     return pl.when((short.abs() == 1) & (values != short)).then(values).otherwise(short)
 
 
+def measured_on(facts: Mapping[str, object]) -> str:
+    """What the frames and the risk are of."""
+    return f"session {facts['metrics_session']}, {facts['metrics_basis']} returns"
+
+
 def render(found: Comparison) -> str:
     """The page."""
     facts = found.facts
@@ -47,8 +54,8 @@ def render(found: Comparison) -> str:
         f"<h1>{page.shown(title)}</h1>",
         page.paragraph(f"Common history {common}; series: {facts['series_basis']}."),
         page.paragraph(
-            f"Frames and risk: session {facts['metrics_session']}, {facts['metrics_basis']} "
-            "returns. Returns, weights and ratios are decimals (0.01 = 1 %).",
+            (f"Frames and risk: {measured_on(facts)}. " if facts["metrics_session"] else "")
+            + "Returns, weights and ratios are decimals (0.01 = 1 %).",
             "soft",
         ),
         *(page.paragraph(note, "warn") for note in found.notes),

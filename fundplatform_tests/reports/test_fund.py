@@ -191,7 +191,7 @@ def test_the_command(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 )  # fmt: skip
 def test_no_two_instruments_share_a_file(symbol: str, namesakes: int, name: str) -> None:
     nothing = pl.DataFrame()
-    given = Inputs(*[nothing] * 3, None, None, *[nothing] * 3)
+    given = Inputs(*[nothing] * 3, None, *[nothing] * 3)
     who = {"instrument_id": 4, "symbol": symbol}
     known = Known(who, given, nothing, nothing, {}, nothing, nothing, nothing, [], None, namesakes)
     assert fund.file_name(known) == name

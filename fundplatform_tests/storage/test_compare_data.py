@@ -48,7 +48,8 @@ CONTENT = (
         tables.INSTRUMENTS,
         *({"instrument_id": n, "symbol": s, "asset_class": c, "quote": "USD"}
           for n, s, c in [(1, "SPY", "etf"), (2, "EFA", "etf"), (3, "two", "index"),
-                          (4, "AAPL", "equity"), (5, "SPY", "merged")]),
+                          (4, "AAPL", "equity"), (5, "SPY", "merged"),
+                          (6, "PAYS", "etf")]),
     ),
     rows(
         tables.VALIDATED,
@@ -69,7 +70,10 @@ CONTENT = (
     rows(tables.METRICS, metric(1, "2023-01-04", "price", 0.1),
          metric(2, "2023-01-04", "price", 0.2),
          metric(1, "2023-01-04", "gross_total", 0.3), metric(2, "2023-01-04", "gross_total", 0.4),
-         metric(1, "2023-01-05", "price", 0.5)),
+         metric(1, "2023-01-05", "price", 0.5),
+         # No basis that both have: one pays nothing, the other's prices carry what it paid.
+         metric(4, "2023-01-04", "price", 0.6), metric(4, "2023-01-06", "price", 0.6),
+         metric(6, "2023-01-04", "gross_total", 0.7), metric(6, "2023-01-06", "gross_total", 0.8)),
     rows(tables.RISK, {"instrument_id": 1, "session": D("2023-01-04"), "frame": "1M",
                        "return_basis": "gross_total", "beta": 1.25}),
     rows(tables.FACTS, fact("2023-02-01", OLD, 0.0010), fact("2023-08-01", NEW, None),
@@ -115,6 +119,17 @@ def test_metrics_are_of_the_newest_session_that_all_have(store: Store, found: In
     assert (both.session, both.basis) == (D("2023-01-04"), "gross_total")
     stored = both.metrics.sort("fund").select("fund", "total_return", "beta").rows()
     assert stored == [("EFA", 0.4, None), ("SPY", 0.3, 1.25)]
+
+
+def test_without_a_basis_that_all_have_each_has_its_own(store: Store) -> None:
+    unlike = load(store, ["PAYS", "AAPL"])
+    assert (unlike.session, unlike.basis) == (D("2023-01-06"), "PAYS gross_total, AAPL price")
+    assert sorted(unlike.metrics.select("fund", "total_return").rows()) == [
+        ("AAPL", 0.6), ("PAYS", 0.8),
+    ]  # fmt: skip
+    three = load(store, ["SPY", "AAPL", "PAYS"])
+    assert three.basis == "SPY gross_total, AAPL price, PAYS gross_total"
+    assert load(store, ["SPY", "AAPL"]).basis == "price", "which both have"
 
 
 def test_the_newest_fee_and_the_newest_report_count(found: Inputs) -> None:
