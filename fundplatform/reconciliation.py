@@ -186,7 +186,9 @@ def _quantstats(case: Case) -> Iterator[_Answer]:
     yield _Answer("sharpe", qs.sharpe(r, rf=case.risk_free_rate, periods=252))
     yield _Answer("sortino", qs.sortino(r, periods=252))
     yield _Answer("max_drawdown", qs.max_drawdown(r))
-    yield _Answer("calmar", qs.calmar(r, **as_returns), f.by_count / -f.deepest, _BY_COUNT)
+    # Of a fund that never fell it divides by zero.
+    if f.deepest < 0:
+        yield _Answer("calmar", qs.calmar(r, **as_returns), f.by_count / -f.deepest, _BY_COUNT)
     low = -1.6448536269514722  # 5 % of a normal distribution lies below.
     yield _Answer("var_95", qs.value_at_risk(r, **as_returns), f.mean + low * f.std, _NORMAL)
     density = float(np.exp(-(low**2) / 2) / sqrt(2 * np.pi))

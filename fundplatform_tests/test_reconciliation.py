@@ -120,14 +120,15 @@ def test_the_asset_compares_the_latest_session_of_each_instrument() -> None:
                 "session": sessions,
                 "ret": [None, *rng.normal(0.0, 0.01, len(sessions) - 1)],
                 "calendar": ["XNYS"] * len(sessions),
+                "return_basis": [basis] * len(sessions),
             },
             schema_overrides={"instrument_id": pl.Int32},
         )
-        for number in (1, 2)
+        for number, basis in ((1, "price"), (2, "price"), (1, "gross_total"), (3, "gross_total"))
     ]
     names = pl.DataFrame(
-        {"instrument_id": [1, 2], "asset_class": ["etf"] * 2, "symbol": ["SPY", "EFA"],
-         "valid_to": sessions[-1:] * 2},
+        {"instrument_id": [1, 2, 3], "asset_class": ["etf"] * 3, "symbol": ["SPY", "EFA", "TLT"],
+         "valid_to": sessions[-1:] * 3},
         schema_overrides={"instrument_id": pl.Int32},
     )  # fmt: skip
     found = compared(pl.concat(rows), names, 0.02, load_metric_rules())
@@ -136,6 +137,18 @@ def test_the_asset_compares_the_latest_session_of_each_instrument() -> None:
     assert set(found["session"]) == {date(2023, 6, 30)}
     assert found.schema == RECONCILIATION.empty().drop(RECONCILIATION.stamps).schema
     assert found.filter(instrument_id=2, metric="beta", frame="ALL")["library"].len() == 2
+    # Of TLT there are prices with their dividends only.
+    bases = found.select("instrument_id", "return_basis").unique().sort(pl.all())
+    assert bases.rows() == [(1, "gross_total"), (1, "price"), (2, "price"), (3, "gross_total")]
+
+
+@pytest.mark.usefixtures("libraries")
+def test_a_fund_that_never_fell() -> None:
+    """A money market fund: no drawdown, no loss, so no Calmar and no Sortino of ours to compare."""
+    case = b3({"total_return": 0.0006, "max_drawdown": 0.0})
+    steady = Case(case.days, np.array([1e-4, 2e-4, 0.0, 2e-4, 1e-4]), None, 0.0, case.ours)
+    rows = reconciled(steady).filter(metric="max_drawdown")
+    assert rows["explained"].to_list() == [True] * 3
 
 
 def test_without_a_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

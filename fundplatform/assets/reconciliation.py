@@ -16,7 +16,7 @@ from fundplatform import calendars, tables
 from fundplatform.assets import metric_terms
 from fundplatform.assets.catalog import FACTORS, INSTRUMENTS, SOURCES, VALIDATED
 from fundplatform.assets.describe import output
-from fundplatform.assets.series import DAILY, PRICE_COLUMNS, price_returns, with_calendar
+from fundplatform.assets.series import DAILY, PRICE_COLUMNS, returns_by_basis, with_calendar
 from fundplatform.finance.measured import Terms
 from fundplatform.finance.metric_rules import MetricRules
 from fundplatform.finance.metrics import measure
@@ -36,7 +36,10 @@ def available() -> bool:
 
 
 def reconciliation(risk_free_rate: float, rules: MetricRules) -> dg.AssetsDefinition:
-    """The latest session of up to `SAMPLE` instruments; fails on an unexplained difference."""
+    """The latest session of up to `SAMPLE` series a calendar and return basis.
+
+    Fails on a difference that no convention explains.
+    """
 
     @dg.multi_asset(
         name="ops_reconciliation",
@@ -58,7 +61,8 @@ def reconciliation(risk_free_rate: float, rules: MetricRules) -> dg.AssetsDefini
         instruments: pl.DataFrame,
         known_sources: pl.DataFrame,
     ) -> Derived:
-        returns = with_calendar(price_returns(prices, factors, known_sources), known_sources)
+        returns = returns_by_basis(prices, factors, known_sources)
+        returns = with_calendar(returns, known_sources)
         found = compared(returns, instruments, risk_free_rate, rules)
         bad = found.filter(~pl.col("explained"))
         context.add_output_metadata({"compared": found.height, "unexplained": bad.height})
@@ -75,14 +79,21 @@ def reconciliation(risk_free_rate: float, rules: MetricRules) -> dg.AssetsDefini
 def compared(
     returns: pl.DataFrame, instruments: pl.DataFrame, risk_free_rate: float, rules: MetricRules
 ) -> pl.DataFrame:
-    """Rows of ops.reconciliation without stamps, for the instruments of 252 sessions a year."""
+    """Rows of ops.reconciliation without stamps, for the instruments of 252 sessions a year.
+
+    Args:
+        returns: Return rows with `calendar` and `return_basis`.
+        instruments: catalog.instruments.
+        risk_free_rate: Annual, decimal.
+        rules: Declared benchmarks.
+    """
     empty = tables.RECONCILIATION.empty().drop(tables.RECONCILIATION.stamps)
-    priced = returns.select("instrument_id").unique()
-    against = metric_terms.benchmarks(rules, priced, returns, instruments)
-    terms = Terms(_PERIODS, RiskFree(risk_free_rate), "price", against)
+    against = metric_terms.benchmarks_by_basis(rules, [returns], instruments)
     parts = []
-    for (name,), own in returns.partition_by("calendar", as_dict=True).items():
+    labels = ["calendar", "return_basis"]
+    for (name, basis), own in returns.partition_by(labels, as_dict=True).items():
         calendar = calendars.get(str(name))
+        terms = Terms(_PERIODS, RiskFree(risk_free_rate), str(basis), against[str(basis)])
         if calendar.periods_per_year != _PERIODS:
             continue
         ids = own["instrument_id"].unique().sort().head(SAMPLE).to_list()
