@@ -146,7 +146,7 @@ def _frames(known: Known) -> str:
     ratios = ("sharpe", "sortino")
     rows = [
         (f, r["base_session"], *(percent(r[c]) for c in shown), *(_ratio(r[c]) for c in ratios),
-         (r["reason"] or "").replace("_", " "))
+         _words(r["reason"]))
         for f in FRAMES if (r := by_frame.get(f))
     ]  # fmt: skip
     names = ("frame", "from close of", "return", "a year", "volatility", "drawdown", "VaR 95",
@@ -222,7 +222,8 @@ def _score(known: Known) -> str:
     )
     names = ("frame", "score", "peers", *(c.removesuffix("_percentile") for c in used), "why not")
     table = page.table(caption, names, [
-        (r["frame"], r["score"], r["peer_count"], *(r[c] for c in used), r["reason"]) for r in rows
+        (r["frame"], r["score"], r["peer_count"], *(r[c] for c in used), _words(r["reason"]))
+        for r in rows
     ])  # fmt: skip
     return page.section("score", "Score", table)
 
@@ -238,13 +239,17 @@ def _facts(known: Known) -> str:
         for name, value in own.items()
         if name not in left and value is not None
     ]
-    caption = f"In force since {own['valid_from']}, known at {own['known_at']:%Y-%m-%d}"
+    caption = f"In force from {own['valid_from']}, known at {own['known_at']:%Y-%m-%d}"
     return page.section("facts", "Facts", page.table(caption, ("fact", "value"), rows))
 
 
 def _fact(value: object) -> object:
     """Money without decimals; the rest as every table shows it."""
     return f"{value:,.0f}" if isinstance(value, float) else value
+
+
+def _words(reason: str | None) -> str:
+    return (reason or "").replace("_", " ")
 
 
 def _ratio(value: float | None) -> str | None:

@@ -50,9 +50,19 @@ def _taken(known: Known, shared: pl.DataFrame) -> list[str]:
 
 def _by_the_fee_alone(known: Known) -> list[str]:
     """What can be said of a fee without a price."""
-    ratio = float(known.fees["expense_ratio"][-1])
+    changes = [(a, fee(r), k) for a, r, k in _changes(known).iter_rows()]
+    history = page.table("Fees known", ("from", "fee a year", "known at"), changes)
+    return [_example(known), history, _twins(known)]
+
+
+def _example(known: Known) -> str:
+    """The SEC's example, by the fee in force: the last one known may be filed for a later day."""
+    in_force = known.given.ratios["expense_ratio"]
+    if in_force.is_empty():
+        return page.paragraph("None of its fees is in force yet.")
+    ratio = float(in_force[0])
     paid = fees.sec_example(ratio)
-    example = page.table(
+    return page.table(
         f"Fees paid on {START:,.0f} growing 5 % a year (SEC Form N-1A), and the share of the final "
         f"wealth that {DRAG_YEARS} years take",
         ("fee", *(f"{y} y" for y in fees.SEC_YEARS), f"drag of {DRAG_YEARS} y"),
@@ -64,9 +74,6 @@ def _by_the_fee_alone(known: Known) -> list[str]:
             )
         ],
     )
-    changes = [(a, fee(r), k) for a, r, k in _changes(known).iter_rows()]
-    history = page.table("Fees known", ("from", "fee a year", "known at"), changes)
-    return [example, history, _twins(known)]
 
 
 def _twins(known: Known) -> str:

@@ -53,8 +53,10 @@ def lines(
             f'<polyline {_stroke(place)} points="{points}"><title>{escape(name)}</title></polyline>'
         )
     legend = "".join(_key(n, name) for n, name in enumerate(values))
-    chart = framed(label, "".join(drawn), [(down(v), text) for v, text in marks],
-                   [str(days[n]) for n in (0, len(days) // 2, len(days) - 1)])  # fmt: skip
+    # The day in the middle of the axis: sessions stored daily of late crowd at its end.
+    below = (days[0], days[0] + (days[-1] - days[0]) / 2, days[-1])
+    heights = [(down(v), text) for v, text in marks]
+    chart = framed(label, "".join(drawn), heights, [str(day) for day in below])
     return f"{chart}<p>{legend}</p>"
 
 

@@ -114,7 +114,7 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[object]]
         f'<th scope="col"{" class=n" if r else ""}>{escape(c)}</th>'
         for c, r in zip(columns, right, strict=True)
     )
-    body = "".join("<tr>" + "".join(_data(v) for v in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(map(_data, row, right)) + "</tr>" for row in rows)
     return _scrolled(caption, f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>", extra="")
 
 
@@ -183,8 +183,8 @@ def shown(value: object) -> str:
     return escape(str(value))
 
 
-def _data(value: object) -> str:
-    return f"<td{' class=n' if _is_number(value) else ''}>{shown(value)}</td>"
+def _data(value: object, right: bool) -> str:
+    return f"<td{' class=n' if right else ''}>{shown(value)}</td>"
 
 
 def _is_number(value: object) -> bool:

@@ -17,7 +17,7 @@ from fundplatform.finance.fee_history import before_fees
 from fundplatform.fund_data import Known
 from fundplatform.reports import fund
 from fundplatform.reports.columns import columns
-from fundplatform.reports.lines import axis
+from fundplatform.reports.lines import axis, lines
 from fundplatform.reports.page import fee, percent
 from fundplatform.storage.base import Store
 from fundplatform_tests.reports.accessibility import audit
@@ -56,7 +56,9 @@ CONTENT = (
     rows(tables.RISK, {"instrument_id": 1, "session": LAST, "frame": "1Y", "return_basis": "price",
                        "var_95": 0.021}),
     rows(tables.FACTS, fact(1, 0.01), fact(1, 0.0075, "2023-01-02", name="Dear & Co",
-                                           category="Large", aum=2.5e9), fact(2, 0.0005)),
+                                           category="Large", aum=2.5e9), fact(2, 0.0005),
+         # Filed, and not yet in force.
+         fact(1, 0.003, "2999-01-01"), fact(5, 0.002, "2999-01-01")),
     rows(tables.SCORES, {"instrument_id": 1, "session": LAST, "frame": "HEADLINE", "score": 73,
                          "return_basis": "price", "peer_group": "etf / Large", "peer_count": 6}),
     rows(tables.OVERLAPS, {"instrument_id": 1, "other_id": 2, "overlap": 0.9, "common": 40,
@@ -102,6 +104,7 @@ def test_what_the_page_says(store: Store, tmp_path: Path) -> None:
         # The SEC's example at 0.75 %: 77, 240, 417, 930 as prospectuses print it.
         "0.75% 77 240 417 930",
         "2022-01-03 1.00%",
+        "2999-01-01 0.30%",
         "CHEAP 90.0% 0.05% 70.00",
         "0 to 100 within etf / Large",
         "4 positions, 100.00% of net assets (110.00% long, -10.00% short).",
@@ -135,7 +138,7 @@ def test_what_is_missing_is_said(store: Store, tmp_path: Path) -> None:
         (
             "HELD",
             "One session has a price (2023-12-29): there is no return.",
-            ("1 X 100.00%", "Its expense ratio is not known.", "No source states any."),
+            ("1 X 100.00%", "None of its fees is in force yet.", "In force from 2999-01-01"),
         ),
     ],
 )
@@ -269,6 +272,14 @@ def test_the_numbers_at_an_axis_are_round(
     marks = axis(low, high, scale)
     assert [text for _, text in marks] == texts
     assert marks[0][0] <= low <= high <= marks[-1][0]
+
+
+def test_the_day_below_the_middle_of_a_chart_is_the_one_that_is_drawn_there() -> None:
+    """Month ends for years and every session of late: half of the points are near the end."""
+    days = [D("2014-01-01"), D("2023-12-30"), D("2023-12-31"), D("2024-01-01")]
+    chart = lines("x", days, {"A": [1.0, 2.0, 3.0, 4.0]})
+    # 3,652 days; half of them are five years, one of them a leap year.
+    assert "<span>2014-01-01</span><span>2019-01-01</span><span>2024-01-01</span>" in chart
 
 
 def test_columns_stand_on_zero_and_say_their_values() -> None:
