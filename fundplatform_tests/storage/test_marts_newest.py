@@ -35,6 +35,11 @@ def measured(session: date, frame: str, basis: str, **more: object) -> dict[str,
     return {**own, **more}
 
 
+def scored(instrument_id: int, session: date, group: str) -> dict[str, object]:
+    return {"instrument_id": instrument_id, "session": session, "frame": "1Y",
+            "return_basis": "price", "peer_group": group, "score": 50}  # fmt: skip
+
+
 CONTENT = (
     rows(tables.SOURCES, {"name": "good"}, {"source_id": 2, "name": "spare"}),
     rows(
@@ -76,6 +81,12 @@ CONTENT = (
         *(measured(day, "2W", "price", instrument_id=2) for day in (OLD, MON)),
         measured(MON, "1Y", "odd", instrument_id=2),
     ),
+    # A holiday of the 2nd, on which London trades; a group that has long ended.
+    rows(
+        tables.SCORES,
+        *(scored(n, TUE, "ours") for n in (1, 2, 3)), scored(3, WED, "ours"),
+        scored(4, TUE, "London"), scored(4, WED, "London"), scored(5, OLD, "ended"),
+    ),
 )  # fmt: skip
 LATEST = [
     ("AAPL", "USD", TUE, 3.0, "good"),
@@ -97,6 +108,14 @@ def latest(store: Store) -> Sequence[object]:
 def adjusted(store: Store) -> Sequence[object]:
     view = "adjusted_prices WHERE symbol IN ('ODD', 'SOON')"
     return ask(store, "symbol, session, close, split_factor", view)
+
+
+def test_the_latest_ranking_of_a_group_is_of_a_day_on_which_it_is_there(store: Store) -> None:
+    found = ask(store, "peer_group, session, symbol", "fund_ranking WHERE is_latest")
+    assert found == [
+        ("London", WED, "NONE"),
+        ("ours", TUE, "AAPL"), ("ours", TUE, "GONE"), ("ours", TUE, "ODD"),
+    ]  # fmt: skip
 
 
 def refused(store: Store) -> Sequence[object]:
