@@ -13,6 +13,7 @@ from fundplatform.finance.index_definition import SHIPPED, load_definitions
 from fundplatform.sources.base import Kind
 from fundplatform.sources.drop import discover
 from fundplatform.sources.drop.source_yaml import load
+from fundplatform.sources.register import BUILT_IN
 from fundplatform_tests.sources.drops import Drop
 from fundplatform_tests.sources.workbooks import workbook
 
@@ -44,7 +45,7 @@ SHOWN = {
             "market_cap": 95.20e9,
         },
     ),
-    "kraken": Shown(
+    "kraken_bars": Shown(
         "ETHUSD_1440.csv",
         "1438905600,3.0,3.00001,3.0,3.0,123.93056831,4\n",
         {"vendor_symbol": "ETHUSD", "session": date(2015, 8, 7), "quote": "USD", "trade_count": 4},
@@ -142,6 +143,8 @@ def test_every_example_loads() -> None:
     assert problems == []
     assert [s.spec.name for s in sources] == sorted(SHOWN)
     assert {p.name for p in DROPS.iterdir()} == set(SHOWN)
+    # Copied under its own name into a home it takes part: that name is no built-in source's.
+    assert not set(SHOWN) & set(BUILT_IN)
     assert not (DROPS / "nowhere").exists()
 
 
@@ -157,7 +160,7 @@ def test_an_example_reads_the_row_it_shows(name: str, tmp_path: Path) -> None:
 
 
 def test_an_example_with_a_wrong_key_does_not_load(tmp_path: Path) -> None:
-    text = (DROPS / "kraken" / "source.yaml").read_text("utf-8")
+    text = (DROPS / "kraken_bars" / "source.yaml").read_text("utf-8")
     drop = Drop(tmp_path).yaml(text.replace("layout:", "layuot:"))
     with pytest.raises(ConfigError, match=r"layuot.*Did you mean layout"):
         load(drop.folder / "source.yaml")
@@ -172,7 +175,7 @@ def test_an_example_with_a_wrong_key_does_not_load(tmp_path: Path) -> None:
             "market_caps/sp500_financials/constituents_financials_2016.parquet",
             321_048,
         ),
-        ("kraken", "kraken/ADAUSD_1440.csv", 916),
+        ("kraken_bars", "kraken/ADAUSD_1440.csv", 916),
         ("stooq_etfs", "funds/stooq_etfs/stooq_etfs_100.parquet", 252_551),
     ],
 )
