@@ -4,14 +4,15 @@ In: return series, whole or from the cut on. Out: rows of funds.metrics and fund
 later day may go on from (funds.carried). The formulas are in `finance/metrics.py`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import polars as pl
 
 from fundplatform import calendars, tables
 from fundplatform.assets.carried_series import Found
+from fundplatform.assets.metric_terms import Span
 from fundplatform.finance import frames
 from fundplatform.finance.benchmark import Benchmarks
 from fundplatform.finance.carried import SCHEMA
@@ -48,37 +49,45 @@ def ends_of(sources: pl.DataFrame) -> frozenset[date]:
     return frozenset(sources["coverage_end"].drop_nulls().to_list())
 
 
-def agree(beside: Found, against: Mapping[str, Benchmarks | None], policy: Policy) -> bool:
+def agree(beside: Found, spans: Sequence[Span], policy: Policy) -> bool:
     """Whether what was kept was measured against the same benchmarks, and rates of one kind.
 
     Args:
         beside: What was kept.
-        against: The benchmarks of each basis.
+        spans: The benchmarks.
         policy: The risk-free rates.
     """
-    of = {basis: one.of if one else {} for basis, one in against.items()}
-    kept = beside.rows.select("return_basis", "instrument_id", "benchmark_id").iter_rows()
-    same = all(of[basis].get(instrument) == benchmark for basis, instrument, benchmark in kept)
-    return same and bool((beside.rows["rates_vary"] == policy.risk_free.varies).all())
+    kept = beside.rows.select("return_basis", "instrument_id", "benchmark_id").rows()
+    for span in spans:
+        of = {basis: one.of if one else {} for basis, one in span.against.items()}
+        if any(of[basis].get(instrument) != benchmark for basis, instrument, benchmark in kept):
+            return False
+    return bool((beside.rows["rates_vary"] == policy.risk_free.varies).all())
 
 
 def all_metrics(
-    series: pl.DataFrame,
-    against: Mapping[str, Benchmarks | None],
-    policy: Policy,
-    beside: Found | None = None,
+    series: pl.DataFrame, spans: Sequence[Span], policy: Policy, beside: Found | None = None
 ) -> dict[Table, pl.DataFrame]:
     """The rows of funds.metrics and funds.risk of all calendars and return bases.
 
     Args:
         series: Return rows with `calendar` and `return_basis`, from each series' beginning on.
-        against: The benchmarks of each basis.
+        spans: The benchmarks, all sessions of the policy.
         policy: Which sessions, and the risk-free rates.
         beside: Series that go on from what was kept of them.
 
     Returns:
         By table; funds.carried as `to_keep` takes it.
     """
+    parts = [_span_metrics(series, span, policy, beside) for span in spans]
+    found = {t: pl.concat(part[t] for part in parts) for t in (tables.METRICS, tables.RISK)}
+    return found | {tables.CARRIED: parts[-1][tables.CARRIED]}
+
+
+def _span_metrics(
+    series: pl.DataFrame, span: Span, policy: Policy, beside: Found | None
+) -> dict[Table, pl.DataFrame]:
+    policy, against = replace(policy, first=span.first, last=span.last), span.against
     late = series.clear() if beside is None else beside.late
     parts: list[tuple[pl.DataFrame, pl.DataFrame]] = []
     kept = [tables.CARRIED.empty().select(_KEPT)]

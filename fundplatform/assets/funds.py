@@ -122,14 +122,14 @@ def metrics(
         own = read_series(store, window, rows, series, apart)
         indices = level_returns(levels, instruments)
         parts = [own.whole, own.late, indices]
-        against = metric_terms.benchmarks_by_basis(rules, parts, instruments)
-        if not agree(own, against, policy):
+        spans = metric_terms.spans(rules, parts, instruments, window)
+        if not agree(own, spans, policy):
             own = read_series(store, window, rows.clear(), series, apart)
-            against = metric_terms.benchmarks_by_basis(rules, [own.whole, indices], instruments)
+            spans = metric_terms.spans(rules, [own.whole, indices], instruments, window)
         went_on, read = (s["instrument_id"].n_unique() for s in (own.late, own.whole))
         context.log.info("Prices of %d instruments from the cut on, of %d whole", went_on, read)
         whole = pl.concat([own.whole, indices])
-        found = all_metrics(whole, against, policy, own)
+        found = all_metrics(whole, spans, policy, own)
         found[tables.CARRIED] = to_keep(found[tables.CARRIED], own.lacking, window[1], made_by)
         stated = given.get(str(Kind.FUND_FACTS), tables.FUND_FACTS.empty())
         facts = fund_history.trusted(stated, known_sources)

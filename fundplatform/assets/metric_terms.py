@@ -4,8 +4,9 @@ In: metrics.yaml's rules, tables of the warehouse. Out: what `finance.metrics.me
 formulas are in `finance/`.
 """
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 
 import polars as pl
 
@@ -72,46 +73,88 @@ def split_since(actions: pl.DataFrame, rows: pl.DataFrame, last: date) -> set[in
     return set(both.filter(later)["instrument_id"])
 
 
-def benchmarks_by_basis(
-    rules: MetricRules, parts: Sequence[pl.DataFrame], instruments: pl.DataFrame
-) -> dict[str, Benchmarks | None]:
-    """`benchmarks` of each return basis.
+@dataclass(frozen=True)
+class Span:
+    """Sessions that are measured against the same benchmarks.
+
+    Attributes:
+        first: First session.
+        last: Last session.
+        against: The benchmarks of each return basis.
+    """
+
+    first: date
+    last: date
+    against: Mapping[str, Benchmarks | None]
+
+
+def spans(
+    rules: MetricRules,
+    parts: Sequence[pl.DataFrame],
+    instruments: pl.DataFrame,
+    window: tuple[date, date],
+) -> list[Span]:
+    """The sessions of a run, parted where a declared benchmark begins.
+
+    So a session has the same benchmarks whatever other sessions are asked for beside it.
 
     Args:
         rules: Declared benchmarks.
         parts: Return rows with `return_basis`; those of benchmarks from their beginning on.
         instruments: catalog.instruments.
+        window: First and last session of the run.
     """
-    priced = pl.concat([p.select("instrument_id", "return_basis").unique() for p in parts])
-    numbers = pl.col("instrument_id").is_in(list(declared(rules, instruments)))
-    series = pl.concat([p.filter(numbers) for p in parts])
-    return {
-        str(basis): benchmarks(
-            rules, own, series.filter(pl.col("return_basis") == basis), instruments
-        )
-        for (basis,), own in priced.partition_by("return_basis", as_dict=True).items()
-    }
+    first, last = window
+    named = pl.col("instrument_id").is_in(list(declared(rules, instruments)))
+    one = ["instrument_id", "return_basis"]
+    begins = pl.concat([p.filter(named).select(*one, "session") for p in parts]).group_by(one)
+    days = set(begins.agg(pl.col("session").min())["session"])
+    starts = sorted({first, *(day for day in days if first < day <= last)})
+    ends = [*(day - timedelta(days=1) for day in starts[1:]), last]
+    return [
+        Span(start, end, benchmarks_by_basis(rules, parts, instruments, start))
+        for start, end in zip(starts, ends, strict=True)
+    ]
 
 
-def benchmarks(
-    rules: MetricRules, priced: pl.DataFrame, series: pl.DataFrame, instruments: pl.DataFrame
-) -> Benchmarks | None:
-    """The benchmark of each instrument of a basis; None where no class has one with prices.
+def benchmarks_by_basis(
+    rules: MetricRules,
+    parts: Sequence[pl.DataFrame],
+    instruments: pl.DataFrame,
+    day: date,
+) -> dict[str, Benchmarks | None]:
+    """The benchmark of each instrument on a day, by return basis; None: no class has one.
 
     Args:
         rules: Declared benchmarks.
-        priced: Instruments with prices of one basis.
-        series: Their return rows, those of all declared benchmarks at least.
+        parts: Return rows with `return_basis`; those of benchmarks from their beginning on.
         instruments: catalog.instruments.
+        day: The first declared one that has prices by then counts.
     """
-    known = instruments.join(priced, on="instrument_id", how="semi")
+    numbers = pl.col("instrument_id").is_in(list(declared(rules, instruments)))
+    series = pl.concat([p.filter(numbers) for p in parts])
+    priced = pl.concat([p.select("instrument_id", "return_basis").unique() for p in parts])
+    found = {}
+    for (basis,), own in priced.partition_by("return_basis", as_dict=True).items():
+        rows = series.filter(pl.col("return_basis") == basis)
+        members = instruments.join(own, on="instrument_id", how="semi")
+        found[str(basis)] = _benchmarks(rules, members, rows, day)
+    return found
+
+
+def _benchmarks(
+    rules: MetricRules, members: pl.DataFrame, series: pl.DataFrame, day: date
+) -> Benchmarks | None:
+    """Of one basis: instruments, and the rows of declared benchmarks."""
+    begun = series.filter(pl.col("session") <= day)
+    known = members.join(begun, on="instrument_id", how="semi")
     of: dict[int, int] = {}
     for asset_class, against in rules.benchmarks.items():
         found = [_named(known, *named) for named in against]
         first = next((n for n in found if n is not None), None)
         if first is not None:
-            members = known.filter(pl.col("asset_class") == asset_class)["instrument_id"]
-            of |= dict.fromkeys(members.to_list(), first)
+            measured = members.filter(pl.col("asset_class") == asset_class)["instrument_id"]
+            of |= dict.fromkeys(measured.to_list(), first)
     if not of:
         return None
     wanted = series.filter(pl.col("instrument_id").is_in(set(of.values())))

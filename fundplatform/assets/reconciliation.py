@@ -88,7 +88,7 @@ def compared(
         rules: Declared benchmarks.
     """
     empty = tables.RECONCILIATION.empty().drop(tables.RECONCILIATION.stamps)
-    against = metric_terms.benchmarks_by_basis(rules, [returns], instruments)
+    against = metric_terms.benchmarks_by_basis(rules, [returns], instruments, date.max)
     parts = []
     labels = ["calendar", "return_basis"]
     for (name, basis), own in returns.partition_by(labels, as_dict=True).items():

@@ -8,7 +8,10 @@ import polars as pl
 import pytest
 
 from fundplatform import calendars, tables
+from fundplatform.assets import metric_terms
 from fundplatform.assets.fund_measures import Policy, all_metrics
+from fundplatform.assets.metric_terms import Span
+from fundplatform.finance.metric_rules import load_metric_rules
 from fundplatform.finance.risk_free import RiskFree
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 3, 28)
@@ -28,7 +31,7 @@ def test_a_coin_has_365_periods_a_year_beside_a_fund_of_252() -> None:
         for n, days in own.items()
     )  # fmt: skip
     policy = Policy(LAST, LAST, FIRST, frozenset(), RiskFree(0.0))
-    rows = all_metrics(series, {"price": None}, policy)
+    rows = all_metrics(series, [Span(LAST, LAST, {"price": None})], policy)
     month = rows[tables.METRICS].filter(pl.col("frame") == "1M").sort("instrument_id")
     for row, base, k in zip(
         month.iter_rows(named=True), (date(2024, 2, 28), date(2024, 2, 29)), (365, 252), strict=True
@@ -37,3 +40,40 @@ def test_a_coin_has_365_periods_a_year_beside_a_fund_of_252() -> None:
         held = [r for d, r in zip(own[number], moves[number], strict=True) if d > base]
         assert (row["base_session"], row["n_returns"]) == (base, len(held))
         assert row["volatility"] == pytest.approx(stdev(held) * sqrt(k))
+
+
+def test_a_day_is_measured_against_the_first_benchmark_that_has_prices_by_then() -> None:
+    """SPY begins on 1 March: before, the index stands in, also where one run has both days."""
+    fund, index, spy = 1, 2, 3
+    days = calendars.get("XNYS").sessions(date(2024, 1, 2), LAST)
+    begin = date(2024, 3, 1)
+    series = pl.concat(
+        pl.DataFrame(
+            {"instrument_id": n, "session": own,
+             "ret": [None, *(0.01 * ((i * n) % 5 - 2) for i in range(1, len(own)))],
+             "growth": 1.0, "calendar": "XNYS", "return_basis": "price"},
+            schema_overrides={"instrument_id": pl.Int32},
+        )
+        for n, own in ((fund, days), (index, days), (spy, [d for d in days if d >= begin]))
+    )  # fmt: skip
+    names = pl.DataFrame(
+        {"instrument_id": [fund, index, spy], "asset_class": ["etf", "index", "etf"],
+         "symbol": ["EFA", "us_top_100_equal", "SPY"], "valid_to": [LAST] * 3},
+        schema_overrides={"instrument_id": pl.Int32},
+    )  # fmt: skip
+
+    def risk(first: date, last: date) -> pl.DataFrame:
+        known = series.filter(pl.col("session") <= last)
+        spans = metric_terms.spans(load_metric_rules(), [known], names, (first, last))
+        policy = Policy(first, last, FIRST, frozenset(), RiskFree(0.0))
+        found = all_metrics(known, spans, policy)[tables.RISK]
+        key = ["instrument_id", "session", "frame"]
+        return found.filter(instrument_id=fund).sort(key)
+
+    whole = risk(FIRST, LAST)
+    alone = pl.concat(risk(day, day) for day in days)
+    assert whole.equals(alone)
+    against = dict(whole.select("session", "benchmark_id").unique().iter_rows())
+    assert against == {d: spy if d >= begin else index for d in days}
+    eve = whole.filter(frame="1M", session=date(2024, 2, 29))
+    assert eve["beta"].is_not_null().all()
