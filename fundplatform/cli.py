@@ -190,7 +190,9 @@ def rebuild(names: Sequence[str]) -> None:
 
 @cli.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Interface to listen on.")
-@click.option("--port", type=int, default=3000, show_default=True, help="TCP port.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=3000, show_default=True, help="TCP port."
+)
 def ui(host: str, port: int) -> None:
     """The Dagster UI and its daemon, until Ctrl-C or SIGTERM."""
     from fundplatform.ui import serve
@@ -202,7 +204,7 @@ def ui(host: str, port: int) -> None:
 
 
 @cli.command()
-@click.option("--years", type=int, default=0, help="Only the last N years of the sample.")
+@click.option("--years", type=click.IntRange(0), default=0, help="Only the sample's last N years.")
 def demo(years: int) -> None:
     """The whole pipeline on the built-in sample, offline, and what came out."""
     from fundplatform.demo import run_demo

@@ -41,6 +41,9 @@ def gaps(
     store = quiet_store(settings)
     sources = chosen(register.load(settings).sources, [*names, *named])
     found = list(ledgers(store, open_instance(settings), sources, utc_now()))
+    if not found:
+        click.echo("Nothing of these sources is loaded yet: `fundplatform backfill`")
+        return
     span = (first or date.min, last or date.max)
     click.echo(heat_map(found, *span))
     rows = table(found).filter(

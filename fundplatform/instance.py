@@ -19,7 +19,7 @@ from dagster._core.events import JobFailureData, RunFailureReason
 from dagster._core.storage.tags import GRPC_INFO_TAG
 
 from fundplatform import processes
-from fundplatform.errors import WarehouseError
+from fundplatform.errors import ConfigError, WarehouseError
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Store
 
@@ -112,7 +112,14 @@ def _make(folder: Path, settings: Settings) -> None:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The persistent instance below the home; `init` has run before."""
+    """The persistent instance below the home.
+
+    Raises:
+        ConfigError: `init` has not run there.
+    """
+    if not settings.dagster_home.is_dir():
+        hint = "Run `fundplatform init`, or name another home in FUNDPLATFORM_HOME"
+        raise ConfigError(str(settings.home), None, "nothing is set up there yet", hint)
     # dagster.yaml refers to DAGSTER_HOME, and run workers inherit it.
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
     return dg.DagsterInstance.from_config(str(settings.dagster_home))
