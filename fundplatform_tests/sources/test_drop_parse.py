@@ -328,6 +328,24 @@ def test_units_delimiter_decimal_and_null_values(drop: Drop) -> None:
 
 
 @pytest.mark.parametrize(
+    ("written", "unit", "meant"),
+    [
+        # In floating point 0.33 * 0.01 is 0.0033000000000000004, which is no tie with 0.0033.
+        ("0.33", "0.01", 0.0033),
+        ("100003", "0.0001", 10.0003),
+        ("1046.5", "1e9", 1_046_500_000_000.0),
+        ("-5e-3", "0.01", -0.00005),
+        ("0.5", "0.25", 0.125),
+        ("inf", "0.01", float("inf")),
+    ],
+)
+def test_a_unit_moves_the_decimal_point(drop: Drop, written: str, unit: str, meant: float) -> None:
+    text = f"date,symbol,close\n2020-01-02,AAA,{written}\n"
+    batch = read(drop, text, YAML + f"units: {{close: {unit}}}\n")
+    assert batch.rows["close"].to_list() == [meant]
+
+
+@pytest.mark.parametrize(
     ("written", "meant"),
     [
         ("1.234,5", 1234.5),

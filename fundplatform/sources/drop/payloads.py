@@ -21,7 +21,7 @@ import polars as pl
 from fundplatform.errors import SourceError
 
 # Raise it when the same bytes and keys come to mean something else.
-PARSER_VERSION = 4
+PARSER_VERSION = 5
 _FACTS = "facts.json"
 _ROW_GROUP = 65_536
 

@@ -7,6 +7,7 @@ and inf written as numbers stay, for the validation rules to judge.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from math import log10
 
 import polars as pl
 
@@ -147,11 +148,13 @@ def _number(cells: pl.Series, style: Style) -> pl.Series:
 def _scaled(value: pl.Series, unit: float | None) -> pl.Series:
     if unit is None or unit == 1:
         return value
-    # 302500 / 10000 is 30.25 exactly; 302500 * 0.0001 need not be.
-    inverse = round(1 / unit)
-    if unit < 1 and abs(inverse * unit - 1) < 1e-12:
-        return value / inverse
-    return value * unit
+    multiplied, places = value * unit, round(log10(unit))
+    if unit != float(f"1e{places}"):
+        return multiplied
+    # The decimal point of the text is moved: 0.33 * 0.01 is not 0.0033, nor is 0.33 / 100, since
+    # polars divides by multiplying. What is written with an exponent is multiplied.
+    moved = (value.cast(pl.String()) + f"e{places}").cast(pl.Float64(), strict=False)
+    return moved.zip_with(moved.is_not_null(), multiplied)
 
 
 def _date(cells: pl.Series, style: Style) -> pl.Series:
