@@ -1,7 +1,7 @@
 """`fundplatform compare SPY EFA ...`: funds side by side. Thin, like cli.py."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import polars.selectors as cs
 from fundplatform import summary
 from fundplatform.command_line import console, quiet_store
 from fundplatform.compare import Comparison, compare
+from fundplatform.compare_holdings import TILT
 from fundplatform.export_files import whole
 from fundplatform.settings import Settings
 
@@ -38,7 +39,7 @@ def compare_funds(tickers: Sequence[str], as_json: bool, html: Path | None) -> N
     if as_json:
         click.echo(json.dumps(as_dict(found), default=_plain, allow_nan=False))
     elif not html:
-        _print(found)
+        show(found)
 
 
 def as_dict(found: Comparison) -> dict[str, object]:
@@ -52,7 +53,8 @@ def as_dict(found: Comparison) -> dict[str, object]:
     }
 
 
-def _print(found: Comparison) -> None:
+def show(found: Comparison) -> None:
+    """Print it as tables."""
     from fundplatform.reports.comparison import TITLES, measured_on
     from fundplatform.reports.page import fee
 
@@ -65,13 +67,25 @@ def _print(found: Comparison) -> None:
         click.echo(f"Frames and risk: {measured_on(facts)}")
     for name, table in found.tables.items():
         if not table.is_empty():
-            click.echo()
             # Four places of a decimal are too few: 0.0945 % a year.
             ratios = cs.matches("expense_ratio").map_elements(fee, return_dtype=pl.String)
-            console.print(summary.frame_table(table.with_columns(ratios), TITLES[name]))
+            for title, part in _parts(TITLES[name], table.with_columns(ratios)):
+                click.echo()
+                console.print(summary.frame_table(part, title))
     click.echo()
     for note in found.notes:
         click.echo(f"note: {note}")
+
+
+def _parts(title: str, table: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
+    """Tilts in a table of their own: twenty columns are too many for a line."""
+    tilts = {name: name.removesuffix(TILT) for name in table.columns if name.endswith(TILT)}
+    yield title, table.drop(tilts)
+    if tilts:
+        yield (
+            f"{table.columns[0].title()}: tilt from the funds' mean",
+            table.select(table.columns[0], *tilts).rename(tilts),
+        )
 
 
 def _plain(value: object) -> str:

@@ -11,6 +11,9 @@ import polars as pl
 from fundplatform.finance import overlap
 from fundplatform.finance.positions import APART
 
+TILT = " tilt"
+"""Ends the name of a column that holds a tilt."""
+
 
 def holdings(
     names: Sequence[str],
@@ -92,5 +95,5 @@ def tilts(exposures: pl.DataFrame, kind: str, names: Sequence[str]) -> pl.DataFr
     wide = wide.with_columns(mean=pl.mean_horizontal(names))
     return wide.sort("mean", "name", descending=[True, False]).select(
         pl.col("name").alias(kind), *names,
-        *((pl.col(n) - pl.col("mean")).alias(f"{n} tilt") for n in names),
+        *((pl.col(n) - pl.col("mean")).alias(f"{n}{TILT}") for n in names),
     )  # fmt: skip

@@ -104,12 +104,13 @@ def sources_table(sources: Iterable[Source]) -> RichTable:
 
 
 def frame_table(frame: pl.DataFrame, title: str | None = None) -> RichTable:
-    """A small frame as a terminal table; numbers right-aligned; an empty one says so."""
+    """A small frame as a terminal table; numbers right-aligned and whole; an empty one says so."""
     if frame.is_empty():
         return _table(title=f"{title}: nothing" if title else "nothing")
     table = _table(title=title)
     for name, kind in frame.schema.items():
-        table.add_column(name, justify="right" if kind.is_numeric() else "left")
+        number = kind.is_numeric()
+        table.add_column(name, justify="right" if number else "left", no_wrap=number)
     for row in frame.iter_rows():
         table.add_row(*(_cell(v) for v in row))
     return table
