@@ -13,6 +13,7 @@ import polars as pl
 from fundplatform import calendars, revisions, summary, tables
 from fundplatform.command_line import DAY, check_order, open_warehouse
 from fundplatform.errors import ConfigError
+from fundplatform.export_files import whole
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Slice
 
@@ -124,7 +125,8 @@ def _named(frame: pl.DataFrame, names: pl.DataFrame) -> pl.DataFrame:
 
 def _show(frame: pl.DataFrame, csv: Path | None) -> None:
     if csv:
-        frame.write_csv(csv)
+        with whole(csv, "--csv") as file:
+            frame.write_csv(file)
         click.echo(f"{frame.height:,} rows in {csv}")
         return
     from rich.console import Console

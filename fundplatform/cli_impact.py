@@ -12,6 +12,7 @@ from fundplatform.errors import ConfigError
 from fundplatform.settings import Settings
 from fundplatform.sources import register
 from fundplatform.sources.base import Coverage, Kind
+from fundplatform.symbols import suggestion
 
 if TYPE_CHECKING:
     from fundplatform.impact import Impact
@@ -28,7 +29,7 @@ def impact(asset: str, symbol: str, session: datetime) -> None:
     from fundplatform.chain_plan import chain_chunks
     from fundplatform.command_line import chosen, quiet_store
     from fundplatform.definitions import build_definitions, index_definitions
-    from fundplatform.impact import impact_of, instrument
+    from fundplatform.impact import impact_of, instrument, symbols_of
     from fundplatform.instance import open_instance
     from fundplatform.quiet import quiet_logger
     from fundplatform.staleness import LAST_OF_CHAIN
@@ -43,9 +44,8 @@ def impact(asset: str, symbol: str, session: datetime) -> None:
     check_session(named.spec.kinds[kind], day, utc_now().date())
     own = instrument(store, source, symbol, day)
     if own.is_empty():
-        raise ConfigError(
-            "command line", symbol, f"{source} has no such symbol", "See `gaps --all`"
-        )
+        hint = suggestion(symbol, symbols_of(store, source))
+        raise ConfigError("command line", symbol, f"{source} has no such symbol", hint)
     loggers = {"console": quiet_logger}
     located = build_definitions(settings, sources=sources, store=store, loggers=loggers)
     job = located.resolve_implicit_global_asset_job_def()

@@ -9,12 +9,13 @@ import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from datetime import date, datetime
+from difflib import get_close_matches
 
 import polars as pl
 
 from fundplatform import calendars, explain_facts, explain_sums
 from fundplatform.assets.index_inputs import CUTOFF
-from fundplatform.errors import WarehouseError
+from fundplatform.errors import ConfigError
 from fundplatform.explain_payloads import verified
 from fundplatform.finance import index
 from fundplatform.finance.index_definition import (
@@ -46,6 +47,8 @@ select i.symbol, c.instrument_id, c.rank, c.measure, c.target_weight
 from indices.compositions c join catalog.instruments i using (instrument_id)
 where c.index_name = ? and c.session = ? order by c.rank, i.symbol
 """
+_INDICES = "select distinct index_name from indices.performance order by index_name"
+_NAMED = 6
 _REVIEWED = "select reviewed from indices.baskets where index_name = ? and session = ?"
 _CHANGES = """
 select i.symbol, c.change, c.reason, c.rank_before, c.rank_after, c.weight_before, c.weight_after
@@ -87,7 +90,7 @@ def explain_index(store: Store, settings: Settings, name: str, session: date) ->
     """All behind an index's session.
 
     Raises:
-        WarehouseError: The index has no such session.
+        ConfigError: No such index, or it has no such session.
     """
     rows = _session_rows(store, name, session)
     definition = index_definition(settings, name)
@@ -140,9 +143,21 @@ def _session_rows(store: Store, name: str, session: date) -> pl.DataFrame:
     if rows.is_empty():
         known = store.query("select min(session) a, max(session) b from indices.performance "
                             "where index_name = ?", [name])  # fmt: skip
-        span = f"it has {known['a'][0]} to {known['b'][0]}" if known["a"][0] else "no such index"
-        raise WarehouseError(name, f"nothing is stored for {session}; {span}", "Name another one")
+        raise _no_session(store, name, session, *known.row(0))
     return rows
+
+
+def _no_session(
+    store: Store, name: str, session: date, first: date | None, last: date | None
+) -> ConfigError:
+    """Why nothing can be explained: no such index, or no such session of it (first to last)."""
+    if first is None:
+        there = store.query(_INDICES)["index_name"].to_list()
+        near = get_close_matches(name, there, 3) or there[:_NAMED]
+        hint = f"There is {', '.join(near)}" if near else "No index is computed yet: backfill"
+        return ConfigError("explain index", name, "no such index is stored", hint)
+    hint = f"It has {first} to {last}, the sessions of its calendar"
+    return ConfigError("explain index", name, f"nothing is stored for {session}", hint)
 
 
 def _session(rows: pl.DataFrame, name: str, session: date, by: datetime | None) -> list[str]:

@@ -117,7 +117,7 @@ def sink(kind: str, into: IO[bytes], schema: pl.Schema, about: About) -> Sink:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[IO[bytes]]:
+def whole(path: Path, option: str = "--out") -> Iterator[IO[bytes]]:
     """A file to write that takes its name once it is complete; else it is gone.
 
     A link is followed. A pipe or device is written as it comes: it has no other name to wait under.
@@ -127,9 +127,9 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     """
     target = path.resolve()
     if not target.parent.is_dir():
-        raise ConfigError("--out", str(path), "its folder does not exist", "Make it first")
+        raise ConfigError(option, str(path), "its folder does not exist", "Make it first")
     if target.is_dir():
-        raise ConfigError("--out", str(path), "it is a folder", "Name a file in it")
+        raise ConfigError(option, str(path), "it is a folder", "Name a file in it")
     plain = target.is_file() or not target.exists()
     # One of its own for each process: two that write the same file would mix.
     part = target.with_name(f"{target.name}.{os.getpid()}.part") if plain else target
@@ -141,7 +141,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
     except OSError as error:
         problem = error.strerror or str(error)
         remedy = "Check that the disk has space and that you may write there"
-        raise ConfigError("--out", str(path), problem, remedy) from error
+        raise ConfigError(option, str(path), problem, remedy) from error
     finally:
         if plain:
             part.unlink(missing_ok=True)

@@ -29,6 +29,12 @@ join catalog.instruments i using (instrument_id)
 where s.name = ? and (l.vendor_symbol = ? or i.symbol = ?)
 order by (case when ? between l.valid_from and l.valid_to then 0 else 1 end), l.valid_from desc
 """
+_SYMBOLS = """
+select l.vendor_symbol from catalog.listings l join catalog.sources s using (source_id)
+where s.name = ? union
+select i.symbol from catalog.listings l join catalog.sources s using (source_id)
+join catalog.instruments i using (instrument_id) where s.name = ?
+"""
 _ROWS = "select count(*) as n from {table} where instrument_id = ? and session >= ?"
 _SEATS = """
 select index_name, count(*) as sessions, min(session) as first_session, max(session) as last_session
@@ -58,6 +64,11 @@ class Impact:
 def instrument(store: Store, source: str, symbol: str, session: date) -> pl.DataFrame:
     """instrument_id, symbol, asset_class, market, quote: what the source means by it then."""
     return store.query(_LISTED, [source, symbol, symbol, session]).head(1)
+
+
+def symbols_of(store: Store, source: str) -> list[str]:
+    """What `instrument` takes: the source's symbols, its own and canonical ones."""
+    return sorted(store.query(_SYMBOLS, [source, source])["vendor_symbol"].to_list())
 
 
 def impact_of(
@@ -113,7 +124,9 @@ def chain_of(
     log = _noted(now.log, corrected, [session])
     found: list[Chunk] = []
     for _ in range(_ROUNDS):
-        chunks = chain_chunks(replace(now, log=log), sources, *span)
+        due = chain_chunks(replace(now, log=log), sources, *span)
+        # What is due by other code stays due here: no run records its days.
+        chunks = [chunk for chunk in due if chunk not in found]
         if not chunks:
             break
         for chunk in chunks:

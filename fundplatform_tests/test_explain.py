@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.errors import WarehouseError
+from fundplatform.errors import ConfigError
 from fundplatform.explain import Explanation, explain_index
 from fundplatform.explain_metric import explain_metric
 from fundplatform.settings import Settings
@@ -262,10 +262,11 @@ def test_a_metric_and_what_is_not_stored(store: Store, settings: Settings) -> No
         "ok    total return, price: 102.0 x 1.0 / 102.0 - 1 = 0.0",
     ]
     assert found.holds
-    with pytest.raises(WarehouseError, match="it has 2024-01-03 to 2024-01-04"):
+    with pytest.raises(ConfigError, match="It has 2024-01-03 to 2024-01-04"):
         explain_index(store, settings, "us_top_100_equal", date(2030, 1, 1))
-    with pytest.raises(WarehouseError, match="no such index"):
-        explain_index(store, settings, "nothing", D2)
+    for name in ("nothing", ""):
+        with pytest.raises(ConfigError, match=r"no such index is stored\. There is us_top_100_"):
+            explain_index(store, settings, name, D2)
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,16 @@ def test_the_impact_is_what_the_planner_makes_of_it(computed: Standing) -> None:
     assert [c.partitions for c in runs] == [101, 487]
 
 
+def test_what_is_due_by_other_code_is_once_in_the_impact(
+    computed: Standing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        staleness, "outdated_until", lambda _, asset, version: int(asset == staleness.LAST_OF_CHAIN)
+    )
+    (run,) = chain_of(computed, [], "raw/mine/fund_facts", LATE, SPAN)
+    assert (run.label, run.first, run.last) == ("metrics", FIRST, LAST)
+
+
 def test_of_a_whole_the_first_day_counts() -> None:
     later = date(2020, 8, 31)
     assert since({ALWAYS, later, date(2021, 1, 4)}) == {later}
