@@ -69,7 +69,14 @@ def fund_catalog(sources: Iterable[Source]) -> list[dg.AssetsDefinition]:
         facts = fund_history.versions(stated, known_sources)
         held = positions.positions(reported, instruments)
         doubts = facts.filter(pl.col("problem").is_not_null())
-        context.add_asset_metadata({"ratios not trusted": doubts.height}, FACTS)
+        odd = fund_history.suspects(facts, instruments)
+        counts = {"ratios not trusted": doubts.height, "ratios unlike all peers": odd.height}
+        context.add_asset_metadata(counts, FACTS)
+        if odd.height:
+            texts = [f"{s} {r:.4%}, usual {u:.4%}" for s, r, u in odd.head(_SHOWN).iter_rows()]
+            context.log.warning(
+                f"expense ratios unlike all peers (percent or fraction?): {'; '.join(texts)}"
+            )
         if doubts.height:
             named = doubts.head(_SHOWN).join(instruments, on="instrument_id", how="left")
             texts = [f"{r['symbol']}: {r['problem']}" for r in named.iter_rows(named=True)]

@@ -6,6 +6,7 @@ known later stands in a version known earlier. Scores and fees read facts elsewh
 
 import polars as pl
 
+from fundplatform.finance.fees import unit_suspect
 from fundplatform.tables import FACTS
 
 VERSION = 2
@@ -15,6 +16,7 @@ _MIX_UP = (50.0, 200.0)
 _PERCENTAGE = 0.03
 """Of two ratios a hundred times apart the higher is the percentage from here on: funds at 0.03 to
 0.10 % are many, at 3 to 10 % hardly any. Below it the one known first stands."""
+_PEERS = 4
 _CARRIED = (
     *("name", "fund_type", "category", "issuer", "share_class", "series", "inception"),
     *("expense_ratio", "gross_expense_ratio", "aum", "currency", "active"),
@@ -79,6 +81,40 @@ def trusted(facts: pl.DataFrame, sources: pl.DataFrame) -> pl.DataFrame:
         *_ORDER, "priority", "source_id", descending=[False] * 3 + [True] * 2, nulls_last=True
     )
     return _trusted(rows.with_columns(stated_expense_ratio="expense_ratio"))
+
+
+def suspects(versions: pl.DataFrame, instruments: pl.DataFrame) -> pl.DataFrame:
+    """Funds whose newest fee looks like a percentage taken for a fraction, or the reverse.
+
+    Peers are the funds of one asset class and category where there are `_PEERS` or more, else of
+    the class. Only told: what is wrong about a fee, its own history alone decides (see `trusted`).
+
+    Args:
+        versions: As `versions` returns.
+        instruments: catalog.instruments.
+
+    Returns:
+        symbol, expense_ratio, usual (median of the peers, the fund among them), by symbol.
+    """
+    known = (
+        versions.filter(pl.col("superseded_at").is_null())
+        .drop_nulls("expense_ratio")
+        .sort("valid_from")
+        .unique("instrument_id", keep="last", maintain_order=True)
+        .join(instruments.select("instrument_id", "symbol", "asset_class"), on="instrument_id")
+    )
+
+    def median(*group: str) -> pl.Expr:
+        return pl.when(pl.len().over(group) >= _PEERS).then(
+            pl.col("expense_ratio").median().over(group)
+        )
+
+    near = pl.when(pl.col("category").is_not_null()).then(median("asset_class", "category"))
+    found = known.select(
+        "symbol", "expense_ratio", usual=pl.coalesce(near, median("asset_class"))
+    ).drop_nulls()
+    odd = [unit_suspect(ratio, [usual]) for _, ratio, usual in found.iter_rows()]
+    return found.filter(pl.Series(odd, dtype=pl.Boolean())).sort("symbol")
 
 
 def _ends(rows: pl.DataFrame) -> pl.DataFrame:

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from fundplatform import tables
-from fundplatform.finance.fund_history import versions
+from fundplatform.finance.fund_history import suspects, versions
 from fundplatform_tests.storage.marts import rows
 
 SOURCES = rows(tables.SOURCES, {"priority": 10}, {"source_id": 2, "priority": 20})[1]
@@ -101,6 +101,26 @@ def test_percent_taken_for_fractions(
     assert [row[0] for row in rows_found] == kept
     assert [row[1] for row in rows_found] == list(ratios)
     assert [row[2] is not None for row in rows_found] == wrong
+
+
+def test_a_fee_unlike_all_peers_is_told() -> None:
+    """0.0945 % kept as 9.45 %, and nothing else known of the fund that would tell."""
+    kinds = {1: "Large", 2: "Large", 3: "Large", 4: "Large", 5: "Short", 6: "Short", 7: None}
+    ratios = {1: 0.0945, 2: 0.0009, 3: 0.001, 4: 0.0003, 5: 0.0945, 6: 0.0014, 7: 0.00002}
+    stated = [said(JAN, instrument_id=n, category=kinds[n], expense_ratio=r)
+              for n, r in ratios.items()]  # fmt: skip
+    # What it was before counts no more.
+    stated.append(said(date(2023, 1, 1), instrument_id=2, category="Large", expense_ratio=0.03))
+    funds = rows(
+        tables.INSTRUMENTS,
+        *({"instrument_id": n, "symbol": f"F{n}", "asset_class": "etf"} for n in ratios),
+    )[1]
+    told = suspects(versions(rows(tables.FUND_FACTS, *stated)[1], SOURCES), funds)
+    # Of four in its category the middle is 0.00095; two are too few: of all seven it is 0.001.
+    assert [(s, r, round(m, 9)) for s, r, m in told.iter_rows()] == [
+        ("F1", 0.0945, 0.00095), ("F5", 0.0945, 0.001), ("F7", 0.00002, 0.001),
+    ]  # fmt: skip
+    assert suspects(versions(tables.FUND_FACTS.empty(), SOURCES), funds).is_empty()
 
 
 def test_no_facts() -> None:
