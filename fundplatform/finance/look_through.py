@@ -5,6 +5,7 @@ What a position is, is `positions.py`'s; how sectors are named, `segments.py`'s.
 """
 
 from datetime import timedelta
+from typing import Literal
 
 import polars as pl
 
@@ -12,7 +13,7 @@ from fundplatform.finance.positions import newest
 from fundplatform.finance.segments import CASH, UNKNOWN, countries, country_codes, sectors
 from fundplatform.tables import EXPOSURES
 
-VERSION = 1
+VERSION = 2
 DEEPEST = 4
 """Funds of funds of funds are opened so often; a fund that holds itself ends there too."""
 _STALE = timedelta(days=100)
@@ -26,8 +27,9 @@ def exposures(held: pl.DataFrame, sources: pl.DataFrame, profiles: pl.DataFrame)
 
     A position that is a fund with a complete report of the day or at most 100 days before counts as
     what that report holds, in proportion. A sector is the one the report states, else that of the
-    newest other report of the security, else that of the issuer's profile where sources agree; a
-    country likewise, at last the one that its ISIN begins with.
+    newest other report of the security known by then (where there is none, of the first one later),
+    else that of the issuer's profile where sources agree; a country likewise, at last the one that
+    its ISIN begins with.
 
     Args:
         held: Columns of catalog.holdings.
@@ -63,26 +65,34 @@ def _classified(lines: pl.DataFrame, held: pl.DataFrame, profiles: pl.DataFrame)
     for kind, named in (("sector", sectors), ("country", countries)):
         words = pl.concat([held[kind], profiles[kind]]).drop_nulls().unique().to_list()
         name = pl.col(kind).replace_strict(dict(named(words)), return_dtype=pl.String())
-        told = (
-            held.select("security", "as_of", said=name).drop_nulls().sort("as_of", "said")
-            .unique("security", keep="last", maintain_order=True).drop("as_of")
-        )  # fmt: skip
+        told = held.select("security", "known_at", "as_of", said=name).drop_nulls()
+        told = told.sort("known_at", "as_of", "said").drop("as_of")
         filed = (
             profiles.select("instrument_id", filed=name).drop_nulls().unique()
             .filter(pl.len().over("instrument_id") == 1)
         )  # fmt: skip
         lines = (
-            lines.with_columns(name.alias(kind))
-            .join(told, on="security", how="left")
+            _told(_told(lines.with_columns(name.alias(kind)), told, "backward"), told, "forward")
             .join(filed, left_on="holding_id", right_on="instrument_id", how="left")
-            .with_columns(pl.coalesce(kind, "said", "filed").alias(kind))
-            .drop("said", "filed")
+            .with_columns(pl.coalesce(kind, "backward", "forward", "filed").alias(kind))
+            .drop("backward", "forward", "filed")
         )
     code = pl.when(isin.is_in(country_codes())).then(isin)
     return lines.with_columns(
         sector=pl.coalesce("sector", pl.when(cash).then(pl.lit(CASH)), pl.lit(UNKNOWN)),
         country=pl.coalesce("country", code, pl.lit(UNKNOWN)),
     )
+
+
+def _told(
+    lines: pl.DataFrame, told: pl.DataFrame, side: Literal["backward", "forward"]
+) -> pl.DataFrame:
+    """Add a column named like the side: what is said of the security at or nearest that side."""
+    first = told.unique(["security", "known_at"], keep="last", maintain_order=True)
+    return lines.sort("known_at", maintain_order=True).join_asof(
+        first.rename({"said": side}), on="known_at", by="security", strategy=side,
+        check_sortedness=False,
+    )  # fmt: skip
 
 
 def _expanded(lines: pl.DataFrame) -> pl.DataFrame:

@@ -77,6 +77,34 @@ def test_what_a_report_does_not_say_others_do() -> None:
     assert found(own, "country", profiles)["US"] == (pytest.approx(0.6), 0)
 
 
+def test_of_other_reports_the_newest_known_by_then_says_the_sector() -> None:
+    """As in 2018, when Meta left technology: an old report does not move with the new name."""
+
+    def known(year: int) -> datetime:
+        return datetime(year, 3, 1, tzinfo=UTC)
+
+    own = held(
+        *(
+            {"weight": 1.0, "security": "meta", "as_of": date(year, 1, 31), "known_at": known(year)}
+            for year in (2016, 2017, 2019)
+        ),
+        *(
+            {"weight": 1.0, "security": "meta", "instrument_id": 3, "sector": name,
+             "as_of": date(year, 1, 31), "known_at": known(year)}
+            for year, name in ((2017, "Technology"), (2018, "Communication"))
+        ),
+    )  # fmt: skip
+    rows_found = exposures(own, SOURCES, tables.PROFILES.empty()).filter(
+        instrument_id=FUND, kind="sector"
+    )
+    # Before anyone says so, the first who does.
+    assert rows_found.select("as_of", "name").rows() == [
+        (date(2016, 1, 31), "Information Technology"),
+        (date(2017, 1, 31), "Information Technology"),
+        (date(2019, 1, 31), "Communication Services"),
+    ]
+
+
 def test_a_fund_held_counts_as_what_it_holds() -> None:
     """0.4 of a fund of 0.45 Energy and 0.54 Utilities (sum 0.99): 0.4 x 0.45 / 0.99."""
     late = datetime(2024, 3, 1, tzinfo=UTC)

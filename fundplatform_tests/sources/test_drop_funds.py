@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from fundplatform.errors import ConfigError, SourceError
+from fundplatform.sources.base import Kind
 from fundplatform.sources.drop.source_yaml import load
 from fundplatform_tests.sources.drops import Drop
 from fundplatform_tests.sources.workbooks import workbook
@@ -175,6 +176,19 @@ def test_the_cash_of_an_nport_file(tmp_path: Path, stated: str, weight: float | 
     assert batch.rows.select(wanted).rows() == expected
     assert batch.rows["weight"].to_list() == pytest.approx([0.94, weight][: len(expected)])
     assert batch.rejected.is_empty()
+
+
+def test_a_report_of_days_to_come_is_refused(tmp_path: Path) -> None:
+    """It is 2031-05-06: the end of March may be known by the end of May; 2041 is mistyped."""
+    drop = Drop(tmp_path).yaml("kind: holdings\nstart: 2009-01-01\nknown_after: 60\n")
+    head = "fund,as_of,ticker,weight\n"
+    drop.put("a.csv", f"{head}TWO,2031-03-31,A,1\nTWO,2041-03-31,A,1\n")
+    now = datetime(2031, 5, 6, tzinfo=UTC)
+    batch = drop.source().fetch(Kind.HOLDINGS, date(2009, 1, 1), date(2031, 5, 30), now=now)
+    assert batch.rows["as_of"].to_list() == [date(2031, 3, 31)]
+    assert batch.rejected.select("row_number", "rule", "reason").rows() == [
+        (2, "unparseable", "session 2041-05-30 is in the future")
+    ]
 
 
 def test_facts_in_percent_and_billions(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Rows of days that have not come: a mistyped year, not data.
 
-Rows in, rejects out. Trades and prices of a day cannot be known before it; what a source states
-ahead of its day (actions, facts that become public, forecasts) waits for it.
+Rows in, rejects out. Trades, prices and holdings of a day cannot be known before it; what a source
+states ahead of its day (actions, facts that become public, forecasts) waits for it.
 """
 
 from datetime import datetime, timedelta
@@ -11,17 +11,19 @@ import polars as pl
 from fundplatform.sources.base import REJECT_SCHEMA, Kind
 from fundplatform.sources.drop.parse import as_json
 
-_LEEWAY = timedelta(days=7)
-"""Sessions can be dated a few days ahead of UTC: the FX week begins on Friday evening."""
-
-_HAPPENED = (Kind.OHLCV, Kind.TRADES, Kind.FX)
+_LEEWAY = {
+    # Sessions can be dated a few days ahead of UTC: the FX week begins on Friday evening.
+    **dict.fromkeys((Kind.OHLCV, Kind.TRADES, Kind.FX), timedelta(days=7)),
+    # The session of a report is the day it is known: of Form N-PORT 60 days after its own.
+    Kind.HOLDINGS: timedelta(days=100),
+}
 
 
 def ahead(kind: Kind, now: datetime) -> pl.Expr:
-    """Whether a row's session is more than a week ahead of now; false for kinds that may be."""
-    if kind not in _HAPPENED:
+    """Whether a row's session is further ahead of now than can be; false for kinds that may be."""
+    if kind not in _LEEWAY:
         return pl.lit(False)
-    return pl.col("session") > now.date() + _LEEWAY
+    return pl.col("session") > now.date() + _LEEWAY[kind]
 
 
 def refused(rows: pl.DataFrame) -> pl.DataFrame:
