@@ -331,6 +331,23 @@ def test_only_filings_of_the_days_asked_are_opened(wire: Wire) -> None:
     assert fetched(wire, Kind.HOLDINGS, date(2024, 6, 3), date(2024, 6, 4), VOO).rows.is_empty()
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_amendment_of_the_same_day_stands_instead(wire: Wire, turned: bool) -> None:
+    """Their lines have the same keys: neither may be mixed with the other, nor both go."""
+    amended = ("0001752724-24-261999", "NPORT-P/A", "2024-11-27")
+    wire.vendor.on(LIST, Script(atom(*((FILED, amended) if turned else (amended, FILED)))))
+    first = [position(name, "300", "30") for name in ("Apple", "Typo", "Gone")]
+    wire.vendor.on(DOC, Script(report(*first)))
+    second = [position(name, "500", "50") for name in ("Apple", "Right")]
+    wire.vendor.on(DOC.replace("261533", "261999"), Script(report(*second)))
+    batch = fetched(wire, Kind.HOLDINGS, NOV_27, NOV_27, VOO)
+    assert batch.rows.select("line", "name", "weight", "reference").rows() == [
+        (1, "Apple", 0.5, amended[0]),
+        (2, "Right", 0.5, amended[0]),
+    ]
+    assert batch.rejected["reason"].to_list() == [f"{amended[0]} of the same day amends it"] * 3
+
+
 def test_a_long_list_is_paged(wire: Wire) -> None:
     # One of another form among them does not end the list.
     forms = ["485BPOS", *["NPORT-P"] * 99]

@@ -23,7 +23,7 @@ from fundplatform.sources.sec_edgar.profile import (
     filed_at,
 )
 from fundplatform.sources.web.collect import Collector
-from fundplatform.sources.web.columns import listing, unseen
+from fundplatform.sources.web.columns import listing, split, unseen
 from fundplatform.sources.web.failures import Consequence, Failure, VendorError
 from fundplatform.sources.web.journal import Request
 from fundplatform.sources.web.plan import Bound, Plan
@@ -170,7 +170,10 @@ class SecEdgar:
         raise _nothing(f"{one.item.vendor_symbol} states no shares outstanding without classes")
 
     def _holdings(self, collector: Collector, one: Known) -> None:
-        for filing in self._filings(one, collector.first, collector.last):
+        # Amendments before what they amend, the newest first: of one day and one report one stands.
+        filings = self._filings(one, collector.first, collector.last)
+        standing: dict[tuple[date, date], str] = {}
+        for filing in sorted(filings, key=lambda f: f.form, reverse=True):
             reply = self.access.web.get(filing.path(one.cik))
             report = nport.parse_report(reply.body)
             if report.series is not None and report.series != one.series:
@@ -180,14 +183,18 @@ class SecEdgar:
                 "vendor_symbol": pl.lit(one.item.vendor_symbol),
                 "session": pl.lit(filing.filed_on),
             }
-            rows = report.rows.with_columns(**own).with_columns(
+            stands = standing.setdefault((report.as_of, filing.filed_on), filing.accession)
+            amended = f"{stands} of the same day amends it"
+            found, overtaken = split(report.rows, {amended: pl.lit(stands != filing.accession)})
+            rows = found.with_columns(**own).with_columns(
                 as_of=pl.lit(report.as_of),
                 known_at=filed_at("session"),
                 value_currency=pl.lit("USD"),
                 net_assets=pl.lit(report.net_assets),
                 reference=pl.lit(filing.accession),
             )
-            collector.add(reply, rows, report.rejected.with_columns(**own))
+            rejected = pl.concat([report.rejected, overtaken]).with_columns(**own)
+            collector.add(reply, rows, rejected)
             named = replace(one, name=report.series_name)
             _list(collector, named, pl.Series([report.as_of, filing.filed_on]))
 
