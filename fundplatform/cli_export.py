@@ -53,7 +53,7 @@ def export(
             return
         with whole(out) as into:
             about = write(wanted, kind, into)
-    if kind in BINARY:
+    if kind in BINARY and out.is_file():
         beside(out, about)
     click.echo(
         f"{about['rows']:,} rows, {about['data_from']} to {about['data_to']}, "

@@ -125,12 +125,13 @@ def whole(path: Path, option: str = "--out") -> Iterator[IO[bytes]]:
     Raises:
         ConfigError: No folder to write into, a folder itself, or it cannot be written.
     """
-    target = path.resolve()
+    # Asked of the name as it is: what /dev/stdout leads to may have none.
+    plain = path.is_file() or not path.exists()
+    target = path.resolve() if plain else path
     if not target.parent.is_dir():
         raise ConfigError(option, str(path), "its folder does not exist", "Make it first")
     if target.is_dir():
         raise ConfigError(option, str(path), "it is a folder", "Name a file in it")
-    plain = target.is_file() or not target.exists()
     # One of its own for each process: two that write the same file would mix.
     part = target.with_name(f"{target.name}.{os.getpid()}.part") if plain else target
     try:

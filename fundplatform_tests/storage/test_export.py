@@ -184,6 +184,13 @@ def test_parquet_and_json_hold_the_same_and_say_what_it_is(run: Run) -> None:
     ]  # fmt: skip
 
 
+def test_nothing_stands_beside_a_pipe(run: Run) -> None:
+    """Parquet and sheets say themselves what they are."""
+    Path("device").symlink_to("/dev/null")
+    assert run("prices", "--out", "device", "--format", "parquet").exit_code == 0
+    assert [p.name for p in Path().iterdir()] == ["device"]
+
+
 def test_a_sheet_has_numbers_dates_and_text(run: Run) -> None:
     fields = "as_of,weight,name,isin,known_at"
     run("holdings", "--out", "h.xlsx", "--fields", fields)

@@ -59,20 +59,30 @@ def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
     assert target.read_text() == "before"
 
 
+PROGRAM = (
+    "import sys; from pathlib import Path; from fundplatform.export_files import whole\n"
+    "with whole(Path(sys.argv[1])) as into: into.write(b'fast')"
+)
+
+
 def test_two_that_write_one_file_at_once_do_not_mix(tmp_path: Path) -> None:
     target = tmp_path / "x.csv"
     with whole(target) as slow:
         slow.write(b"slow, ")
         # As long as the file is open, somebody else writes and ends it.
-        program = (
-            "import sys; from pathlib import Path; from fundplatform.export_files import whole\n"
-            "with whole(Path(sys.argv[1])) as into: into.write(b'fast')"
-        )
-        subprocess.run([sys.executable, "-c", program, str(target)], check=True)
+        subprocess.run([sys.executable, "-c", PROGRAM, str(target)], check=True)
         assert target.read_bytes() == b"fast"
         slow.write(b"and whole")
     assert target.read_bytes() == b"slow, and whole"
     assert [p.name for p in tmp_path.iterdir()] == ["x.csv"]
+
+
+def test_standard_output_by_its_name_is_no_file(tmp_path: Path) -> None:
+    """What it leads to has a name that is none: pipe:[4711]."""
+    (tmp_path / "out").symlink_to("/dev/stdout")
+    command = [sys.executable, "-c", PROGRAM, str(tmp_path / "out")]
+    assert subprocess.run(command, check=True, capture_output=True).stdout == b"fast"
+    assert (tmp_path / "out").is_symlink()
 
 
 def test_a_pipe_stays_a_pipe_and_a_link_a_link(tmp_path: Path) -> None:
