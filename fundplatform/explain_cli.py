@@ -17,6 +17,13 @@ _BROAD, _FEW = 12, 2
 # As many figures of a hash as the list of payloads shows.
 _HASH = 16
 _LARGE = 1e9
+_ROWS = click.option(
+    "--rows",
+    type=click.IntRange(0),
+    default=20,
+    show_default=True,
+    help="Rows shown of each table; 0: all.",
+)
 
 
 @click.group()
@@ -27,7 +34,7 @@ def explain() -> None:
 @explain.command()
 @click.argument("name")
 @click.argument("session", type=DAY)
-@click.option("--rows", default=20, show_default=True, help="Rows shown of each table; 0: all.")
+@_ROWS
 def index(name: str, session: date, rows: int) -> None:
     """Constituents, prices and rules behind NAME on SESSION; hashes and sums are verified."""
     settings = Settings.from_env()
@@ -38,7 +45,7 @@ def index(name: str, session: date, rows: int) -> None:
 @click.argument("symbol")
 @click.argument("session", type=DAY)
 @click.argument("frame")
-@click.option("--rows", default=20, show_default=True, help="Rows shown of each table; 0: all.")
+@_ROWS
 def metric(symbol: str, session: date, frame: str, rows: int) -> None:
     """Prices, payments and payloads behind SYMBOL's metrics of FRAME on SESSION."""
     settings = Settings.from_env()

@@ -5,7 +5,6 @@ from click.testing import CliRunner
 
 from fundplatform import cli
 from fundplatform.errors import ConfigError
-from fundplatform.instance import init
 from fundplatform.settings import Settings
 from fundplatform_tests.pipeline import make
 
@@ -28,9 +27,7 @@ def test_a_home_that_is_not_there(home: Settings, command: str) -> None:
 
 
 def test_without_data_nothing_is_complete(home: Settings) -> None:
-    made = make(home)
-    init(home, made.store)
-    made.store.publish()
+    make(home).store.publish()
     done = CliRunner().invoke(cli.cli, ["gaps"])
     assert done.output == "Nothing of these sources is loaded yet: `fundplatform backfill`\n"
 
@@ -39,6 +36,7 @@ def test_without_data_nothing_is_complete(home: Settings) -> None:
     ("arguments", "said"),
     [
         (["ui", "--port", "99999"], "99999 is not in the range 1<=x<=65535"),
+        (["explain", "index", "a", "2024-01-02", "--rows", "-1"], "-1 is not in the range x>=0"),
         (["demo", "--years", "-1"], "-1 is not in the range x>=0"),
     ],
 )
