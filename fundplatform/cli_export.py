@@ -57,7 +57,8 @@ def export(
         beside(out, about)
     click.echo(
         f"{about['rows']:,} rows, {about['data_from']} to {about['data_to']}, "
-        f"basis {about['basis']}: {out}"
+        f"basis {about['basis']}: {out}",
+        err=not out.is_file(),
     )
 
 

@@ -235,10 +235,13 @@ def common_performance(shared: pl.DataFrame, names: Sequence[str]) -> pl.DataFra
 
 
 def _deepest(values: NDArray[np.float64]) -> tuple[int, int, int | None]:
-    """Places of the peak, the trough and the recovery of the deepest drawdown."""
+    """Places of the peak, the trough and the recovery of the deepest drawdown.
+
+    Of several peaks of one height the last, from which it fell, as in funds.risk.
+    """
     highest = np.maximum.accumulate(values)
     trough = int(np.argmin(values / highest))
-    peak = int(np.argmax(values[: trough + 1]))
+    peak = trough - int(np.argmax(values[trough::-1]))
     back = np.flatnonzero(values[trough:] >= values[peak])
     return peak, trough, int(back[0]) + trough if back.size else None
 

@@ -109,6 +109,15 @@ def test_growth_drawdown_and_dates_are_of_the_sessions_all_have() -> None:
     assert spans[1] == ("B", D("2022-01-03"), D("2025-01-01"))
 
 
+def test_a_fall_is_from_the_last_day_at_the_peak() -> None:
+    """As in funds.risk: a fund that stands still for weeks falls from their last day."""
+    days = [f"2024-01-{n:02}" for n in range(1, 7)]
+    still = dict(zip(days, [90.0, 100.0, 100.0, 80.0, 100.0, 100.0], strict=True))
+    row = compare(inputs({"A": still, "B": still})).tables["common_history"].row(0, named=True)
+    found = [row[f"{n}_session"] for n in ("peak", "trough", "recovery")]
+    assert found == [D("2024-01-03"), D("2024-01-04"), D("2024-01-05")]
+
+
 def test_nothing_is_annualised_below_a_year() -> None:
     short = {d: v for d, v in A.items() if d < "2024-01-01"}
     found = compare(inputs({"A": short, "B": B})).tables["common_history"]
@@ -288,9 +297,3 @@ def test_tickers_mean_one_instrument_each_in_the_order_asked() -> None:
 def test_who_is_not_clear_is_asked_for(tickers: list[str], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         resolved(INSTRUMENTS, tickers)
-
-
-def test_the_page_has_four_places_and_no_loss_of_everything_that_is_none() -> None:
-    page = render(compare(inputs({"A": {"2023-01-02": 100.0, "2024-01-02": 0.005}, "B": A})))
-    assert "<td class=n>-0.99995</td>" in page
-    assert "<td class=n>0.2</td>" in page

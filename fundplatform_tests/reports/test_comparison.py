@@ -9,7 +9,7 @@ from fundplatform.compare import compare
 from fundplatform.reports.comparison import TITLES, render
 from fundplatform_tests.reports.accessibility import audit
 from fundplatform_tests.reports.browser import chromium, cut_on_paper, look
-from fundplatform_tests.test_compare import HELD, inputs, metric
+from fundplatform_tests.test_compare import HELD, A, inputs, metric
 
 JUDGED = {
     "color-contrast", "document-title", "heading-order", "html-has-lang", "landmark-one-main",
@@ -64,3 +64,9 @@ def test_in_a_real_browser(page: Path, tmp_path: Path, width: int) -> None:
 def test_on_paper(page: Path, tmp_path: Path) -> None:
     chromium()
     assert cut_on_paper(page, tmp_path) <= 0
+
+
+def test_the_page_has_four_places_and_no_loss_of_everything_that_is_none() -> None:
+    page = render(compare(inputs({"A": {"2023-01-02": 100.0, "2024-01-02": 0.005}, "B": A})))
+    assert "<td class=n>-0.99995</td>" in page
+    assert "<td class=n>0.2</td>" in page
