@@ -151,7 +151,9 @@ def backfill(
         syncs = Syncs(open_warehouse(settings), job.all_sources)
         for line in lines(calls(job.sources, fetches, syncs, job.clock)):
             click.echo(line)
-        click.echo("then everything downstream of the days above, in runs of 250 to 2,000 days")
+        what = "then everything downstream of the days above"
+        what = what if fetches else "nothing to fetch; then what is stale downstream"
+        click.echo(f"{what}, in runs of 250 to 2,000 days")
         return
     if detach:
         from fundplatform.detached import submit

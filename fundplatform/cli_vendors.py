@@ -124,13 +124,17 @@ def _record(
 @click.option("--since", type=DAY, help="First day wanted (default: a year before today).")
 def track(symbols: Sequence[str], name: str | None, since: date | None) -> None:
     """Ask for AAPL, BTC/USD, ... from now on; the next `backfill` brings their history."""
-    first = since or utc_now().date() - _YEAR
+    today = utc_now().date()
+    first = since or today - _YEAR
+    if first > today:
+        raise click.UsageError(f"--since {first} is after today")
 
     def added(entries: Sequence[Entry], own: str) -> list[Entry]:
         known = {e.symbol for e in entries}
         for symbol in symbols:
-            if not symbol.strip():
-                raise ConfigError("command line", symbol, "it is no symbol", "Name one, like AAPL")
+            if not symbol or any(letter.isspace() for letter in symbol):
+                hint = "Name one, like AAPL or BTC/USD"
+                raise ConfigError("command line", symbol, "it is no symbol", hint)
             if symbol in known:
                 click.echo(f"{own}: {symbol} was tracked already; other days: edit tracked.yaml")
         return [

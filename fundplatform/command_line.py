@@ -135,6 +135,9 @@ def run_backfill(job: Backfill, store: Store) -> bool:
 
 def tell_nothing(job: Backfill) -> bool:
     """That nothing is left to run; False where all that was read of an asset was refused."""
+    if not job.all_sources:
+        console.print("Nothing to do: no source takes part. `fundplatform sources` lists them.")
+        return True
     ok = tell_refused(job.lost())
     what = "do: every session asked for is already there" if ok else "fetch: all was read"
     console.print(f"Nothing to {what}. No row changed. --refetch fetches them again.")
@@ -244,4 +247,4 @@ def chosen(sources: Sequence[Source], names: Sequence[str]) -> Sequence[Source]:
     for name in names:
         if name not in known:
             raise ConfigError("command line", name, "no such source", hint)
-    return [known[n] for n in names] or list(sources)
+    return [known[n] for n in dict.fromkeys(names)] or list(sources)

@@ -32,6 +32,25 @@ def test_without_data_nothing_is_complete(home: Settings) -> None:
     assert done.output == "Nothing of these sources is loaded yet: `fundplatform backfill`\n"
 
 
+def test_a_source_named_twice_is_planned_once(home: Settings) -> None:
+    span = ["--from", "2003-01-16", "--to", "2003-01-16", "--plan"]
+    once, twice = (
+        CliRunner().invoke(cli.cli, ["backfill", *["sample"] * n, *span]).output for n in (1, 2)
+    )
+    assert once == twice
+    assert "would run raw/sample/ohlcv 2003-01-16" in once
+
+
+def test_without_a_source_there_is_nothing_to_do(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FUNDPLATFORM_SOURCES", "")
+    done = CliRunner().invoke(cli.cli, ["backfill"])
+    assert "Nothing to do: no source takes part. `fundplatform sources` lists them." in done.output
+    planned = CliRunner().invoke(cli.cli, ["backfill", "--plan"])
+    assert planned.output.startswith("nothing to fetch; then what is stale downstream, in runs")
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

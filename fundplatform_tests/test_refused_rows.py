@@ -107,6 +107,7 @@ class Fetching:
 
     stored: Stored | None
     before: Sequence[Stored] = ()
+    all_sources: Sequence[str] = ("mine", "other")
 
     def fetches(self) -> list[Chunk]:
         return [CHUNK] if self.stored else []

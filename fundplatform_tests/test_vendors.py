@@ -282,7 +282,8 @@ def test_tracking_keeps_every_line_of_a_symbol(command: CliRunner, asked: Settin
     [
         (["untrack", "ZZZ"], "command line: ZZZ: acme does not track it. It tracks A, BB"),
         (["untrack", "A", ""], "command line: '': acme does not track it. It tracks A, BB"),
-        (["track", ""], "command line: '': it is no symbol. Name one, like AAPL"),
+        (["track", ""], "command line: '': it is no symbol. Name one, like AAPL or BTC/USD"),
+        (["track", "C D"], "command line: C D: it is no symbol. Name one, like AAPL or BTC/USD"),
     ],
 )
 def test_what_cannot_be_tracked_changes_nothing(
@@ -291,6 +292,8 @@ def test_what_cannot_be_tracked_changes_nothing(
     before = asked.tracked.read_text()
     done = command.invoke(cli.cli, arguments)
     assert str(done.exception) == said
+    late = command.invoke(cli.cli, ["track", "CCC", "--since", "2999-01-01"])
+    assert "--since 2999-01-01 is after today" in late.output
     assert asked.tracked.read_text() == before
 
 
