@@ -4,13 +4,17 @@ In: both as return rows. Out: one row per instrument and session. How each is ma
 and `total_return.py`'s.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+Keys = NDArray[np.int64]
 
-_KEY = ["instrument_id", "session"]
+_NONE = -1
 
 
 def joined(stated: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
@@ -30,41 +34,65 @@ def joined(stated: pl.DataFrame, paid: pl.DataFrame) -> pl.DataFrame:
         The columns of `stated`, an instrument's rows by session; `growth` as in `session_returns`.
     """
     parts = [stated, paid.select(stated.columns)]
-    in_both = pl.col("instrument_id").is_in(
-        list(set(stated["instrument_id"].unique()) & set(paid["instrument_id"].unique()))
+    both = set(stated["instrument_id"].unique()) & set(paid["instrument_id"].unique())
+    if not both:
+        return pl.concat(parts)
+    in_both = pl.col("instrument_id").is_in(list(both))
+    first, second = (part.filter(in_both) for part in parts)
+    row, ret = _together(first, second)
+    growth = (1.0 + pl.col("ret").fill_null(0.0)).cum_prod().over(pl.col("ret").is_null().cum_sum())
+    series = pl.concat([first, second])[row].with_columns(pl.Series("ret", ret, nan_to_null=True))
+    return pl.concat(
+        [*(part.filter(~in_both) for part in parts), series.with_columns(growth=growth)]
     )
-    apart = [part.filter(~in_both) for part in parts]
-    rows = pl.concat(
-        part.filter(in_both).with_columns(
-            _since=pl.col("session").shift().over("instrument_id"), _order=pl.lit(order)
-        )
-        for order, part in enumerate(parts)
-    )
-    if rows.is_empty():
-        return pl.concat(apart)
-    days = rows.select(_KEY).unique().sort(_KEY)
-    days = days.with_columns(_before=pl.col("session").shift().over("instrument_id"))
-    rows = rows.join(days, on=_KEY)
-    whole = pl.col("ret").is_not_null() & (pl.col("_since") == pl.col("_before"))
-    ordered = rows.sort(*_KEY, ~whole.fill_null(False), pl.col("ret").is_null(), "_order")
-    series = ordered.unique(_KEY, keep="first", maintain_order=True)
-    series = series.with_columns(pl.Series("ret", _since_the_row_before(series), nan_to_null=True))
-    stretch = pl.col("ret").is_null().cum_sum()
-    growth = (1.0 + pl.col("ret").fill_null(0.0)).cum_prod().over(stretch)
-    return pl.concat([*apart, series.with_columns(growth=growth).select(stated.columns)])
 
 
-def _since_the_row_before(series: pl.DataFrame) -> Floats:
-    """The returns of rows that are from the row of `_since`, from that of `_before`; NaN: NULL."""
-    gross = 1.0 + series["ret"].fill_null(float("nan")).to_numpy()
-    holes = (series["_since"] != series["_before"]).fill_null(False).to_numpy()
-    ids, days = series["instrument_id"].to_numpy(), series["session"].to_physical().to_numpy()
-    since = series["_since"].to_physical().to_numpy()
+@dataclass(frozen=True)
+class _Side:
+    """A series on the keys of both.
+
+    Attributes:
+        row: [N] place of its row.
+        there: [N] True where it has one.
+        ret: [N] its return; NaN where it has none.
+        since: [N] key of the row that the return is from; `_NONE` without.
+    """
+
+    row: NDArray[np.intp]
+    there: Bools
+    ret: Floats
+    since: Keys
+
+    @classmethod
+    def of(cls, rows: pl.DataFrame, own: Keys, keys: Keys) -> "_Side":
+        row = np.minimum(np.searchsorted(own, keys), len(own) - 1)
+        there = own[row] == keys
+        ret = np.where(there, rows["ret"].to_numpy()[row], np.nan)
+        return cls(row, there, ret, np.where(there, _before(own)[row], _NONE))
+
+
+def _together(stated: pl.DataFrame, paid: pl.DataFrame) -> tuple[NDArray[np.intp], Floats]:
+    """Of each session which row of both counts, the paid ones after the stated, and its return."""
+    # One integer per instrument and session: two sorted runs of them merge faster than a join.
+    day = pl.col("instrument_id").cast(pl.Int64) * 2**32 + pl.col("session").to_physical()
+    own = [part.select(day).to_series().to_numpy() for part in (stated, paid)]
+    keys = np.sort(np.concatenate(own), kind="stable")
+    keys = keys[np.append(True, keys[1:] != keys[:-1])]
+    first, second = (_Side.of(part, k, keys) for part, k in zip((stated, paid), own, strict=True))
+    before = _before(keys)
+    has, other = np.isfinite(first.ret), np.isfinite(second.ret)
+    whole, other_whole = has & (first.since == before), other & (second.since == before)
+    pick = whole | (~other_whole & (has | (first.there & ~other)))
+    gross = 1.0 + np.where(pick, first.ret, second.ret)
+    since = np.where(pick, first.since, second.since)
     # In row order, because a later hole may span an earlier one.
-    for row in np.flatnonzero(holes).tolist():
-        start = row - 1
-        while start >= 0 and ids[start] == ids[row] and days[start] > since[row]:
-            start -= 1
-        earned = float(np.prod(gross[start + 1 : row]))
+    for row in np.flatnonzero(np.isfinite(gross) & (since != before)).tolist():
+        earned = float(np.prod(gross[np.searchsorted(keys, since[row]) + 1 : row]))
         gross[row] = gross[row] / earned if np.isfinite(earned) and earned != 0.0 else np.nan
-    return np.asarray(gross - 1.0)
+    return np.where(pick, first.row, len(stated) + second.row), gross - 1.0
+
+
+def _before(keys: Keys) -> Keys:
+    """The key before each of the same instrument; `_NONE` where there is none."""
+    found = np.concatenate([[_NONE], keys[:-1]])
+    return np.where(found >> 32 == keys >> 32, found, _NONE)
