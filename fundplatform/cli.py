@@ -56,7 +56,8 @@ def main() -> None:
     try:
         code = cli.main(prog_name="fundplatform", standalone_mode=False)
     except FundplatformError as error:
-        click.echo(f"error: {error}", err=True)
+        # What a parser says of a file goes over several lines.
+        click.echo(f"error: {' '.join(str(error).split())}", err=True)
         sys.exit(1)
     except (DBAPIError, OSError) as error:
         click.echo(f"error: {_environment_problem(error)}", err=True)

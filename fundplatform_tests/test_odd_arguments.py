@@ -1,10 +1,15 @@
 """Commands on homes that are not there, and with values out of range: one line, no traceback."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
 from fundplatform import cli
 from fundplatform.errors import ConfigError
+from fundplatform.finance.metric_rules import load_metric_rules
+from fundplatform.finance.tier_rules import load_rules
 from fundplatform.settings import Settings
 from fundplatform_tests.pipeline import make
 
@@ -14,6 +19,32 @@ def home(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     monkeypatch.setenv("FUNDPLATFORM_HOME", str(settings.home))
     monkeypatch.setenv("FUNDPLATFORM_SOURCES", "sample")
     return settings
+
+
+@pytest.mark.parametrize("content", [b"a: [1\n", b"a: \xff\n"])
+@pytest.mark.parametrize("load", [load_metric_rules, lambda own: load_rules(own=own)])
+def test_a_file_of_rules_that_cannot_be_read_is_named_whole(
+    tmp_path: Path, load: Callable[[Path], object], content: bytes
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_bytes(content)
+    with pytest.raises(ConfigError) as caught:
+        load(own)
+    assert str(caught.value).startswith(f"{own}: cannot be read: ")
+
+
+def test_what_a_parser_says_is_one_line(
+    home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make(home)
+    home.indices.mkdir(exist_ok=True)
+    (home.indices / "x.yaml").write_text("name: [\n")
+    monkeypatch.setattr("sys.argv", ["fundplatform", "backfill", "--plan"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {home.indices / 'x.yaml'}: is no YAML: while parsing a flow")
+    assert line.endswith("Compare it with a shipped definition")
 
 
 @pytest.mark.parametrize("command", ["gaps", "metrics-text"])

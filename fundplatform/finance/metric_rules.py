@@ -51,9 +51,9 @@ def load_metric_rules(own: Path | None = None) -> MetricRules:
         data = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
-            path.name, None, f"cannot be read: {error}", f"See {RULES_FILE}"
+            str(path), None, f"cannot be read: {error}", f"See {RULES_FILE}"
         ) from None
-    return _Reader(path.name).rules(data)
+    return _Reader(str(path)).rules(data)
 
 
 class _Reader:

@@ -99,9 +99,9 @@ def _lists(given: Mapping[str, Any], shipped: Mapping[str, Any]) -> dict[str, An
 def _document(path: Path) -> object:
     try:
         data: object = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(
-            path.name, None, f"cannot be read: {error}", f"See {RULES_FILE}"
+            str(path), None, f"cannot be read: {error}", f"See {RULES_FILE}"
         ) from None
     return data
 
