@@ -128,7 +128,7 @@ def test_the_asset_compares_the_latest_session_of_each_instrument() -> None:
     ]
     names = pl.DataFrame(
         {"instrument_id": [1, 2, 3], "asset_class": ["etf"] * 3, "symbol": ["SPY", "EFA", "TLT"],
-         "valid_to": sessions[-1:] * 3},
+         "quote": ["USD"] * 3, "valid_to": sessions[-1:] * 3},
         schema_overrides={"instrument_id": pl.Int32},
     )  # fmt: skip
     found = compared(pl.concat(rows), names, 0.02, load_metric_rules())

@@ -73,6 +73,9 @@ def split_since(actions: pl.DataFrame, rows: pl.DataFrame, last: date) -> set[in
     return set(both.filter(later)["instrument_id"])
 
 
+_QUOTED = ["asset_class", "quote"]
+
+
 @dataclass(frozen=True)
 class Span:
     """Sessions that are measured against the same benchmarks.
@@ -149,22 +152,23 @@ def _benchmarks(
     begun = series.filter(pl.col("session") <= day)
     known = members.join(begun, on="instrument_id", how="semi")
     of: dict[int, int] = {}
-    for asset_class, against in rules.benchmarks.items():
-        found = [_named(known, *named) for named in against]
+    for (asset_class, quote), own in members.partition_by(_QUOTED, as_dict=True).items():
+        against = rules.benchmarks.get(str(asset_class), ())
+        found = [_named(known, *named, str(quote)) for named in against]
         first = next((n for n in found if n is not None), None)
         if first is not None:
-            measured = members.filter(pl.col("asset_class") == asset_class)["instrument_id"]
-            of |= dict.fromkeys(measured.to_list(), first)
+            of |= dict.fromkeys(own["instrument_id"].to_list(), first)
     if not of:
         return None
     wanted = series.filter(pl.col("instrument_id").is_in(set(of.values())))
     return Benchmarks(of, wanted.select("instrument_id", "session", "ret"))
 
 
-def _named(known: pl.DataFrame, asset_class: str, symbol: str) -> int | None:
-    """Of several instruments that had the symbol: the one known last."""
+def _named(known: pl.DataFrame, asset_class: str, symbol: str, quote: str) -> int | None:
+    """Of several instruments that had the symbol: one of the same currency, the one known last."""
     rows = known.filter(pl.col("asset_class") == asset_class, pl.col("symbol") == symbol)
-    return rows.sort("valid_to", "instrument_id")["instrument_id"][-1] if rows.height else None
+    order = [pl.col("quote") == quote, "valid_to", "instrument_id"]
+    return rows.sort(order, nulls_last=False)["instrument_id"][-1] if rows.height else None
 
 
 def total_series(

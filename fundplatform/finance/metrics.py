@@ -26,7 +26,7 @@ from fundplatform.finance.panel_blocks import panels, series_per_panel
 from fundplatform.finance.risk_free import RiskFree, per_period
 from fundplatform.tables import METRICS, RISK
 
-METHOD_VERSION = 9
+METHOD_VERSION = 10
 """Raised when the same returns come to give other metrics: all days are computed again."""
 
 

@@ -58,7 +58,8 @@ def test_a_day_is_measured_against_the_first_benchmark_that_has_prices_by_then()
     )  # fmt: skip
     names = pl.DataFrame(
         {"instrument_id": [fund, index, spy], "asset_class": ["etf", "index", "etf"],
-         "symbol": ["EFA", "us_top_100_equal", "SPY"], "valid_to": [LAST] * 3},
+         "symbol": ["EFA", "us_top_100_equal", "SPY"], "quote": ["USD"] * 3,
+         "valid_to": [LAST] * 3},
         schema_overrides={"instrument_id": pl.Int32},
     )  # fmt: skip
 
@@ -77,3 +78,23 @@ def test_a_day_is_measured_against_the_first_benchmark_that_has_prices_by_then()
     assert against == {d: spy if d >= begin else index for d in days}
     eve = whole.filter(frame="1M", session=date(2024, 2, 29))
     assert eve["beta"].is_not_null().all()
+
+
+def test_a_benchmark_is_of_the_same_currency_where_there_is_one() -> None:
+    """Bitcoin in euro lasts longer, but moves with the euro too; of tether there is none."""
+    listed = [
+        (1, "BTC", "USD", LAST), (2, "BTC", "EUR", LAST + timedelta(9)), (3, "ETH", "USD", LAST),
+        (4, "ETH", "EUR", LAST), (5, "ETH", "USDT", LAST),
+    ]  # fmt: skip
+    names = pl.DataFrame(
+        listed, ["instrument_id", "symbol", "quote", "valid_to"], orient="row"
+    ).cast({"instrument_id": pl.Int32})
+    series = names.select(
+        "instrument_id", session=pl.lit(FIRST), ret=pl.lit(0.0), return_basis=pl.lit("price")
+    )
+    found = metric_terms.benchmarks_by_basis(
+        load_metric_rules(), [series], names.with_columns(asset_class=pl.lit("crypto")), FIRST
+    )["price"]
+    assert found is not None
+    assert found.of == {1: 1, 2: 2, 3: 1, 4: 2, 5: 2}
+    assert set(found.returns["instrument_id"]) == {1, 2}
