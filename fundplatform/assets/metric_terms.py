@@ -183,6 +183,8 @@ def total_series(
 ) -> pl.DataFrame:
     """`finance.total_return.total_returns` of the instruments that have paid something.
 
+    With `return_basis`, and `paid_since`: the first ex-date of the instrument.
+
     Args:
         prices: RETURN_COLUMNS of prices.validated.
         returns: Their `series.returns_by_basis`.
@@ -194,11 +196,14 @@ def total_series(
         known: As for `series.returns_by_basis`.
     """
     if not actions["action"].is_in([*CASH, "spin_off"]).any():
-        return returns.clear()
+        return returns.clear().with_columns(paid_since=pl.lit(None, pl.Date))
     bars = price_bars(prices, sources, known=known)
     paid = payments(actions, instruments, bars.filter("selected")).paid
     payers = pl.col("instrument_id").is_in(paid["instrument_id"].unique().implode())
     bars, own = bars.filter(payers), returns.filter(payers, pl.col("return_basis") == PRICE)
     newest = newest_sessions(instruments, today)
     total = total_returns(bars, factors, paid, newest, own.select(SCHEMA.names()))
-    return total.with_columns(return_basis=pl.lit(TOTAL))
+    begins = paid.group_by("instrument_id").agg(paid_since=pl.col("ex_date").min())
+    return total.with_columns(return_basis=pl.lit(TOTAL)).join(
+        begins, on="instrument_id", how="left", maintain_order="left"
+    )

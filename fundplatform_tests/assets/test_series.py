@@ -160,11 +160,22 @@ def test_total_returns_stand_beside_the_price_returns_of_who_paid() -> None:
     }  # fmt: skip
 
 
-def test_where_prices_that_carry_dividends_have_no_bar_total_returns_are_of_what_was_paid() -> None:
+@pytest.mark.parametrize(
+    ("early", "days", "expected"),
+    [
+        (True, [1, 2, 3, 4, 5, 8, 9], [None, 0.25, 0.1, 0.1, 0.0, 0.02, 1.2 / 1.02 - 1]),
+        # Until the 5th nothing says that payments are known: source 3 stands by itself.
+        (False, [2, 3, 5, 8, 9], [None, 0.1, 0.1, 0.02, 1.2 / 1.02 - 1]),
+    ],
+)
+def test_where_prices_that_carry_dividends_have_no_bar_total_returns_are_of_what_was_paid(
+    early: bool, days: list[int], expected: list[float | None]
+) -> None:
     """Source 3 carries dividends from the 2nd on, without the 4th and 8th; source 1 pays twice.
 
-    2nd: 100 / 80. 4th: 121 / 110. 5th: (119 + 2) / 121. 9th: source 3 makes 20 % since the 5th, of
-    which the 8th, (119 + 2.38) / 119, has earned 2 %.
+    2nd: 100 / 80. 4th: 121 / 110. 5th: (119 + 2) / 121, or source 3's 60.5 / 55. 9th: source 3 makes
+    20 % since the 5th, of which the 8th, (119 + 2.38) / 119, has earned 2 %. A payment on the first
+    day of prices, where it is known, pays nobody.
     """
     own = [
         bar(1, 7, day, close, "none", day in (1, 4, 8))
@@ -177,6 +188,7 @@ def test_where_prices_that_carry_dividends_have_no_bar_total_returns_are_of_what
     told = {"instrument_id": 7, "action": "dividend", "currency": "USD"}
     _, actions = table_rows(
         tables.ACTIONS,
+        *([told | {"ex_date": date(2024, 1, 1), "amount": 1.0}] if early else []),
         told | {"ex_date": date(2024, 1, 5), "amount": 2.0},
         told | {"ex_date": date(2024, 1, 8), "amount": 2.38},
     )
@@ -184,15 +196,28 @@ def test_where_prices_that_carry_dividends_have_no_bar_total_returns_are_of_what
     prices = frame(*own, *carried).select(RETURN_COLUMNS)
     series = price_series(prices, NO_SPLITS, actions, instruments, known, date(2024, 1, 10))
     total = series.filter(return_basis="gross_total").sort("session")
-    assert total["session"].dt.day().to_list() == [1, 2, 3, 4, 5, 8, 9]
-    expected = (0.25, 0.1, 0.1, 0.0, 0.02, 1.2 / 1.02 - 1)
-    assert total["ret"].to_list() == [None, *map(pytest.approx, expected)]
-    assert total["growth"][-1] == pytest.approx(1.25 * 1.1 * 1.1 * 1.2)
+    assert total["session"].dt.day().to_list() == days
+    assert total["ret"].to_list() == [None, *map(pytest.approx, expected[1:])]
+    assert total["growth"][-1] == pytest.approx((1.25 if early else 1.0) * 1.1 * 1.1 * 1.2)
     price = series.filter(return_basis="price").sort("session")["ret"].to_list()
     assert price[1:] == pytest.approx([0.25, 0.1, 0.1, 119 / 121 - 1, 0.0])
 
 
-def test_a_day_of_total_returns_depends_on_no_later_day() -> None:
+def test_a_first_payment_after_a_file_that_carried_dividends_begins_anew() -> None:
+    own = [bar(1, 7, d, c, "none", True) for d, c in ((4, 100), (5, 110), (8, 119), (9, 119))]
+    carried = [bar(3, 7, d, c, "split_div", True) for d, c in ((1, 50.0), (2, 55.0))]
+    _, instruments = table_rows(tables.INSTRUMENTS, {"instrument_id": 7, "quote": "USD"})
+    paid = {"instrument_id": 7, "action": "dividend", "currency": "USD", "amount": 2.0}
+    _, actions = table_rows(tables.ACTIONS, paid | {"ex_date": date(2024, 1, 8)})
+    known = SOURCES.with_columns(calendar=pl.lit("XNYS"))
+    prices = frame(*own, *carried).select(RETURN_COLUMNS)
+    series = price_series(prices, NO_SPLITS, actions, instruments, known, date(2024, 1, 10))
+    total = series.filter(return_basis="gross_total").sort("session")
+    assert total["session"].dt.day().to_list() == [1, 2, 8, 9]
+    assert total["ret"].to_list() == [None, pytest.approx(0.1), None, pytest.approx(0.0)]
+
+
+def test_a_day_of_total_returns_depends_on_no_later_day_or_payment() -> None:
     dice = np.random.default_rng(4)
     days = {1: range(1, 31), 3: range(6, 25)}
     own, other = (
@@ -212,11 +237,13 @@ def test_a_day_of_total_returns_depends_on_no_later_day() -> None:
 
     def until(day: int) -> dict[int, float | None]:
         prices = both.filter(pl.col("session") <= date(2024, 1, day)).select(RETURN_COLUMNS)
-        series = price_series(prices, NO_SPLITS, actions, instruments, known, date(2024, 2, 1))
+        told = actions.filter(pl.col("ex_date") <= date(2024, 1, day))
+        series = price_series(prices, NO_SPLITS, told, instruments, known, date(2024, 2, 1))
         total = series.filter(return_basis="gross_total")
         return dict(zip(total["session"].dt.day(), total["ret"], strict=True))
 
     whole = until(31)
-    assert len(whole) == both["session"].n_unique()
+    counts = (pl.col("source_id") == 3) | (pl.col("session") >= date(2024, 1, 9))
+    assert len(whole) == both.filter(counts)["session"].n_unique()
     for day in range(2, 31):
         assert until(day) == {d: r for d, r in whole.items() if d <= day}
