@@ -33,7 +33,7 @@ def compare_funds(tickers: Sequence[str], as_json: bool, html: Path | None) -> N
     if html:
         from fundplatform.reports.comparison import render
 
-        with whole(html) as into:
+        with whole(html, "--html") as into:
             into.write(render(found).encode())
         click.echo(str(html), err=as_json)
     if as_json:

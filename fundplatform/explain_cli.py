@@ -47,7 +47,10 @@ def index(name: str, session: date, rows: int) -> None:
 @click.argument("frame")
 @_ROWS
 def metric(symbol: str, session: date, frame: str, rows: int) -> None:
-    """Prices, payments and payloads behind SYMBOL's metrics of FRAME on SESSION."""
+    """Prices, payments and payloads behind SYMBOL's metrics of FRAME on SESSION.
+
+    A symbol that means several instruments is written CLASS:SYMBOL (etf:SPY) or #NUMBER.
+    """
     settings = Settings.from_env()
     found = explain_metric(open_warehouse(settings), settings, symbol, session, frame.upper())
     show(found, rows)

@@ -10,15 +10,17 @@ from datetime import date
 import click
 import polars as pl
 
+from fundplatform import tables
 from fundplatform.clock import utc_now
 from fundplatform.command_line import DAY, prepare, quiet_store, terminal
 from fundplatform.desk import Desk, release, state
 from fundplatform.errors import ConfigError
-from fundplatform.overrides import ACTIONS, override
+from fundplatform.overrides import ACTIONS, Override, override
 from fundplatform.retest import Change, changes
 from fundplatform.settings import Settings
 from fundplatform.storage.base import Stamp, Store
 from fundplatform.summary import frame_table
+from fundplatform.symbols import suggestion
 
 _SHOWN = 40
 console = terminal(240)
@@ -100,8 +102,23 @@ def override_(action: str, first: str, last: str | None, **words: str | None) ->
     """Accept, correct or exclude bars of an instrument from FIRST to LAST (default: that day)."""
     settings, store = _open()
     entry = {"action": action, "first": first, "last": last or first, **words}
-    key = Desk.of(settings, store).add(override("command line", "override", entry), _stamp())
+    decided = override("command line", "override", entry)
+    _check_known(store, decided)
+    key = Desk.of(settings, store).add(decided, _stamp())
     click.echo(f"override {key} is stored; see what it changes: fundplatform quality retest")
+
+
+def _check_known(store: Store, decided: Override) -> None:
+    """Refuse what would never apply; in overrides.yaml it may wait for its data."""
+    known = store.read(tables.INSTRUMENTS, columns=["asset_class", "symbol"])
+    symbols = known.filter(pl.col("asset_class") == decided.asset_class)["symbol"].to_list()
+    if decided.symbol and decided.symbol not in symbols:
+        name, hint = f"{decided.asset_class}:{decided.symbol}", suggestion(decided.symbol, symbols)
+        raise ConfigError("command line", name, "no such instrument", hint)
+    sources = store.read(tables.SOURCES, columns=["name"])["name"].to_list()
+    if decided.source and decided.source not in sources:
+        hint = "`fundplatform status` lists those that are"
+        raise ConfigError("command line", decided.source, "no such source is loaded", hint)
 
 
 @quality.command()

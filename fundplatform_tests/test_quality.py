@@ -129,6 +129,27 @@ def test_an_expired_override_does_not_work_and_one_by_command_can_be_withdrawn(
     assert isinstance(result.exception, ConfigError)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("equity:AAAA",), "command line: equity:AAAA: no such instrument. Did you mean AAA?"),
+        (("etf:AAA",), "command line: etf:AAA: no such instrument. See catalog.instruments"),
+        (
+            ("equity:AAA", "--source", "mien"),
+            "command line: mien: no such source is loaded. `fundplatform status` lists those that "
+            "are",
+        ),
+    ],
+)
+def test_an_override_that_would_never_apply_is_refused(
+    settings: Settings, words: tuple[str, ...], told: str
+) -> None:
+    name, *more = words
+    decided = ("--author", "joe", "--reason", "so", "--expires", "2999-01-01")
+    result = run(settings, "quality", "override", "exclude", name, CRASH, *decided, *more)
+    assert str(result.exception) == told
+
+
 def test_a_rules_file_changes_what_is_judged(settings: Settings) -> None:
     (settings.home / "rules.yaml").write_text(
         "V17:\n  instruments:\n    'equity:AAA': {cap: 0.9}\n"
