@@ -173,9 +173,9 @@ def test_where_prices_that_carry_dividends_have_no_bar_total_returns_are_of_what
 ) -> None:
     """Source 3 carries dividends from the 2nd on, without the 4th and 8th; source 1 pays twice.
 
-    2nd: 100 / 80. 4th: 121 / 110. 5th: (119 + 2) / 121, or source 3's 60.5 / 55. 9th: source 3 makes
-    20 % since the 5th, of which the 8th, (119 + 2.38) / 119, has earned 2 %. A payment on the first
-    day of prices, where it is known, pays nobody.
+    2nd: 100 / 80. 4th: 121 / 110. 5th: (119 + 2) / 121, or source 3's 60.5 / 55. 9th: source 3
+    makes 20 % since the 5th, of which the 8th, (119 + 2.38) / 119, has earned 2 %. A payment on the
+    first day of prices, where it is known, pays nobody.
     """
     own = [
         bar(1, 7, day, close, "none", day in (1, 4, 8))
