@@ -111,7 +111,7 @@ def status() -> None:
     store = quiet_store(settings)
     try:
         console.print(summary.status_table(store))
-        for line in status_lines.lines(store, utc_now()):
+        for line in status_lines.lines(store, utc_now(), loaded.by_name()):
             click.echo(line)
         if lacking := outdated(settings):
             click.echo(lacking)

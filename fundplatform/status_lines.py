@@ -3,16 +3,16 @@
 The table is `summary.py`'s. In: the published copy. Out: lines, worst kinds first.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 
 from fundplatform.automation.resting import resting_sources
 from fundplatform.storage.base import Store
 
 
-def lines(store: Store, now: datetime) -> Iterator[str]:
-    """All of them."""
-    yield from troubles(store, now)
+def lines(store: Store, now: datetime, sources: Collection[str]) -> Iterator[str]:
+    """All of them; `sources` are the names of those that take part."""
+    yield from troubles(store, now, sources)
     yield from refused(store)
     yield from unprofiled(store)
     yield from decisions(store, now.date())
@@ -31,10 +31,12 @@ where s.consecutive_failures > 0 order by source
 """
 
 
-def troubles(store: Store, now: datetime) -> Iterator[str]:
+def troubles(store: Store, now: datetime, sources: Collection[str]) -> Iterator[str]:
     """A line for each source whose latest attempt failed: since when, when it goes on, and why."""
     rests = resting_sources(store, now)
     for one in store.query(_TROUBLES).iter_rows(named=True):
+        if one["source"] not in sources:
+            continue
         told = f"{one['source']}: {one['state']}, {one['last_failure']}"
         if one["consecutive_failures"] > 1:
             told += f", {one['consecutive_failures']} failures in a row"

@@ -98,7 +98,7 @@ def test_an_index_that_is_empty_for_want_of_profiles_is_named_with_the_line_to_w
     name, remedy = status_lines.unprofiled(store)
     assert name.startswith("index tech: at most 0 names on 2 sessions, 2005-02-25 to 2005-02-28")
     assert "Write `profiles: latest` below `universe:`" in remedy
-    assert list(status_lines.lines(store, RESTS_UNTIL))[2:] == [name, remedy]
+    assert list(status_lines.lines(store, RESTS_UNTIL, ["silent"]))[2:] == [name, remedy]
 
 
 def test_a_source_that_failed_is_named_with_the_reason_and_while_it_rests_until_when(
@@ -107,7 +107,9 @@ def test_a_source_that_failed_is_named_with_the_reason_and_while_it_rests_until_
     told = "silent: INACTIVE, transient, 3 failures in a row, never a success"
     why = "score 0 of 100: file a.csv has no column close. Rename it"
     before = RESTS_UNTIL - timedelta(seconds=1)
-    (resting,) = status_lines.troubles(store, before)
+    (resting,) = status_lines.troubles(store, before, ["silent"])
     assert resting == f"{told}, rests until 2005-03-01 06:00 UTC; {why}"
-    (rested,) = status_lines.troubles(store, RESTS_UNTIL)
+    (rested,) = status_lines.troubles(store, RESTS_UNTIL, ["silent"])
     assert rested == f"{told}; {why}"
+    # A source that was removed, or switched off.
+    assert list(status_lines.troubles(store, RESTS_UNTIL, ["good"])) == []
