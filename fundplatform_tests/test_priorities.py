@@ -1,5 +1,6 @@
 """A source's priority is changed: what rests on which source goes first is computed again."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import polars as pl
@@ -8,11 +9,23 @@ import pytest
 from fundplatform import tables
 from fundplatform.assets.raw import raw_key
 from fundplatform.settings import Settings
-from fundplatform.sources.base import Coverage, Kind, SourceSpec
+from fundplatform.sources.base import (
+    LISTING_SCHEMA,
+    Batch,
+    Coverage,
+    Kind,
+    SourceSpec,
+    batch_schema,
+)
+from fundplatform.storage.base import Slice, Stamp
 from fundplatform.storage.catalog import reprioritised
+from fundplatform.storage.change_record import ALWAYS
+from fundplatform.storage.outputs import Load
+from fundplatform.storage.transactions import Target, write_load
 from fundplatform_tests.clean_build import COMPUTED, assert_equals_a_clean_build
 from fundplatform_tests.dropped import bar, folder, table
 from fundplatform_tests.pipeline import Pipeline, make
+from fundplatform_tests.storage.marts import DATABASES, filled
 from fundplatform_tests.worlds import put_index
 
 FIRST, LAST = date(2024, 1, 2), date(2024, 1, 5)
@@ -65,6 +78,29 @@ def test_only_a_source_that_is_known_can_have_another_one() -> None:
     assert reprioritised(known, specs).rows() == [("one", 30)]
     assert reprioritised(known.clear(), specs).is_empty()
     assert reprioritised(known, []).is_empty()
+
+
+@pytest.mark.parametrize("database", DATABASES)
+def test_a_load_under_another_priority_is_noted(
+    database: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    spec = SourceSpec("one", "One", "equity", "US", "USD", {Kind.OHLCV: Coverage("XNYS", FIRST)})
+    request.param = database
+    noted = {}
+    with filled(request, tmp_path_factory, "priorities", []) as store:
+        for priority in (10, 10, 30):
+            load = Load(
+                replace(spec, priority=priority), Kind.OHLCV,
+                Batch(batch_schema(Kind.OHLCV).to_frame()), LISTING_SCHEMA.to_frame(), FIRST, LAST,
+            )  # fmt: skip
+            with store.transaction(Stamp("run", NOW)) as writer:
+                write_load(writer, load, Target("run", "raw/one/ohlcv", Slice({}, FIRST, LAST)))
+            changes = store.read(tables.CHANGES, Slice({"asset": "catalog/sources"}))
+            noted[priority] = changes.select("session", "changed").rows()
+        store.publish()
+        known = store.query("select name, priority from catalog.sources")
+        assert reprioritised(known, [replace(spec, priority=20)]).rows() == [("one", 20)]
+    assert noted == {10: [], 30: [(ALWAYS, 1)]}
 
 
 @pytest.mark.slow
