@@ -163,6 +163,21 @@ def test_a_base_price_may_be_seven_days_old_but_not_eight() -> None:
     assert (stale["n_returns"], stale["base_session"]) == (0, None)
 
 
+def test_the_age_of_a_base_price_is_counted_from_the_last_session_of_a_month() -> None:
+    """Both base dates are Sundays, with the last price on the Friday of the week before."""
+
+    def reason(as_of: date, gap_from: date, gap_to: date) -> object:
+        prices = wave(date(2024, 1, 2), as_of)
+        kept = {d: p for d, p in prices.items() if not gap_from <= d <= gap_to}
+        return row(measure(series(kept), SESSIONS, as_of), "1M")["reason"]
+
+    # The end of April: 31 March is meant by Friday the 29th, seven days after the price; there are
+    # returns on 22 of the 27 sessions since.
+    assert reason(date(2024, 4, 30), date(2024, 3, 25), date(2024, 3, 29)) == "low_coverage"
+    # 21 May: 21 April, nine days after it.
+    assert reason(date(2024, 5, 21), date(2024, 4, 15), date(2024, 4, 19)) == "stale_base"
+
+
 def test_coverage_of_ninety_percent() -> None:
     prices = wave(date(2024, 4, 30), date(2024, 6, 28))
     june = [s for s in SESSIONS if date(2024, 6, 3) <= s <= date(2024, 6, 28)]

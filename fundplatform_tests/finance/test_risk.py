@@ -7,7 +7,8 @@ import pytest
 
 from fundplatform.finance import folds, tails
 from fundplatform.finance.blocks import Layout, Part, Statistic, Windows
-from fundplatform.finance.recovery import Highest, recovered
+from fundplatform.finance.panel import Carried
+from fundplatform.finance.recovery import Highest, recovered, recovered_since
 from fundplatform.finance.windows import fold
 
 R = np.array([0.02, -0.02, 0.05, -0.01, 0.0])
@@ -97,6 +98,20 @@ def test_the_first_row_at_a_price_is_found_as_by_looking_at_every_row(length: in
         for c, b, price in zip(column, begin, level, strict=True)
     ]
     np.testing.assert_array_equal(Highest.of(prices).first(column, begin, level), expected)
+
+
+def test_a_fall_from_before_the_cut_is_made_good_on_no_day_to_come() -> None:
+    """The peak, 2.0, is kept; the trough is row 1, and row 4 is at the peak's price again."""
+    nothing, row = np.full((1, 1), np.nan), np.array([-5], dtype=np.int32)
+    parts = {"located": (np.array([[2.0]]), *(nothing for _ in range(6)))}
+    carried = Carried(
+        np.array([], "datetime64[D]"), row, row, row, np.ones(1), np.ones(1, np.bool_), parts,
+        top=np.array([2.0]), recovery=np.array([np.nan]), lowest=nothing,
+    )  # fmt: skip
+    prices = Highest.of(np.array([1.9, 1.0, 1.5, 1.8, 2.0, 2.1])[:, None])
+    trough, rows = np.array([[1.0], [1.0], [1.0]]), np.array([3, 4, 5], dtype=np.int32)
+    found = recovered_since(prices, carried, trough, rows)
+    np.testing.assert_equal(found, [[np.nan], [4.0], [4.0]])
 
 
 def test_the_latest_of_equal_peaks_counts() -> None:
